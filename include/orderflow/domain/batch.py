@@ -1,0 +1,118 @@
+"""The batch: the receipt that travels from task to task, with its counts and the law that binds them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import msgspec
+
+from orderflow.domain.errors import BalanceError
+from orderflow.domain.window import Window
+
+
+class Endpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one endpoint of the other side cost during a batch. Seconds and bytes are sums."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    slowest: float = 0.0
+    bytes: int = 0
+    retries: int = 0
+    throttled_seconds: float = 0.0
+    statuses: dict[str, int] = msgspec.field(default_factory=dict)
+    """Calls by HTTP status (`"200"`), or by `"error"` where no answer came."""
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How many orders each stage took in and gave out.
+
+    fetched = cleaned + duplicates + unreadable          (clean)
+    cleaned = accepted + quarantined                     (validate)
+    accepted = inserted + updated + unchanged + stale    (load)
+    """
+
+    pages: int = 0
+    bytes: int = 0
+    """Bytes of raw records, before compression."""
+    fetched: int = 0
+    """Raw records that extract wrote down."""
+    duplicates: int = 0
+    """Records that a newer (or equal) version of the same order in the same batch replaced."""
+    unreadable: int = 0
+    """Records that could not be mapped; quarantined with their reason."""
+    cleaned: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    """Orders that broke a rule of severity `refuse`, without the unreadable ones."""
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    """Older than what staging holds already."""
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Channel x window x run. Small and JSON-able: it travels through XCom; the data lies in the landing zone."""
+
+    channel: str
+    window_start: datetime
+    window_end: datetime
+    run_id: str
+    landing: str
+    """The batch's own folder in the landing zone, as a path or URL."""
+    counts: Counts = msgspec.field(default_factory=Counts)
+    reasons: dict[str, int] = msgspec.field(default_factory=dict)
+    """Quarantined orders by rule code (an order with two broken rules counts in both)."""
+    warnings: dict[str, int] = msgspec.field(default_factory=dict)
+    repairs: dict[str, int] = msgspec.field(default_factory=dict)
+    """Values that cleaning changed, by rule."""
+    endpoints: dict[str, Endpoint] = msgspec.field(default_factory=dict)
+    seconds: dict[str, float] = msgspec.field(default_factory=dict)
+    """Wall seconds by stage."""
+    notes: list[str] = msgspec.field(default_factory=list)
+    """What a person should know: guards that warned, slices that were read twice."""
+
+    @property
+    def window(self) -> Window:
+        return Window(self.window_start, self.window_end)
+
+    def counted(self, **counts: int) -> Batch:
+        """This batch with some counts replaced."""
+        return msgspec.structs.replace(self, counts=msgspec.structs.replace(self.counts, **counts))
+
+    def balance(self, stage: str) -> Batch:
+        """Check the law of `stage` (`clean`, `validate` or `load`); returns the batch, raises `BalanceError`."""
+        c = self.counts
+        taken, given = {
+            "clean": (c.fetched, {"cleaned": c.cleaned, "duplicates": c.duplicates, "unreadable": c.unreadable}),
+            "validate": (c.cleaned, {"accepted": c.accepted, "quarantined": c.quarantined}),
+            "load": (
+                c.accepted,
+                {"inserted": c.inserted, "updated": c.updated, "unchanged": c.unchanged, "stale": c.stale},
+            ),
+        }[stage]
+        if taken != sum(given.values()):
+            parts = " + ".join(f"{name} {count}" for name, count in given.items())
+            raise BalanceError(
+                f"{self.channel} {self.window}: {stage} took {taken} orders but gave {sum(given.values())} ({parts}); "
+                f"nothing was written; keep the landing folder {self.landing} and report this as a fault of Orderflow"
+            )
+        return self
+
+    def to_json(self) -> dict[str, object]:
+        """Plain JSON types, for XCom."""
+        plain: dict[str, object] = msgspec.to_builtins(self)
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: object) -> Batch:
+        return msgspec.convert(plain, cls)
+
+
+def tally(*counts: dict[str, int]) -> dict[str, int]:
+    """The sum of several code -> number dictionaries, most frequent first."""
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))

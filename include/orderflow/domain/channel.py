@@ -1,0 +1,160 @@
+"""The channel: one shop (account) on one platform, as its file in `include/channels` describes it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, PlainSerializer, field_validator
+
+from orderflow.domain.source import Adapter, Options
+from orderflow.domain.window import Window
+
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def parse_duration(value: object) -> object:
+    """Read `30m`, `1h30m`, `2d`, `45s`; a bare number is refused, because it does not say its unit."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
+        amounts = [int(group or 0) for group in match.groups()]
+        return timedelta(seconds=sum(a * u for a, u in zip(amounts, _UNITS.values(), strict=True)))
+    raise ValueError(f"{value!r} is not a duration; write it with its unit, such as 30m, 1h30m, 2d or 45s")
+
+
+def print_duration(value: timedelta) -> str:
+    """The shortest text that `parse_duration` reads back."""
+    left, text = int(value.total_seconds()), ""
+    for unit, seconds in _UNITS.items():
+        count, left = divmod(left, seconds)
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
+def parse_share(value: object) -> object:
+    """Read `2%` as the fraction 0.02."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", value)):
+        return Decimal(match[1]) / 100
+    raise ValueError(f"{value!r} is not a share; write it in percent, such as 2%")
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(print_duration)]
+Share = Annotated[Decimal, BeforeValidator(parse_share), Field(ge=0, le=1)]
+
+
+class Block(BaseModel):
+    """A block of a channel file: frozen, and deaf to no key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Schedule(Block):
+    cron: str
+    """Five fields; each run answers for the span between two ticks."""
+    timezone: str = "UTC"
+    """IANA name; the zone of `cron`, and of the channel's business days."""
+    start: date
+    """No window before midnight of this day, in `timezone`."""
+    lookback: Duration | None = None
+    """Read this much before the window again; never less than the adapter's own lookback."""
+    settle: Duration | None = None
+    """How late the platform shows a change; the adapter's own value unless given."""
+    deadline: Duration = timedelta(minutes=30)
+    """Tell the owners when a run is not done this long after it was queued."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is no IANA time zone; write it like Asia/Taipei or Europe/Stockholm") from error
+        return name
+
+
+class Cleaning(Block):
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
+    """The shop's currency, where the channel does not say it."""
+    timezone: str | None = None
+    """Zone of the channel's times that come without an offset; the adapter's own unless given."""
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    """Country of phone numbers written without a country code, and of addresses without a country."""
+    lookups: dict[str, dict[str, str]] = {}
+    """Repairs that can be listed, by field: `payment_method: {COD: cash_on_delivery}`."""
+    sku: Literal["same", "mapped"] = "same"
+    """`same`: the OMS uses the channel's SKUs; `mapped`: every SKU must stand in the SKU map."""
+
+
+class Validation(Block):
+    quarantine_at_most: Share = Decimal("0.05")
+    """A larger share refused means that the platform changed, not the orders."""
+    orders_per_window: tuple[int, int] | None = None
+    """What a healthy run brings; outside of it `guards` decides."""
+    guards: Literal["warn", "hold", "stop"] = "stop"
+    """What a batch guard does: note it, hold the batch for a person, or stop the run (raw data is safe in any case)."""
+    waive: list[str] = []
+    """Rule codes that only warn on this channel."""
+    tolerance: Decimal = Decimal(0)
+    """Largest explained residue of the money equation, in the order's currency."""
+
+
+class Delivery(Block):
+    target: str
+    """Name of a file in `include/targets`."""
+    batch: Annotated[int, Field(ge=1, le=1000)] = 100
+    """Orders per request, where the target takes several."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    """Requests in flight."""
+
+
+class Channel(BaseModel):
+    """One channel file, read and checked. `name` is the file's name without `.yml`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    name: str
+    title: str
+    owner: str
+    adapter_name: str
+    adapter: InstanceOf[Adapter] = Field(exclude=True, repr=False)
+    connection: str
+    """Name of the Airflow connection that holds address and secret."""
+    options: InstanceOf[Options]
+    """The adapter's own part of the file (an instance of `adapter.options`)."""
+    schedule: Schedule
+    clean: Cleaning = Cleaning()
+    validate_: Validation = Field(default=Validation(), alias="validate")
+    oms: Delivery
+    alerts: list[str] = []
+    shadow: bool = False
+    """Runs everything but the delivery to the OMS."""
+    text: str = Field(default="", exclude=True, repr=False)
+    """The file as it is written: the DAG's documentation."""
+
+    @property
+    def lookback(self) -> timedelta:
+        return max(self.schedule.lookback or timedelta(0), self.adapter.limits.lookback)
+
+    @property
+    def settle(self) -> timedelta:
+        return self.adapter.limits.settle if self.schedule.settle is None else self.schedule.settle
+
+    @property
+    def timezone(self) -> str:
+        """Zone of the channel's times without offset."""
+        return self.clean.timezone or self.adapter.limits.timezone
+
+    @property
+    def start(self) -> datetime:
+        return datetime.combine(self.schedule.start, datetime.min.time(), ZoneInfo(self.schedule.timezone)).astimezone(
+            UTC
+        )
+
+    def asks(self, window: Window) -> Window:
+        """The span of modified time to ask the platform for, so that `window` can be proven."""
+        return window.asked(lookback=self.lookback, settle=self.settle)

@@ -1,0 +1,74 @@
+"""The OMS side's port: submit orders, look them up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+def idempotency_key(channel: str, order_id: str, content_hash: bytes) -> str:
+    """`sha256(channel, order_id, content)` in hex: the same content of the same order always has the same key."""
+    digest = hashlib.sha256()
+    for part in (channel.encode(), order_id.encode(), content_hash):
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One version of one order on its way to the OMS.
+
+    `document` is the canonical order as JSON (`Order`, contacts included, plus `channel` and `version`).
+    `earlier` tells that an attempt with this key may have reached the OMS already: look before sending again.
+    """
+
+    key: str
+    channel: str
+    order_id: str
+    version: int
+    document: bytes
+    earlier: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The OMS's answer for one key. `reason` says why it refused; `seconds` is the time the OMS took."""
+
+    key: str
+    outcome: Literal["accepted", "refused"]
+    oms_id: str | None = None
+    reason: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OmsOrder:
+    """What the OMS holds of an order, for reconciliation. `total` is decimal text."""
+
+    order_id: str
+    oms_id: str
+    version: int | None = None
+    key: str | None = None
+    status: str | None = None
+    total: str | None = None
+    currency: str | None = None
+    lines: int | None = None
+
+
+class Target(Protocol):
+    """An OMS. Orders arrive at most once per key, whatever happens to the answer."""
+
+    def submit(self, submissions: Sequence[Submission]) -> Iterator[Receipt]:
+        """Create or update; yields receipts as they come, in any order, exactly one per submission that is settled.
+
+        A submission whose outcome stays unknown gets no receipt and stays pending; what is known is always yielded
+        before `TransientError` (down, throttled) or `DeniedError` (credentials) is raised.
+        """
+        ...
+
+    def look_up(self, channel: str, order_ids: Sequence[str]) -> Mapping[str, OmsOrder]:
+        """What the OMS holds for these orders; orders it does not know are absent."""
+        ...
