@@ -52,6 +52,23 @@ class DriftError(SourceError):
     """The platform answered in a shape that the adapter does not know: a developer must look."""
 
 
+class TooManyError(SourceError):
+    """A window holds more orders than the platform can page through; ask again for two shorter ones."""
+
+    def __init__(self, message: str, *, found: int, ceiling: int) -> None:
+        super().__init__(message)
+        self.found = found
+        self.ceiling = ceiling
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep both numbers when the error crosses a process border."""
+        return (_too_many, (self.args[0], self.found, self.ceiling))
+
+
+def _too_many(message: str, found: int, ceiling: int) -> TooManyError:
+    return TooManyError(message, found=found, ceiling=ceiling)
+
+
 class RecordError(OrderflowError):
     """One order cannot go on; it is quarantined whole, the others are not affected.
 

@@ -1,0 +1,81 @@
+"""Extract: ask the channel for a window and write down what comes, without judging it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from orderflow.domain.batch import Batch, Counts
+from orderflow.domain.channel import Channel
+from orderflow.domain.errors import DriftError, TooManyError
+from orderflow.domain.source import Acknowledging, Runtime, Source
+from orderflow.domain.window import Window
+from orderflow.pipeline import landing
+from orderflow.pipeline.progress import Progress, silent
+
+log = logging.getLogger(__name__)
+
+
+def extract(
+    channel: Channel,
+    window: Window,
+    source: Source,
+    folder: Path,
+    *,
+    run_id: str,
+    runtime: Runtime,
+    progress: Progress = silent,
+) -> Batch:
+    """Pull everything that changed in `window` into the landing folder of this batch.
+
+    Asks for the window widened by lookback and settle lag, in slices no longer than the platform allows; a slice that
+    holds more than the platform can page through is halved. Running it again replaces what it wrote before.
+    """
+    limits = channel.adapter.limits
+    begun = runtime.clock()
+    asked = window if limits.acknowledges else channel.asks(window)
+    notes: list[str] = []
+    waiting = list(asked.slices(limits.longest_window))[::-1]
+    with landing.Writer(folder) as writer:
+        while waiting:
+            part = waiting.pop()
+            try:
+                for page in source.fetch(part):
+                    writer.write(page, runtime.clock())
+                    progress("extract", writer.records, None)
+            except TooManyError as error:
+                waiting.extend(_halved(channel, part, error)[::-1])
+                notes.append(f"{part} held {error.found} orders, more than {error.ceiling}: read in halves")
+    counts = Counts(pages=writer.pages, bytes=writer.bytes, fetched=writer.records)
+    log.info("extracted window=%s asked=%s pages=%d records=%d", window, asked, counts.pages, counts.fetched)
+    return Batch(
+        channel=channel.name,
+        window_start=window.start,
+        window_end=window.end,
+        run_id=run_id,
+        landing=str(folder),
+        counts=counts,
+        endpoints=runtime.meter.endpoints,
+        seconds={"extract": (runtime.clock() - begun).total_seconds()},
+        notes=notes,
+    )
+
+
+def acknowledge(batch: Batch, folder: Path, source: Source) -> int:
+    """Tell a mailbox that this batch is safe in staging; returns how many origins were told. May be repeated."""
+    if not isinstance(source, Acknowledging):
+        return 0
+    told = landing.origins(folder)
+    source.acknowledge(told)
+    log.info("acknowledged channel=%s origins=%d", batch.channel, len(told))
+    return len(told)
+
+
+def _halved(channel: Channel, part: Window, error: TooManyError) -> tuple[Window, Window]:
+    halves = part.halves()
+    if halves is None:
+        raise DriftError(
+            f"{channel.name}: one second ({part}) holds {error.found} orders but {channel.adapter_name} pages through "
+            f"{error.ceiling} at most; no window can be shorter; pull these orders by id or by bulk export"
+        ) from error
+    return halves

@@ -1,0 +1,155 @@
+"""The landing zone: what came, as it came, with its evidence.
+
+A batch has one folder. Its raw files are Zstandard-compressed text: for each page a JSON header line
+
+    {"origin": "/orders?page=2", "fetched_at": "2026-03-01T09:00:00Z", "sizes": [3411, 2907], "sha256": "..."}
+
+followed by the records, byte for byte, each ended by a newline (`sizes` tells them apart even where a platform sends
+line breaks inside a record). `zstdcat raw-00000.jsonl.zst` shows everything to a person.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+import zstandard
+
+from orderflow.domain.errors import BalanceError
+from orderflow.domain.source import Page
+from orderflow.domain.window import Window
+
+FILE_BYTES = 512 * 1024 * 1024
+"""Raw bytes after which a new file is begun."""
+
+
+class Header(msgspec.Struct, frozen=True):
+    origin: str
+    fetched_at: datetime
+    sizes: list[int]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One raw record of a batch; `ordinal` counts from 0 over the whole batch."""
+
+    ordinal: int
+    origin: str
+    fetched_at: datetime
+    data: bytes
+
+
+_decode_header = msgspec.json.Decoder(Header).decode
+
+
+def folder(root: Path, channel: str, window: Window, run_id: str) -> Path:
+    """Where the batch of this channel, window and run lies."""
+    return root / channel / window.name / re.sub(r"[^A-Za-z0-9._-]+", "-", run_id)
+
+
+def clear(batch_folder: Path, pattern: str = "*") -> None:
+    """Remove what an earlier attempt left (files that match `pattern`)."""
+    if batch_folder.is_dir():
+        for path in batch_folder.glob(pattern):
+            path.unlink()
+
+
+class Writer:
+    """Writes the pages of one batch; use it as a context manager. Counts what it wrote."""
+
+    def __init__(self, batch_folder: Path, *, level: int = 1) -> None:
+        self.folder = batch_folder
+        self.level = level
+        self.pages = self.records = self.bytes = 0
+        self._files = 0
+        self._room = 0
+        self._stack = contextlib.ExitStack()
+        self._out: zstandard.ZstdCompressionWriter | None = None
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        clear(self.folder)
+        self._begin()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def _begin(self) -> None:
+        self._stack.close()
+        raw = self._stack.enter_context((self.folder / f"raw-{self._files:05d}.jsonl.zst").open("wb"))
+        self._out = self._stack.enter_context(zstandard.ZstdCompressor(level=self.level).stream_writer(raw))
+        self._files += 1
+        self._room = FILE_BYTES
+
+    def write(self, page: Page, fetched_at: datetime) -> None:
+        if self._room <= 0:
+            self._begin()
+        assert self._out is not None
+        body = b"".join(record + b"\n" for record in map(bytes, page.records))
+        header = Header(page.origin, fetched_at, [len(record) for record in page.records], _sha256(body))
+        self._out.write(msgspec.json.encode(header) + b"\n")
+        self._out.write(body)
+        self.pages += 1
+        self.records += len(page.records)
+        self.bytes += len(body)
+        self._room -= len(body)
+
+
+def pages(batch_folder: Path) -> Iterator[tuple[Header, Sequence[bytes]]]:
+    """Every page of a batch in the order in which it came; raises `BalanceError` when a file is not as written."""
+    for path in sorted(batch_folder.glob("raw-*.jsonl.zst"), key=lambda each: each.name):
+        with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as plain:
+            lines = io.BufferedReader(plain, 1 << 20)
+            while line := lines.readline():
+                try:
+                    header = _decode_header(line)
+                except msgspec.DecodeError as error:
+                    raise _torn(path) from error
+                body = lines.read(sum(header.sizes) + len(header.sizes))
+                if _sha256(body) != header.sha256:
+                    raise _torn(path)
+                yield header, _split(body, header.sizes)
+
+
+def records(batch_folder: Path) -> Iterator[Record]:
+    """Every raw record of a batch."""
+    ordinal = 0
+    for header, page in pages(batch_folder):
+        for data in page:
+            yield Record(ordinal, header.origin, header.fetched_at, data)
+            ordinal += 1
+
+
+def origins(batch_folder: Path) -> list[str]:
+    """Where the batch's pages came from, each once, in order."""
+    return list(dict.fromkeys(header.origin for header, _ in pages(batch_folder)))
+
+
+def _split(body: bytes, sizes: list[int]) -> list[bytes]:
+    split, at = [], 0
+    for size in sizes:
+        split.append(body[at : at + size])
+        at += size + 1
+    return split
+
+
+def _sha256(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _torn(path: Path) -> BalanceError:
+    return BalanceError(
+        f"{path}: a page is not as it was written (its SHA-256 differs or it ends early); the file was changed or cut; "
+        "clear the extract task of this run so that the window is pulled again"
+    )

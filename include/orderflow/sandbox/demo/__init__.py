@@ -1,0 +1,1 @@
+"""The demo: everything on one machine, three channels, and the proof at the end."""

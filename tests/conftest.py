@@ -1,0 +1,28 @@
+"""A real PostgreSQL for every test that asks for one: one server per run, one database per test."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orderflow.sandbox.postgres import Postgres, start
+
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with tempfile.TemporaryDirectory(prefix="orderflow-pg-", ignore_cleanup_errors=True) as folder:
+        server = start(Path(folder) / "data", durable=False)
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def dsn(postgres: Postgres) -> str:
+    """The libpq URI of a fresh, empty database."""
+    return postgres.create(f"test_{next(_names)}")
