@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, PlainSerializer, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, PlainSerializer
 
 from orderflow.domain.source import Adapter, Options
 from orderflow.domain.window import Window
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 
 
 def parse_duration(value: object) -> object:
@@ -43,8 +43,25 @@ def parse_share(value: object) -> object:
     raise ValueError(f"{value!r} is not a share; write it in percent, such as 2%")
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(print_duration)]
-Share = Annotated[Decimal, BeforeValidator(parse_share), Field(ge=0, le=1)]
+def known_zone(name: str) -> str:
+    """An IANA time zone that this machine knows."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is no IANA time zone; write it like Asia/Taipei or Europe/Stockholm") from error
+    return name
+
+
+_DURATION_TEXT = Annotated[str, Field(pattern=r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$")]
+_SHARE_TEXT = Annotated[str, Field(pattern=r"^\d{1,3}(\.\d+)?\s*%$")]
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration, json_schema_input_type=_DURATION_TEXT),
+    PlainSerializer(print_duration),
+]
+Share = Annotated[Decimal, BeforeValidator(parse_share, json_schema_input_type=_SHARE_TEXT), Field(ge=0, le=1)]
+Zone = Annotated[str, AfterValidator(known_zone)]
 
 
 class Block(BaseModel):
@@ -56,7 +73,7 @@ class Block(BaseModel):
 class Schedule(Block):
     cron: str
     """Five fields; each run answers for the span between two ticks."""
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     """IANA name; the zone of `cron`, and of the channel's business days."""
     start: date
     """No window before midnight of this day, in `timezone`."""
@@ -67,20 +84,11 @@ class Schedule(Block):
     deadline: Duration = timedelta(minutes=30)
     """Tell the owners when a run is not done this long after it was queued."""
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{name!r} is no IANA time zone; write it like Asia/Taipei or Europe/Stockholm") from error
-        return name
-
 
 class Cleaning(Block):
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = None
     """The shop's currency, where the channel does not say it."""
-    timezone: str | None = None
+    timezone: Zone | None = None
     """Zone of the channel's times that come without an offset; the adapter's own unless given."""
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     """Country of phone numbers written without a country code, and of addresses without a country."""

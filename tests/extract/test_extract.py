@@ -1,0 +1,103 @@
+"""Extract asks for the right spans, halves what is too large, and can be run again."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orderflow.domain.channel import Channel, Delivery, Schedule
+from orderflow.domain.errors import DriftError, TooManyError, TransientError
+from orderflow.domain.order import Order
+from orderflow.domain.source import Account, Adapter, Limits, Options, Page, Runtime
+from orderflow.domain.window import Window
+from orderflow.pipeline import landing
+from orderflow.pipeline.extract import acknowledge, extract
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = Window.parse("2026-03-01T09:00Z/2026-03-01T10:00Z")
+
+
+class Shop:
+    """A channel whose orders carry their modified time; it refuses windows that hold more than `ceiling`."""
+
+    def __init__(self, moments: list[datetime], ceiling: int = 10**6, broken_after: int | None = None) -> None:
+        self.moments, self.ceiling, self.broken_after = moments, ceiling, broken_after
+        self.asked: list[Window] = []
+        self.told: list[str] = []
+
+    def fetch(self, window: Window, after: object = None) -> Iterator[Page]:
+        self.asked.append(window)
+        found = [moment for moment in self.moments if moment in window]
+        if len(found) > self.ceiling:
+            raise TooManyError("too many", found=len(found), ceiling=self.ceiling)
+        for number, moment in enumerate(found):
+            if number == self.broken_after:
+                raise TransientError("the shop hung up")
+            yield Page([moment.isoformat().encode()], f"/orders?at={moment:%H%M%S}")
+
+    def acknowledge(self, origins: list[str]) -> None:
+        self.told.extend(origins)
+
+
+def channel(**limits: object) -> Channel:
+    adapter = Adapter(Options, Limits(**limits), lambda *_: None, lambda *_: Order(order_id="1"))
+    return Channel(
+        name="shop", title="Shop", owner="us", adapter_name="shop", adapter=adapter, connection="shop",
+        options=Options(), schedule=Schedule(cron="0 * * * *", start="2026-01-01"), oms=Delivery(target="demo"),
+    )  # fmt: skip
+
+
+def pull(shop: Shop, folder: Path, **limits: object):
+    runtime = Runtime(clock=lambda: NOW, sleep=lambda _: None)
+    return extract(channel(**limits), HOUR, shop, folder, run_id="r1", runtime=runtime)
+
+
+def test_the_span_asked_for_is_widened_by_lookback_and_settle(tmp_path: Path):
+    shop = Shop([])
+    batch = pull(shop, tmp_path, settle=timedelta(minutes=2), lookback=timedelta(minutes=5))
+    assert list(map(str, shop.asked)) == ["2026-03-01T08:53:00Z/2026-03-01T09:58:00Z"]
+    assert (batch.window, batch.counts.fetched, batch.counts.pages) == (HOUR, 0, 0)
+
+
+def test_a_long_window_is_asked_for_in_slices(tmp_path: Path):
+    shop = Shop([])
+    pull(shop, tmp_path, longest_window=timedelta(minutes=25))
+    assert [part.length for part in shop.asked] == [timedelta(minutes=25), timedelta(minutes=25), timedelta(minutes=10)]
+
+
+def test_a_window_with_too_many_orders_is_halved_until_it_fits(tmp_path: Path):
+    moments = [HOUR.start + timedelta(seconds=7 * n) for n in range(500)]
+    shop = Shop(moments, ceiling=100)
+    batch = pull(shop, tmp_path)
+    came = [record.data.decode() for record in landing.records(tmp_path)]
+    assert came == [moment.isoformat() for moment in moments]
+    assert batch.counts.fetched == 500
+    assert batch.notes[0] == f"{HOUR} held 500 orders, more than 100: read in halves"
+
+
+def test_a_second_that_holds_too_many_is_named(tmp_path: Path):
+    shop = Shop([HOUR.start] * 5, ceiling=4)
+    with pytest.raises(DriftError, match=r"one second \(2026-03-01T09:00:00Z/2026-03-01T09:00:0\dZ\) holds 5 orders"):
+        pull(shop, tmp_path)
+
+
+def test_a_retry_leaves_what_one_good_run_leaves(tmp_path: Path):
+    moments = [HOUR.start + timedelta(minutes=n) for n in range(5)]
+    with pytest.raises(TransientError):
+        pull(Shop(moments, broken_after=3), tmp_path)
+    pull(Shop(moments), tmp_path)
+    assert [record.ordinal for record in landing.records(tmp_path)] == [0, 1, 2, 3, 4]
+
+
+def test_a_mailbox_is_told_what_is_safe(tmp_path: Path):
+    shop = Shop([HOUR.start, HOUR.start + timedelta(minutes=1)])
+    batch = pull(shop, tmp_path, acknowledges=True, settle=timedelta(minutes=5))
+    assert shop.asked == [HOUR]
+    assert acknowledge(batch, tmp_path, shop) == 2
+    assert shop.told == ["/orders?at=090000", "/orders?at=090100"]
+
+
+def test_an_account_shows_no_secret():
+    account = Account("shop", "https://shop.example", "ck", None, {"token": "shpat_secret"})
+    assert "shpat_secret" not in repr(account)

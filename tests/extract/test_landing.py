@@ -1,0 +1,67 @@
+"""The landing zone keeps what came, byte for byte, and notices when somebody touched it."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderflow.domain.errors import BalanceError
+from orderflow.domain.source import Page
+from orderflow.domain.window import Window
+from orderflow.pipeline import landing
+
+NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
+AWKWARD = [b'{"id": 1,\n "note": "\xe8\x8f\x9c\xe5\x88\x80 \xf0\x9f\x94\xaa"}', b"{}", b"", b'{"a":"\\u0000"}']
+
+
+def write(folder: Path, pages: list[Page]) -> None:
+    with landing.Writer(folder) as writer:
+        for page in pages:
+            writer.write(page, NOW)
+
+
+@given(st.lists(st.lists(st.binary(max_size=50), max_size=5), max_size=6))
+def test_every_byte_comes_back(tmp_path_factory: pytest.TempPathFactory, pages: list[list[bytes]]):
+    folder = tmp_path_factory.mktemp("batch")
+    write(folder, [Page(records, f"/orders?page={number}") for number, records in enumerate(pages)])
+    assert [record.data for record in landing.records(folder)] == [data for page in pages for data in page]
+    assert [record.ordinal for record in landing.records(folder)] == list(range(sum(map(len, pages))))
+
+
+def test_evidence_stands_beside_each_record(tmp_path: Path):
+    write(tmp_path, [Page(AWKWARD, "/orders?page=1"), Page([], "/orders?page=2"), Page(AWKWARD, "/orders?page=1")])
+    record = next(landing.records(tmp_path))
+    assert (record.origin, record.fetched_at, record.data) == ("/orders?page=1", NOW, AWKWARD[0])
+    assert landing.origins(tmp_path) == ["/orders?page=1", "/orders?page=2"]
+
+
+def test_a_new_file_begins_when_one_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(landing, "FILE_BYTES", 10)
+    write(tmp_path, [Page([b'{"id": 1}'], f"p{number}") for number in range(5)])
+    assert len(list(tmp_path.iterdir())) == 5
+    assert landing.origins(tmp_path) == ["p0", "p1", "p2", "p3", "p4"]
+
+
+def test_writing_again_replaces_what_was_there(tmp_path: Path):
+    write(tmp_path, [Page([b"1"], "old")])
+    write(tmp_path, [Page([b"2"], "new")])
+    assert landing.origins(tmp_path) == ["new"]
+
+
+@pytest.mark.parametrize("damage", [lambda text: text.replace(b"1001", b"1002"), lambda text: text[:-5]])
+def test_a_touched_file_is_noticed(tmp_path: Path, damage):
+    write(tmp_path, [Page([b'{"name": "#1001"}'], "p")])
+    path = tmp_path / "raw-00000.jsonl.zst"
+    text = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read()
+    path.write_bytes(zstandard.ZstdCompressor().compress(damage(text)))
+    with pytest.raises(BalanceError, match="clear the extract task of this run so that the window is pulled again"):
+        list(landing.records(tmp_path))
+
+
+def test_a_batch_has_a_folder_of_its_own():
+    window = Window.parse("2026-03-01T00:00Z/2026-03-01T01:00Z")
+    folder = landing.folder(Path("/landing"), "shop_tw", window, "manual__2026-03-01T00:00:00+00:00")
+    assert folder == Path("/landing/shop_tw/20260301T000000Z--20260301T010000Z/manual__2026-03-01T00-00-00-00-00")
