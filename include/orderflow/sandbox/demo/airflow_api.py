@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import httpx
 
 
@@ -33,7 +35,7 @@ class AirflowApi:
     def pause(self, dag_id: str, *, paused: bool) -> None:
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": paused}).raise_for_status()
 
-    def trigger(self, dag_id: str, run_id: str, conf: dict[str, object]) -> None:
+    def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, object]) -> None:
         """Start a run; a run of this name that exists already is left as it is."""
         body = {"logical_date": None, "dag_run_id": run_id, "conf": conf}
         answer = self._call("POST", f"/dags/{dag_id}/dagRuns", json=body)

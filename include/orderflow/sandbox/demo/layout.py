@@ -81,7 +81,7 @@ class Layout:
                 "jwt": secrets.token_urlsafe(64),
                 "api": secrets.token_urlsafe(48),
                 "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-                "vault": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+                "vault": f"demo:{base64.b64encode(secrets.token_bytes(32)).decode()}",
             }
             path.touch(mode=0o600)
             path.write_text(json.dumps(made))

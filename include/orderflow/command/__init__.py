@@ -1,0 +1,1 @@
+"""The command line: the same flow without Airflow, and the tools around it."""

@@ -1,0 +1,47 @@
+"""`orderflow`: check, run, fetch, status, sandbox, oms, demo.
+
+Exit codes: 0 done · 1 done, but what was asked to hold does not hold · 2 fix a file, setting or argument ·
+3 credentials · 4 the other side is down, try again · 5 the platform changed · 6 a fault of Orderflow.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from orderflow.domain import errors
+
+app = typer.Typer(
+    name="orderflow",
+    help=f"Pull orders from sales channels and hand every one of them to an OMS.\n\n{__doc__.partition(chr(10))[2]}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+EXIT_CODES = {
+    errors.ConfigError: 2,
+    errors.DeniedError: 3,
+    errors.TransientError: 4,
+    errors.TooManyError: 4,
+    errors.DriftError: 5,
+    errors.BalanceError: 6,
+}
+
+
+def main() -> None:
+    """Run the command of the command line; an error of ours becomes a message and an exit code, not a traceback."""
+    from orderflow.command import channels, serve, staged  # noqa: F401 - importing registers their commands
+
+    try:
+        app()
+    except errors.OrderflowError as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]{type(error).__name__}[/bold red]", str(error), markup=True, highlight=False
+        )
+        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 6))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,58 @@
+"""The five stages in a row, with ports from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from orderflow.command import ports
+from orderflow.domain.batch import Batch
+from orderflow.domain.channel import Channel
+from orderflow.domain.window import Window
+from orderflow.pipeline import landing
+from orderflow.pipeline.clean import clean
+from orderflow.pipeline.extract import acknowledge, extract
+from orderflow.pipeline.load import load
+from orderflow.pipeline.progress import Progress, silent
+from orderflow.pipeline.sync import Delivered, sync
+from orderflow.pipeline.validate import validate
+from orderflow.staging import ledger, skus
+from orderflow.staging.store import Store
+
+
+def run_window(channel: Channel, window: Window, *, progress: Progress = silent) -> tuple[Batch, Delivered | None]:
+    """One window through all five stages; the delivery is None for a channel in shadow."""
+    with ports.staging() as store:
+        batch = stage_window(channel, window, store, progress=progress)
+        if channel.shadow:
+            return batch, None
+        return batch, sync(channel, store, ports.target(channel), progress=progress)
+
+
+def stage_window(channel: Channel, window: Window, store: Store, *, progress: Progress = silent) -> Batch:
+    """The four stages up to staging, with the ledger told before and after."""
+    run_id = f"command__{window.name}"
+    ledger.begin(store.connection, channel.name, window, run_id)
+    runtime = ports.runtime()
+    source = channel.adapter.open(channel.options, ports.account(channel.connection), runtime)
+    folder = landing.folder(ports.landing(), channel.name, window, run_id)
+    batch = extract(channel, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
+    ledger.extracted(store.connection, batch)
+    batch = clean(channel, batch, skus=skus.current(store.connection, channel.name), progress=progress)
+    batch = validate(channel, batch, progress=progress)
+    batch = load(channel, batch, store, progress=progress)
+    acknowledge(batch, folder, source)
+    return batch
+
+
+def fetched(channel: Channel, window: Window, limit: int, record: Path | None) -> Iterator[bytes]:
+    """The first records of a window, straight from the channel; recorded as a contract case where a folder is given."""
+    runtime = ports.runtime()
+    if record is not None:
+        from orderflow.adapters.record import recording
+
+        runtime = recording(runtime, record)
+    source = channel.adapter.open(channel.options, ports.account(channel.connection), runtime)
+    records = chain.from_iterable(page.records for page in source.fetch(channel.asks(window)))
+    return islice(records, limit)

@@ -1,0 +1,106 @@
+"""What the command line reads from its environment: the same names and meanings as under Airflow.
+
+`AIRFLOW_CONN_<ID>` holds a connection (JSON or URI), `AIRFLOW_VAR_ORDERFLOW_VAULT_KEY` the key for personal data,
+`ORDERFLOW_LANDING` the landing zone, `ORDERFLOW_HOME` the folder for everything else (default `.orderflow`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from upath import UPath
+
+from orderflow import config
+from orderflow.config import connections
+from orderflow.domain.channel import Channel
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.source import Account, Runtime, Secret
+
+if TYPE_CHECKING:
+    from orderflow.domain.target import Target
+    from orderflow.staging.store import Store
+
+INCLUDE = Path(__file__).resolve().parents[2]
+CHANNELS = INCLUDE / "channels"
+TARGETS = INCLUDE / "targets"
+
+
+def home() -> Path:
+    return Path(os.environ.get("ORDERFLOW_HOME", ".orderflow"))
+
+
+def landing() -> Path:
+    root = os.environ.get("ORDERFLOW_LANDING") or str(home() / "landing")
+    return cast(Path, UPath(root if "://" in root else Path(root).resolve()))
+
+
+def runtime() -> Runtime:
+    return Runtime(clock=lambda: datetime.now(UTC), sleep=time.sleep)
+
+
+def account(name: str) -> Account:
+    """The account behind `AIRFLOW_CONN_<NAME>`; raises `ConfigError` when it is not set."""
+    return connections.account_from_text(name, _connection_text(name))
+
+
+def dsn() -> str:
+    """The libpq URI of staging, from the connection `orderflow_db`."""
+    return connections.dsn(connections.connection_from_text("orderflow_db", _connection_text("orderflow_db")))
+
+
+def channel(name: str, folder: Path = CHANNELS) -> Channel:
+    """One channel by its name; raises `ConfigError` with everything that is wrong with its file."""
+    reading = config.read(folder, only=name)
+    if reading.channels:
+        return reading.channels[0]
+    if reading.problems:
+        raise ConfigError("\n".join(map(str, reading.problems)))
+    known = sorted(path.stem for path in folder.glob("*.yml"))
+    raise ConfigError(f"there is no channel {name!r} in {folder}; known are {', '.join(known) or 'none yet'}")
+
+
+@contextmanager
+def staging() -> Iterator[Store]:
+    """Staging, with its schema brought up to date."""
+    from orderflow.staging.migrate import migrate
+    from orderflow.staging.store import Store, connect
+    from orderflow.staging.vault import Vault
+
+    key = os.environ.get("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY")
+    if not key:
+        raise ConfigError(
+            "AIRFLOW_VAR_ORDERFLOW_VAULT_KEY is not set; personal data cannot be sealed without its key; "
+            'make one with: echo "k1:$(openssl rand -base64 32)"'
+        )
+    connection = connect(dsn(), name="orderflow command")
+    try:
+        migrate(connection)
+        yield Store(connection, Vault.parse(Secret(key)))
+    finally:
+        connection.close()
+
+
+def target(of: Channel) -> Target:
+    """The channel's OMS."""
+    from orderflow import oms
+
+    found = oms.find(of.oms.target, TARGETS)
+    return oms.open_target(found, account(found.connection), runtime())
+
+
+def _connection_text(name: str) -> str:
+    variable = f"AIRFLOW_CONN_{name.upper()}"
+    text = os.environ.get(variable)
+    if not text:
+        raise ConfigError(
+            f"{variable} is not set; it holds the connection {name!r}, for instance "
+            '{"conn_type": "http", "host": "https://shop.example", "password": "..."}; '
+            f"while the demo runs: source {home() / 'env'}"
+        )
+    return text

@@ -1,0 +1,85 @@
+"""What the demo shows while it runs: figures per channel, straight from staging."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+from psycopg2.extras import RealDictCursor
+
+STAGES = ("extract", "clean", "validate", "load", "sync")
+
+_FIGURES = """
+with pulled as (
+    select channel,
+           count(*) as windows,
+           count(*) filter (where loaded_at is not null) as loaded,
+           count(*) filter (where state in ('synced', 'reconciled')) as synced,
+           sum((counts->>'fetched')::bigint) as fetched
+    from orderflow.windows group by channel
+),
+running as (
+    select distinct on (channel) channel, state, window_start, window_end
+    from orderflow.windows order by channel, window_end desc
+),
+staged as (select channel, count(*) as staged, sum(version - 1) as edits from orderflow.orders group by channel),
+waiting as (select channel, count(*) as pending from orderflow.outbox group by channel),
+delivered as (
+    select channel, count(distinct order_id) as delivered from orderflow.receipts
+    where outcome = 'accepted' group by channel
+),
+held as (
+    select channel, count(*) as quarantined from orderflow.quarantine where state = 'open' group by channel
+),
+reason as (
+    select distinct on (channel) channel, code || ' (' || count(*) || ')' as top
+    from (select channel, r->>'code' as code
+          from orderflow.quarantine, jsonb_array_elements(reasons) as r where state = 'open') as each
+    group by channel, code order by channel, count(*) desc, code
+)
+select channel, windows, loaded, synced, fetched, state, window_start, window_end,
+       coalesce(staged, 0) as staged, coalesce(edits, 0) as edits, coalesce(pending, 0) as pending,
+       coalesce(delivered, 0) as delivered, coalesce(quarantined, 0) as quarantined, coalesce(top, '') as top
+from pulled left join running using (channel) left join staged using (channel) left join waiting using (channel)
+     left join delivered using (channel) left join held using (channel) left join reason using (channel)
+order by channel
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One channel's figures at a moment. `reached` is the newest moment that a loaded window ends at."""
+
+    channel: str
+    windows: int
+    loaded: int
+    synced: int
+    fetched: int
+    state: str
+    staged: int
+    edits: int
+    pending: int
+    delivered: int
+    quarantined: int
+    top: str
+
+
+def figures(dsn: str) -> dict[str, Figures]:
+    """The figures of every channel that has a window in the ledger; empty before the first migration."""
+    try:
+        rows = _query(dsn, _FIGURES)
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName, psycopg2.OperationalError):
+        return {}
+    names = Figures.__dataclass_fields__
+    return {row["channel"]: Figures(**{name: row[name] for name in names}) for row in rows}
+
+
+def _query(dsn: str, statement: str, *arguments: object) -> list[dict[str, Any]]:
+    connection = psycopg2.connect(dsn, application_name="orderflow demo")
+    try:
+        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
+            cursor.execute(statement, arguments or None)
+            return list(cursor.fetchall())
+    finally:
+        connection.close()

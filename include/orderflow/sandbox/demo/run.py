@@ -1,0 +1,378 @@
+"""`make demo`: start everything, let three channels run, show what happens, and prove the result."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import httpx
+import msgspec
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+
+from orderflow.domain.window import Window
+from orderflow.sandbox import postgres
+from orderflow.sandbox.demo.airflow_api import AirflowApi
+from orderflow.sandbox.demo.figures import Figures, figures
+from orderflow.sandbox.demo.layout import Layout
+from orderflow.sandbox.demo.processes import Processes
+from orderflow.sandbox.demo.proof import Proof, prove
+from orderflow.sandbox.shop import Shop
+from orderflow.staging import ledger
+from orderflow.staging.migrate import migrate
+from orderflow.staging.store import connect
+
+console = Console()
+
+HISTORY = timedelta(hours=24)
+"""How much of the past the shops hold when the demo starts."""
+LIVE = timedelta(seconds=75)
+"""How long new orders come in a demo that stops by itself."""
+LATE = 20
+"""Longest delay, in seconds, after which a shop's list shows a change."""
+DUE_AFTER = timedelta(minutes=3)
+"""How old an order must be to be expected in the OMS while the schedule goes on."""
+UNTIL_DONE = timedelta(minutes=4)
+"""How long the demo waits for the last window before it says that something is wrong."""
+
+
+class Story(msgspec.Struct, frozen=True, kw_only=True):
+    """What a demo must remember between two starts: its worlds' beginning and, where they stand still, their end."""
+
+    live_from: datetime
+    ends: datetime | None = None
+
+    @property
+    def start(self) -> datetime:
+        return self.live_from - HISTORY
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    layout: Layout
+    story: Story
+    processes: Processes
+    api: AirflowApi
+    dsn: str
+
+    @property
+    def channels(self) -> list[str]:
+        return [shop.name for shop in shops(self.story)]
+
+
+def shops(story: Story) -> list[Shop]:
+    """The three simulated shops: other platforms, currencies and time zones, each with its share of trouble."""
+
+    def shop(name: str, seed: int, currency: str, timezone: str, *currencies: str) -> Shop:
+        return Shop(
+            name=f"demo_{name}",
+            platform=name if name != "csv" else "csv_drop",
+            seed=seed,
+            start=story.start,
+            live_from=story.live_from,
+            ends=story.ends,
+            rate=85.0,
+            live_rate=900.0,
+            pace=0.01,
+            currency=currency,
+            currencies=currencies,
+            timezone=timezone,
+            late=0.1,
+            late_by=LATE,
+            defects=0.02,
+        )
+
+    return [
+        shop("shopify", 11, "EUR", "Europe/Stockholm", "SEK", "USD", "JPY"),
+        shop("woocommerce", 22, "TWD", "Asia/Taipei"),
+        shop("csv", 33, "USD", "America/New_York"),
+    ]
+
+
+def demo(home: Path, port: int, *, once: bool) -> int:
+    """Run the demo; returns the exit code: 0 when the proof holds (or the person watching ended it)."""
+    layout = Layout(home.resolve(), port)
+    layout.prepare()
+    layout.demand_free_ports()
+    pid_file = layout.home / "demo.pid"
+    pid_file.write_text(str(os.getpid()))
+    signal.signal(signal.SIGTERM, _interrupt)
+    server = None
+    try:
+        with console.status("starting PostgreSQL"):
+            server = postgres.start(layout.home / "pg")
+            server.create("airflow")
+            dsn = server.create("orderflow")
+            with contextlib.closing(connect(dsn, name="orderflow demo")) as connection:
+                migrate(connection)
+        story, again = _story(layout, once=once)
+        environment = layout.environment(server)
+        layout.write_env_file(environment)
+        with Processes(layout.logs, environment) as processes:
+            api = AirflowApi(layout.airflow_url, "admin", "admin")
+            return _play(Demo(layout, story, processes, api, dsn), once=once, again=again)
+    except KeyboardInterrupt:
+        console.print("stopping")
+        return 0 if not once else 130
+    finally:
+        if server is not None:
+            server.stop()
+        pid_file.unlink(missing_ok=True)
+
+
+def down(home: Path) -> None:
+    """Stop a demo that runs in another terminal, and wait until it has ended."""
+    pid_file = home.resolve() / "demo.pid"
+    if not pid_file.exists():
+        console.print("no demo is running")
+    else:
+        pid = int(pid_file.read_text())
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+            while _lives(pid):
+                time.sleep(0.2)
+        console.print("the demo is stopped; its data stays in place (make clean removes it)")
+    if (home / "pg" / "postmaster.pid").exists():
+        postgres.start(home / "pg").stop()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _story(layout: Layout, *, once: bool) -> tuple[Story, bool]:
+    """The worlds of an earlier demo in this folder, or new ones; and whether they were played to their end before."""
+    path = layout.home / "demo.json"
+    if path.exists():
+        story = msgspec.json.decode(path.read_bytes(), type=Story)
+        if once or story.ends is None:
+            return story, story.ends is not None
+    now = datetime.now(UTC).replace(microsecond=0)
+    live_from = (now + timedelta(minutes=1)).replace(second=0)
+    story = Story(live_from=live_from, ends=live_from + LIVE if once else None)
+    path.write_bytes(msgspec.json.encode(story))
+    return story, False
+
+
+def _play(demo: Demo, *, once: bool, again: bool) -> int:
+    began = time.monotonic()
+    _start(demo)
+    before = _versions(demo)
+    history = Window(demo.story.start, demo.story.live_from if not again else _end(demo))
+    if again:
+        console.print(
+            f"the worlds of this folder ended {demo.story.ends:%H:%M:%S}Z; pulling all of it again: {history}"
+        )
+    for channel in demo.channels:
+        demo.api.pause(f"orders.{channel}", paused=False)
+    if once:
+        holds = _watch(demo, history, again=again)
+        proofs = _proofs(demo)
+        console.print(_result(demo, proofs))
+        if again:
+            holds &= _same(before, _versions(demo))
+        holds &= _verdict(proofs)
+        console.print(f"{time.monotonic() - began:.0f} s in all")
+        return 0 if holds else 1
+    _look_around(demo, history)
+    return 0
+
+
+def _start(demo: Demo) -> None:
+    layout, processes = demo.layout, demo.processes
+    (layout.home / "shops.json").write_bytes(msgspec.json.encode(shops(demo.story)))
+    sandbox = ["orderflow", "sandbox", "--shops", str(layout.home / "shops.json"), "--port", str(layout.port + 3)]
+    processes.start("sandbox", [*sandbox, "--drop", str(layout.drop)])
+    oms = ["orderflow", "oms", "--file", str(layout.home / "oms.sqlite"), "--port", str(layout.port + 4)]
+    processes.start("oms", oms)
+    processes.start("airflow", ["orderflow.orchestration.serve"])
+    with console.status("starting the sandbox and the reference OMS"):
+        answers = {"sandbox": f"{layout.sandbox_url}/_sandbox", "oms": f"{layout.oms_url}/_effects"}
+        for name, url in answers.items():
+            processes.wait_until(partial(_answers, url), what=f"the {name}", log=name, seconds=60)
+    with console.status("starting Airflow (about 20 s)"):
+        components = layout.home / "airflow" / "components"
+        components.unlink(missing_ok=True)
+        processes.wait_until(components.exists, what="Airflow", log="airflow", seconds=180)
+        wanted = {f"orders.{channel}" for channel in demo.channels}
+        processes.wait_until(
+            lambda: wanted <= demo.api.dags(tag="orders"), what="Airflow's DAG processor", log="airflow", seconds=120
+        )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code < 500
+    except httpx.TransportError:
+        return False
+
+
+def _end(demo: Demo) -> datetime:
+    """The first whole minute by which every change must have been pulled."""
+    assert demo.story.ends is not None
+    seen = demo.story.ends + timedelta(seconds=LATE + 30)
+    return seen.replace(second=0, microsecond=0) + timedelta(minutes=1)
+
+
+def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
+    """Show progress until everything up to the worlds' end is in the OMS; False when that takes too long."""
+    end = _end(demo)
+    deadline = max(end, datetime.now(UTC)) + UNTIL_DONE
+    triggered: set[Window] = set()
+    run_id = f"again__{datetime.now(UTC):%Y%m%dT%H%M%S}" if again else f"history__{history.name}"
+    pulled = dict.fromkeys(demo.channels, False)
+    with Live(console=console, refresh_per_second=4) as live:
+        while datetime.now(UTC) < deadline:
+            for name in demo.processes.revive():
+                console.print(f"{name} ended and was started again")
+            now = datetime.now(UTC)
+            if now >= history.end:
+                for channel in (name for name, done in pulled.items() if not done):
+                    _trigger(demo, channel, run_id, history)
+                    pulled[channel] = True
+            if now > end and not again:
+                _heal(demo, Window(history.end, end), triggered)
+            live.update(_progress(demo, figures(demo.dsn)))
+            if all(pulled.values()) and _done(demo, run_id, Window(history.start, end)):
+                return True
+            time.sleep(0.5)
+    console.print("[red]not everything is in the OMS after the time given; look into Airflow and the logs[/red]")
+    return False
+
+
+def _trigger(demo: Demo, channel: str, run_id: str, window: Window) -> None:
+    conf = {"window_start": window.start.isoformat(), "window_end": window.end.isoformat()}
+    demo.api.trigger(f"orders.{channel}", run_id, conf)
+
+
+def _heal(demo: Demo, span: Window, triggered: set[Window]) -> None:
+    """Start a run for every window that the schedule left out (Airflow was busy or down)."""
+    with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection:
+        for channel in demo.channels:
+            waiting = demo.api.states(f"orders.{channel}")
+            if waiting.get("running", 0) + waiting.get("queued", 0):
+                continue
+            for gap in ledger.gaps(connection, channel, span):
+                if gap not in triggered:
+                    triggered.add(gap)
+                    _trigger(demo, channel, f"gap__{gap.name}", gap)
+
+
+def _done(demo: Demo, run_id: str, span: Window) -> bool:
+    if any(demo.api.state(f"orders.{channel}", run_id) != "success" for channel in demo.channels):
+        return False
+    found = figures(demo.dsn)
+    with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection:
+        covered = all(ledger.coverage(connection, channel, span) == [span] for channel in demo.channels)
+    return covered and all(found[channel].pending == 0 for channel in demo.channels)
+
+
+def _progress(demo: Demo, found: dict[str, Figures]) -> Group:
+    table = Table(title="orders on their way", title_justify="left")
+    for name in ("channel", "windows", "now", "fetched", "staged", "edits", "in the OMS", "waiting", "quarantined"):
+        table.add_column(name, justify="left" if name in {"channel", "now"} else "right")
+    table.add_column("top reason")
+    for channel in demo.channels:
+        if (f := found.get(channel)) is None:
+            table.add_row(channel, "0", "waiting for its first window")
+            continue
+        table.add_row(
+            channel, f"{f.synced}/{f.windows}", f.state, str(f.fetched or 0), str(f.staged), str(f.edits),
+            str(f.delivered), str(f.pending), str(f.quarantined), f.top,
+        )  # fmt: skip
+    return Group(table, f"Airflow: {demo.layout.airflow_url}  (user admin, password admin)")
+
+
+def _proofs(demo: Demo) -> list[Proof]:
+    layout, story = demo.layout, demo.story
+    until = story.ends or datetime.now(UTC) - DUE_AFTER
+    return [
+        prove(channel, demo.dsn, layout.sandbox_url, layout.oms_url, live_from=story.live_from, until=until)
+        for channel in demo.channels
+    ]
+
+
+def _result(demo: Demo, proofs: list[Proof]) -> Table:
+    found = figures(demo.dsn)
+    table = Table(title="\nwhat the channels really hold, and where it is now", title_justify="left")
+    columns = (
+        "channel", "windows", "on the channel", "fetched", "staged", "quarantined", "top reason", "in the OMS",
+        "effects", "missing", "twice", "unexplained", "seconds to the OMS (median, 95%)",
+    )  # fmt: skip
+    for name in columns:
+        table.add_column(name, justify="left" if name in {"channel", "top reason"} else "right")
+    for proof in proofs:
+        f = found[proof.channel]
+        lag = "-" if proof.lag is None else f"{proof.lag[0]:.0f}, {proof.lag[1]:.0f}"
+        table.add_row(
+            proof.channel, str(f.windows), str(proof.orders), str(f.fetched), str(proof.staged), str(proof.quarantined),
+            f.top, str(proof.delivered), str(proof.effects), str(len(proof.missing)), str(len(proof.twice)),
+            str(len(proof.unexplained)), lag,
+        )  # fmt: skip
+    return table
+
+
+def _verdict(proofs: list[Proof]) -> bool:
+    for proof in proofs:
+        for kind in ("missing", "twice", "unexplained"):
+            for line in getattr(proof, kind)[:10]:
+                console.print(f"[red]{kind}[/red] {proof.channel} {line}", highlight=False)
+    holds = all(proof.holds for proof in proofs)
+    total = sum(proof.orders for proof in proofs)
+    if holds:
+        console.print(f"[green]{total} orders: 0 missing, 0 twice, 0 unexplained[/green]")
+    return holds
+
+
+def _versions(demo: Demo) -> dict[str, int]:
+    """Versions in staging and effects in the OMS, before and after a second pull."""
+    with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection, connection.cursor() as cursor:
+        cursor.execute("select coalesce(sum(version), 0), count(*) from orderflow.orders")
+        versions, orders = cursor.fetchone() or (0, 0)
+    effects = httpx.get(f"{demo.layout.oms_url}/_effects", timeout=30).raise_for_status().json()["effects"]
+    return {"orders": orders, "versions": int(versions), "effects": effects}
+
+
+def _same(before: dict[str, int], after: dict[str, int]) -> bool:
+    news = {name: after[name] - count for name, count in before.items()}
+    console.print("second pull: " + ", ".join(f"{count} new {name}" for name, count in news.items()))
+    return not any(news.values())
+
+
+def _look_around(demo: Demo, history: Window) -> None:
+    """Keep everything running for a person, with figures and the proof so far, until Ctrl-C or `make down`."""
+    pulled: set[str] = set()
+    triggered: set[Window] = set()
+    proofs: list[Proof] = []
+    hint = "stop: Ctrl-C, or make down · go on: make demo · look: source .orderflow/env, then orderflow status"
+    next_proof = history.end + DUE_AFTER
+    with Live(console=console, refresh_per_second=2) as live:
+        while True:
+            for name in demo.processes.revive():
+                console.print(f"{name} ended and was started again")
+            now = datetime.now(UTC)
+            if now >= history.end:
+                for channel in set(demo.channels) - pulled:
+                    _trigger(demo, channel, f"history__{history.name}", history)
+                    pulled.add(channel)
+            if now >= next_proof:
+                _heal(demo, Window(history.end, now - DUE_AFTER), triggered)
+                proofs, next_proof = _proofs(demo), now + timedelta(seconds=30)
+            shown = [_result(demo, proofs)] if proofs else []
+            live.update(Group(_progress(demo, figures(demo.dsn)), *shown, hint))
+            time.sleep(1)
