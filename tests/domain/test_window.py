@@ -75,13 +75,17 @@ def test_a_window_is_half_open():
         ),
         (
             "2026-03-01T00:00Z",
-            ("window '2026-03-01T00:00Z' is not 'start/end' in ISO 8601; write it like "
-            "2026-03-01T00:00Z/2026-03-01T01:00Z"),
+            (
+                "window '2026-03-01T00:00Z' is not 'start/end' in ISO 8601; write it like "
+                "2026-03-01T00:00Z/2026-03-01T01:00Z"
+            ),
         ),
         (
             "2026-03-01T00:00/2026-03-01T01:00",
-            ("window start 2026-03-01T00:00:00 has no time zone; write it with an offset, such as "
-            "2026-03-01T00:00:00+00:00"),
+            (
+                "window start 2026-03-01T00:00:00 has no time zone; write it with an offset, such as "
+                "2026-03-01T00:00:00+00:00"
+            ),
         ),
         (
             "2026-03-01T01:00Z/2026-03-01T01:00Z",

@@ -98,6 +98,15 @@ def test_a_mailbox_is_told_what_is_safe(tmp_path: Path):
     assert shop.told == ["/orders?at=090000", "/orders?at=090100"]
 
 
+def test_a_mailbox_that_forgot_what_it_was_told_of_leaves_the_landing_as_it_is(tmp_path: Path):
+    full, empty = Shop([HOUR.start, HOUR.start + timedelta(minutes=1)]), Shop([HOUR.start + timedelta(minutes=2)])
+    first = pull(full, tmp_path, acknowledges=True)
+    second = pull(empty, tmp_path, acknowledges=True)
+    assert (first.counts.fetched, second.counts.fetched) == (2, 3)
+    assert (second.counts.pages, second.counts.bytes) == (3, first.counts.bytes // 2 * 3)
+    assert landing.origins(tmp_path) == ["/orders?at=090000", "/orders?at=090100", "/orders?at=090200"]
+
+
 def test_an_account_shows_no_secret():
     account = Account("shop", "https://shop.example", "ck", None, {"token": "shpat_secret"})
     assert "shpat_secret" not in repr(account)

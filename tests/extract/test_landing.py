@@ -41,7 +41,7 @@ def test_evidence_stands_beside_each_record(tmp_path: Path):
 def test_a_new_file_begins_when_one_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(landing, "FILE_BYTES", 10)
     write(tmp_path, [Page([b'{"id": 1}'], f"p{number}") for number in range(5)])
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(tmp_path.glob(landing.RAW))) == 5
     assert landing.origins(tmp_path) == ["p0", "p1", "p2", "p3", "p4"]
 
 
@@ -65,3 +65,20 @@ def test_a_batch_has_a_folder_of_its_own():
     window = Window.parse("2026-03-01T00:00Z/2026-03-01T01:00Z")
     folder = landing.folder(Path("/landing"), "shop_tw", window, "manual__2026-03-01T00:00:00+00:00")
     assert folder == Path("/landing/shop_tw/20260301T000000Z--20260301T010000Z/manual__2026-03-01T00-00-00-00-00")
+
+
+def test_an_attempt_that_failed_keeps_nothing_of_a_mailbox(tmp_path: Path):
+    def attempt() -> None:
+        with landing.Writer(tmp_path, keep=True) as writer:
+            writer.write(Page([b"1"], "orders.csv"), NOW)
+            raise OSError("the network went away")
+
+    with pytest.raises(OSError, match="the network"):
+        attempt()
+    with landing.Writer(tmp_path, keep=True) as writer:
+        writer.write(Page([b"1"], "orders.csv"), NOW)
+        writer.write(Page([b"2"], "orders.csv"), NOW)
+    with landing.Writer(tmp_path, keep=True) as again:
+        pass
+    assert [record.data for record in landing.records(tmp_path)] == [b"1", b"2"]
+    assert (again.pages, again.records) == (2, 2)

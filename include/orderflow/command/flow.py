@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orderflow.command import ports
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel
+from orderflow.domain.source import Account, Runtime
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.clean import clean
@@ -19,6 +22,9 @@ from orderflow.pipeline.sync import Delivered, sync
 from orderflow.pipeline.validate import validate
 from orderflow.staging import ledger, skus
 from orderflow.staging.store import Store
+
+if TYPE_CHECKING:
+    from orderflow.adapters.record import Recording
 
 
 def run_window(channel: Channel, window: Window, *, progress: Progress = silent) -> tuple[Batch, Delivered | None]:
@@ -48,11 +54,30 @@ def stage_window(channel: Channel, window: Window, store: Store, *, progress: Pr
 
 def fetched(channel: Channel, window: Window, limit: int, record: Path | None) -> Iterator[bytes]:
     """The first records of a window, straight from the channel; recorded as a contract case where a folder is given."""
-    runtime = ports.runtime()
+    runtime, account = ports.runtime(), ports.account(channel.connection)
+    recording = None
     if record is not None:
-        from orderflow.adapters.record import recording
-
-        runtime = recording(runtime, record)
-    source = channel.adapter.open(channel.options, ports.account(channel.connection), runtime)
+        runtime, recording = _recorded(runtime, account)
+    source = channel.adapter.open(channel.options, account, runtime)
     records = chain.from_iterable(page.records for page in source.fetch(channel.asks(window)))
-    return islice(records, limit)
+    yield from islice(records, limit)
+    if record is not None and recording is not None:
+        told = {
+            "about": f"recorded from {channel.adapter_name}",
+            "window": str(channel.asks(window)),
+            "options": channel.options.model_dump(mode="json", exclude_defaults=True),
+            "now": runtime.clock().isoformat(),
+        }
+        recording.write(record, told)
+
+
+def _recorded(runtime: Runtime, account: Account) -> tuple[Runtime, Recording]:
+    """A runtime whose exchanges are kept, scrubbed of the account's secrets and of buyers' data."""
+    import httpx
+
+    from orderflow.adapters.record import Recording, Scrubber
+
+    secrets = [account.password.reveal()] if account.password else []
+    secrets += [str(value) for value in account.extra.values()]
+    recording = Recording(httpx.HTTPTransport(), Scrubber(secrets))
+    return replace(runtime, transport=recording), recording

@@ -40,7 +40,7 @@ def sandbox(
     for shop in found:
         console.print(f"{shop.name:<20} {platforms.find(shop.platform).welcome(shop, url)}", highlight=False)
     console.print(f"truth, faults, log   {url}/_sandbox/shops", highlight=False)
-    server.run(server.platforms_app(found, state=state), "127.0.0.1", port)
+    server.run(server.platforms_app(found, state=state, drop=drop), "127.0.0.1", port)
 
 
 @app.command()

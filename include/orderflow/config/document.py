@@ -54,7 +54,7 @@ def parse(text: str) -> Document:
         return Document(faults=list(_syntax_faults(text, error)))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        fault = Fault((), f"holds the unprintable character {error.character!r}", "remove it", line)
+        fault = Fault((), f"holds the unprintable character U+{error.character:04X}", "remove it", line)
         return Document(faults=[fault])
     finally:
         loader.dispose()
@@ -71,8 +71,8 @@ def _syntax_faults(text: str, error: yaml.MarkedYAMLError) -> Iterator[Fault]:
     if not tabbed:
         mark = error.problem_mark or error.context_mark
         said = error.problem or "is no YAML"
-        if said.startswith("expected a single document"):
-            said, cure = "a second document begins here", "keep one channel in one file; remove the line '---'"
+        if "another document" in said:
+            said, cure = "a second document begins here", "keep one channel in one file, without a line '---'"
         else:
             cure = "check indentation, colons and quotes here and on the line before"
         yield Fault((), f"cannot be read: {said}", cure, mark.line + 1 if mark else 1)
@@ -81,7 +81,7 @@ def _syntax_faults(text: str, error: yaml.MarkedYAMLError) -> Iterator[Fault]:
 def _plain(node: yaml.Node, path: Location, faults: list[Fault], seen: set[int]) -> Any:
     line = node.start_mark.line + 1
     if id(node) in seen:
-        faults.append(Fault(path, "repeats another block by an alias (*)", "write the values out", line))
+        faults.append(Fault(path, "repeats another block by an alias (*)", "write the values out"))
         return None
     seen.add(id(node))
     kind = node.tag.removeprefix(_TAG)

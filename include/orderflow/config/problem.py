@@ -52,9 +52,16 @@ def split(message: str) -> tuple[str, str]:
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean 'lookback'?`, or the known words, or an empty text when there are none."""
     words = sorted(known)
-    if close := difflib.get_close_matches(word.lower(), words, n=1):
-        return f"did you mean {close[0]!r}?"
+    if close := closest(word, words):
+        return f"did you mean {close!r}?"
     return f"known are {listed(words)}" if words else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is written most like this one, capitals or not."""
+    by_small = {each.lower(): each for each in known}
+    found = difflib.get_close_matches(word.lower(), by_small, n=1)
+    return by_small[found[0]] if found else None
 
 
 def listed(words: Sequence[str]) -> str:
@@ -63,11 +70,12 @@ def listed(words: Sequence[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: never longer than 60 characters."""
-    text = {True: "true", False: "false", None: "nothing"}.get(value) if _is_word(value) else repr(value)
-    assert text is not None
+    """A value as a message quotes it: at most 60 characters, and never what stands inside a block."""
+    if isinstance(value, dict):
+        return "a block of keys"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _is_word(value: object) -> bool:
-    return value is None or isinstance(value, bool)

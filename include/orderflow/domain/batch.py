@@ -72,6 +72,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Wall seconds by stage."""
     notes: list[str] = msgspec.field(default_factory=list)
     """What a person should know: guards that warned, slices that were read twice."""
+    held: str | None = None
+    """Why a batch guard wants a person to look before this batch is loaded; None: it may go on."""
 
     @property
     def window(self) -> Window:

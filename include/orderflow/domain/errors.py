@@ -6,6 +6,7 @@ OrderflowError
     TransientError    try again                        carries retry_after
     DeniedError       call the operator                credentials, scopes, expired tokens
     DriftError        call the developer               the platform changed, or answers what nobody documented
+    TooManyError      ask for less                     carries found, ceiling; a window is halved and asked again
   RecordError         quarantine this order, go on     carries code, field, value
   BalanceError        stop: in != out                  a fault of ours
 """

@@ -193,6 +193,10 @@ class Limits:
     """True where orders are taken out of a mailbox and windows follow arrival instead of modified time."""
 
 
+def _nameless(_: Raw) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """How one platform, or one file format, speaks: a value, found by name, imported late."""
@@ -203,3 +207,5 @@ class Adapter:
     """`open(options, account, runtime)`: an open source. Does not talk to the network yet."""
     to_order: Callable[[Raw, Any], Order]
     """`to_order(raw, options)`: pure; raises `RecordError`."""
+    order_id: Callable[[Raw], str | None] = _nameless
+    """The order's id in a raw record, without mapping it: names a record that cannot be mapped. May raise anything."""

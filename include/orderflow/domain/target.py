@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 
-def idempotency_key(channel: str, order_id: str, content_hash: bytes) -> str:
-    """`sha256(channel, order_id, content)` in hex: the same content of the same order always has the same key."""
-    digest = hashlib.sha256()
-    for part in (channel.encode(), order_id.encode(), content_hash):
-        digest.update(len(part).to_bytes(4, "big"))
-        digest.update(part)
-    return digest.hexdigest()
+def idempotency_key(channel: str, order_id: str, version: int, content_hash: bytes) -> str:
+    """`sha256(channel, order_id, version, content)` in hex: the same version of an order always has the same key.
+
+    The version is part of it, because an order that returns to an earlier state (held, released, held again) is news.
+    """
+    identity = f"{channel}|{version}|{len(order_id)}|{order_id}|".encode()
+    return hashlib.sha256(identity + content_hash).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class OmsOrder:
 
 
 class Target(Protocol):
-    """An OMS. Orders arrive at most once per key, whatever happens to the answer."""
+    """An OMS. Orders arrive at most once per key, whatever happens to the answer. Threads may share it."""
 
     def submit(self, submissions: Sequence[Submission]) -> Iterator[Receipt]:
         """Create or update; yields receipts as they come, in any order, exactly one per submission that is settled.

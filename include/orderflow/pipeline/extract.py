@@ -36,7 +36,7 @@ def extract(
     asked = window if limits.acknowledges else channel.asks(window)
     notes: list[str] = []
     waiting = list(asked.slices(limits.longest_window))[::-1]
-    with landing.Writer(folder) as writer:
+    with landing.Writer(folder, keep=limits.acknowledges) as writer:
         while waiting:
             part = waiting.pop()
             try:

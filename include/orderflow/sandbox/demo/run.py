@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,11 +18,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from orderflow import config
+from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 from orderflow.sandbox import postgres
 from orderflow.sandbox.demo.airflow_api import AirflowApi
 from orderflow.sandbox.demo.figures import Figures, figures
-from orderflow.sandbox.demo.layout import Layout
+from orderflow.sandbox.demo.layout import PROJECT, Layout
 from orderflow.sandbox.demo.processes import Processes
 from orderflow.sandbox.demo.proof import Proof, prove
 from orderflow.sandbox.shop import Shop
@@ -33,12 +36,12 @@ console = Console()
 
 HISTORY = timedelta(hours=24)
 """How much of the past the shops hold when the demo starts."""
-LIVE = timedelta(seconds=75)
+LIVE = timedelta(seconds=100)
 """How long new orders come in a demo that stops by itself."""
 LATE = 20
 """Longest delay, in seconds, after which a shop's list shows a change."""
-DUE_AFTER = timedelta(minutes=3)
-"""How old an order must be to be expected in the OMS while the schedule goes on."""
+DUE_AFTER = timedelta(seconds=90)
+"""How old a window, or an order, must be to be expected in the OMS while the schedule goes on."""
 UNTIL_DONE = timedelta(minutes=4)
 """How long the demo waits for the last window before it says that something is wrong."""
 
@@ -163,8 +166,7 @@ def _story(layout: Layout, *, once: bool) -> tuple[Story, bool]:
         if once or story.ends is None:
             return story, story.ends is not None
     now = datetime.now(UTC).replace(microsecond=0)
-    live_from = (now + timedelta(minutes=1)).replace(second=0)
-    story = Story(live_from=live_from, ends=live_from + LIVE if once else None)
+    story = Story(live_from=now.replace(second=0), ends=now + LIVE if once else None)
     path.write_bytes(msgspec.json.encode(story))
     return story, False
 
@@ -183,6 +185,7 @@ def _play(demo: Demo, *, once: bool, again: bool) -> int:
     if once:
         holds = _watch(demo, history, again=again)
         proofs = _proofs(demo)
+        console.print()
         console.print(_result(demo, proofs))
         if again:
             holds &= _same(before, _versions(demo))
@@ -209,10 +212,15 @@ def _start(demo: Demo) -> None:
         components = layout.home / "airflow" / "components"
         components.unlink(missing_ok=True)
         processes.wait_until(components.exists, what="Airflow", log="airflow", seconds=180)
-        wanted = {f"orders.{channel}" for channel in demo.channels}
-        processes.wait_until(
-            lambda: wanted <= demo.api.dags(tag="orders"), what="Airflow's DAG processor", log="airflow", seconds=120
-        )
+        processes.wait_until(partial(_knows_dags, demo), what="Airflow's DAG processor", log="airflow", seconds=120)
+
+
+def _knows_dags(demo: Demo) -> bool:
+    """Whether Airflow has all channels; raises `ConfigError` with Airflow's own words when it cannot read them."""
+    missing = {f"orders.{channel}" for channel in demo.channels} - demo.api.dags(tag="orders")
+    if missing and (errors := demo.api.import_errors()):
+        raise ConfigError("\n".join([f"Airflow cannot make {', '.join(sorted(missing))}:", *errors]))
+    return not missing
 
 
 def _answers(url: str) -> bool:
@@ -225,7 +233,8 @@ def _answers(url: str) -> bool:
 def _end(demo: Demo) -> datetime:
     """The first whole minute by which every change must have been pulled."""
     assert demo.story.ends is not None
-    seen = demo.story.ends + timedelta(seconds=LATE + 30)
+    settle = max(channel.settle for channel in config.read(PROJECT / "include" / "channels").channels)
+    seen = demo.story.ends + settle + timedelta(seconds=10)
     return seen.replace(second=0, microsecond=0) + timedelta(minutes=1)
 
 
@@ -245,8 +254,8 @@ def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
                 for channel in (name for name, done in pulled.items() if not done):
                     _trigger(demo, channel, run_id, history)
                     pulled[channel] = True
-            if now > end and not again:
-                _heal(demo, Window(history.end, end), triggered)
+            if not again:
+                _heal(demo, history.end, min(end, now - DUE_AFTER), triggered)
             live.update(_progress(demo, figures(demo.dsn)))
             if all(pulled.values()) and _done(demo, run_id, Window(history.start, end)):
                 return True
@@ -260,14 +269,17 @@ def _trigger(demo: Demo, channel: str, run_id: str, window: Window) -> None:
     demo.api.trigger(f"orders.{channel}", run_id, conf)
 
 
-def _heal(demo: Demo, span: Window, triggered: set[Window]) -> None:
-    """Start a run for every window that the schedule left out (Airflow was busy or down)."""
+def _heal(demo: Demo, start: datetime, end: datetime, triggered: set[Window]) -> None:
+    """Start a run for every window up to `end` that the schedule left out (Airflow was starting, busy or down)."""
+    end = end.replace(second=0, microsecond=0)
+    if end <= start:
+        return
     with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection:
         for channel in demo.channels:
             waiting = demo.api.states(f"orders.{channel}")
             if waiting.get("running", 0) + waiting.get("queued", 0):
                 continue
-            for gap in ledger.gaps(connection, channel, span):
+            for gap in ledger.gaps(connection, channel, Window(start, end)):
                 if gap not in triggered:
                     triggered.add(gap)
                     _trigger(demo, channel, f"gap__{gap.name}", gap)
@@ -283,19 +295,29 @@ def _done(demo: Demo, run_id: str, span: Window) -> bool:
 
 
 def _progress(demo: Demo, found: dict[str, Figures]) -> Group:
-    table = Table(title="orders on their way", title_justify="left")
-    for name in ("channel", "windows", "now", "fetched", "staged", "edits", "in the OMS", "waiting", "quarantined"):
-        table.add_column(name, justify="left" if name in {"channel", "now"} else "right")
-    table.add_column("top reason")
-    for channel in demo.channels:
-        if (f := found.get(channel)) is None:
-            table.add_row(channel, "0", "waiting for its first window")
-            continue
-        table.add_row(
-            channel, f"{f.synced}/{f.windows}", f.state, str(f.fetched or 0), str(f.staged), str(f.edits),
-            str(f.delivered), str(f.pending), str(f.quarantined), f.top,
-        )  # fmt: skip
+    rows: dict[str, Callable[[Figures], object]] = {
+        "newest window": lambda f: f.state,
+        "windows in the OMS": lambda f: f"{f.synced} of {f.windows}",
+        "records fetched": lambda f: f.fetched or 0,
+        "orders staged": lambda f: f.staged,
+        "changes of orders": lambda f: f.edits,
+        "orders in the OMS": lambda f: f.delivered,
+        "waiting for the OMS": lambda f: f.pending,
+        "in quarantine": lambda f: f.quarantined,
+        "top reason": lambda f: f.top,
+    }
+    table = _table("on the way", demo.channels)
+    for name, cell in rows.items():
+        table.add_row(name, *(str(cell(found[each])) if each in found else "-" for each in demo.channels))
     return Group(table, f"Airflow: {demo.layout.airflow_url}  (user admin, password admin)")
+
+
+def _table(title: str, channels: list[str]) -> Table:
+    table = Table(title=title, title_justify="left")
+    table.add_column("", no_wrap=True)
+    for channel in channels:
+        table.add_column(channel, justify="right")
+    return table
 
 
 def _proofs(demo: Demo) -> list[Proof]:
@@ -309,21 +331,24 @@ def _proofs(demo: Demo) -> list[Proof]:
 
 def _result(demo: Demo, proofs: list[Proof]) -> Table:
     found = figures(demo.dsn)
-    table = Table(title="\nwhat the channels really hold, and where it is now", title_justify="left")
-    columns = (
-        "channel", "windows", "on the channel", "fetched", "staged", "quarantined", "top reason", "in the OMS",
-        "effects", "missing", "twice", "unexplained", "seconds to the OMS (median, 95%)",
-    )  # fmt: skip
-    for name in columns:
-        table.add_column(name, justify="left" if name in {"channel", "top reason"} else "right")
-    for proof in proofs:
-        f = found[proof.channel]
-        lag = "-" if proof.lag is None else f"{proof.lag[0]:.0f}, {proof.lag[1]:.0f}"
-        table.add_row(
-            proof.channel, str(f.windows), str(proof.orders), str(f.fetched), str(proof.staged), str(proof.quarantined),
-            f.top, str(proof.delivered), str(proof.effects), str(len(proof.missing)), str(len(proof.twice)),
-            str(len(proof.unexplained)), lag,
-        )  # fmt: skip
+    rows: dict[str, Callable[[Proof, Figures], object]] = {
+        "windows": lambda _, f: f.windows,
+        "orders on the channel": lambda p, _: p.orders,
+        "records fetched": lambda _, f: f.fetched,
+        "accepted and staged": lambda p, _: p.staged,
+        "in quarantine": lambda p, _: p.quarantined,
+        "top reason": lambda _, f: f.top,
+        "in the OMS": lambda p, _: p.delivered,
+        "effects in the OMS": lambda p, _: p.effects,
+        "missing": lambda p, _: len(p.missing),
+        "twice": lambda p, _: len(p.twice),
+        "unexplained": lambda p, _: len(p.unexplained),
+        "visible to OMS, median": lambda p, _: "-" if p.lag is None else f"{p.lag[0]:.0f} s",
+        "visible to OMS, 95%": lambda p, _: "-" if p.lag is None else f"{p.lag[1]:.0f} s",
+    }
+    table = _table("what the channels really hold, and where it is", demo.channels)
+    for name, cell in rows.items():
+        table.add_row(name, *(str(cell(proof, found[proof.channel])) for proof in proofs))
     return table
 
 
@@ -371,7 +396,7 @@ def _look_around(demo: Demo, history: Window) -> None:
                     _trigger(demo, channel, f"history__{history.name}", history)
                     pulled.add(channel)
             if now >= next_proof:
-                _heal(demo, Window(history.end, now - DUE_AFTER), triggered)
+                _heal(demo, history.end, now - DUE_AFTER, triggered)
                 proofs, next_proof = _proofs(demo), now + timedelta(seconds=30)
             shown = [_result(demo, proofs)] if proofs else []
             live.update(Group(_progress(demo, figures(demo.dsn)), *shown, hint))

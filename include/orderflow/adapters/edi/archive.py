@@ -1,0 +1,159 @@
+"""The archive folder inside an inbox: which interchanges were taken, and what was said about every order.
+
+    archive/interchanges/<month>/<sender>.<control>.<hash>.json  one entry per interchange: what it said, in which file
+    archive/orders/<xx>/<order>.json                             every accepted message about one order, oldest first
+    archive/pending/<sha256>/<acknowledgement>                   acknowledgements, sent once their file is put away
+
+Everything is written whole, under another name first, so that a crash leaves the old state or the new one. The files
+themselves go to the folder `done` of the files kit; an interchange counts as taken once its file lies there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from orderflow.adapters.edi.message import Message
+from orderflow.adapters.files import Inbox
+
+_NAME = "file-name"
+"""Beside promised acknowledgements: the name of the file that they wait for."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One interchange, and the file that brought it."""
+
+    content: str
+    """SHA-256 of what the interchange says."""
+    file: str
+    sha256: str
+
+
+class Archive:
+    """The archive and the outbox of one inbox; opens nothing before the first need."""
+
+    def __init__(self, inbox: Inbox, *, outbox: str) -> None:
+        self._inbox = inbox
+        self._outbox = outbox
+
+    def entry(self, key: str) -> Entry | None:
+        """The interchange that came under this key; None unless its file was put away."""
+        content = self._read(f"archive/interchanges/{key}")
+        entry = msgspec.json.decode(content, type=Entry) if content is not None else None
+        return entry if entry is not None and self.put_away(entry.file, entry.sha256) else None
+
+    def enter(self, key: str, entry: Entry) -> None:
+        self._write(f"archive/interchanges/{key}", msgspec.json.encode(entry))
+
+    def put_away(self, name: str, sha256: str) -> bool:
+        """Whether a file of this name and content lies in `done`."""
+        path = PurePosixPath(name)
+        return self._exists(f"done/{path.stem}.{sha256[:12]}{path.suffix}")
+
+    def waits(self, name: str) -> bool:
+        """Whether a file of this name lies in the inbox."""
+        return bool(name) and self._exists(name)
+
+    def history(self, order_id: str) -> list[Message]:
+        """Every accepted message about an order so far, oldest first."""
+        content = self._read(_place(order_id))
+        return msgspec.json.decode(content, type=list[Message]) if content is not None else []
+
+    def remember(self, message: Message) -> None:
+        """Keep an accepted message; one that is there already stays as it is."""
+        assert message.order_id is not None
+        known = self.history(message.order_id)
+        if all(each.place != message.place for each in known):
+            known = sorted([*known, message], key=lambda each: each.place)
+            self._write(_place(message.order_id), msgspec.json.encode(known))
+
+    def promise(self, name: str, sha256: str, acknowledgement: str, content: bytes) -> None:
+        """Lay down an acknowledgement that is sent once the file of this name and content is put away."""
+        self._write(f"archive/pending/{sha256}/{_NAME}", name.encode())
+        self._write(f"archive/pending/{sha256}/{acknowledgement}", content)
+
+    def send(self) -> Iterator[str]:
+        """Move the acknowledgements whose files are put away to the outbox, and tell their names."""
+        for sha256 in self._listed("archive/pending"):
+            folder = f"archive/pending/{sha256}"
+            name = self._read(f"{folder}/{_NAME}")
+            if name is not None and self.put_away(name.decode(), sha256):
+                for acknowledgement in self._listed(folder):
+                    if acknowledgement != _NAME:
+                        self._move(f"{folder}/{acknowledgement}", f"{self._outbox}/{acknowledgement}")
+                        yield acknowledgement
+                self._remove(folder)
+
+    def _files(self) -> tuple[Any, str]:
+        return self._inbox._storage()  # noqa: SLF001  the inbox's own file system, with its credentials
+
+    def _speaking(self, what: str) -> AbstractContextManager[None]:
+        return self._inbox._speaking(what)  # noqa: SLF001  the same errors as for the inbox itself
+
+    def _at(self, path: str) -> tuple[Any, str]:
+        files, root = self._files()
+        return files, posixpath.normpath(f"{root}/{path}")
+
+    def _exists(self, path: str) -> bool:
+        with self._speaking(path):
+            files, place = self._at(path)
+            return bool(files.exists(place))
+
+    def _read(self, path: str) -> bytes | None:
+        with self._speaking(path):
+            files, place = self._at(path)
+            content: bytes | None = files.cat_file(place) if files.exists(place) else None
+            return content
+
+    def _write(self, path: str, content: bytes) -> None:
+        with self._speaking(path):
+            files, place = self._at(path)
+            try:
+                files.pipe_file(f"{place}.part", content)
+            except FileNotFoundError:
+                files.makedirs(posixpath.dirname(place), exist_ok=True)
+                files.pipe_file(f"{place}.part", content)
+            files.mv(f"{place}.part", place)
+
+    def _move(self, path: str, target: str) -> None:
+        with self._speaking(path):
+            files, place = self._at(target)
+            files.makedirs(posixpath.dirname(place), exist_ok=True)
+            files.mv(self._at(path)[1], place)
+
+    def _remove(self, path: str) -> None:
+        """Remove a folder with what a crash left half-written in it."""
+        with self._speaking(path):
+            files, place = self._at(path)
+            if files.exists(place):
+                files.rm(place, recursive=True)
+
+    def _listed(self, path: str) -> list[str]:
+        with self._speaking(path):
+            files, place = self._at(path)
+            files.invalidate_cache()
+            names = files.ls(place, detail=False) if files.exists(place) else []
+            return sorted(
+                name for each in names if not (name := posixpath.basename(each.rstrip("/"))).endswith(".part")
+            )
+
+
+def key(sender: str, sent_at: str, control: str, extra: str = "") -> str:
+    """The name of an interchange's entry: its sender, the day it was sent, its control number."""
+    identity = "\0".join((sender, sent_at[:10], control, extra))
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    readable = quote(f"{sender}.{control}", safe="")[:80]
+    return f"{sent_at[:7]}/{readable}.{digest}.json"
+
+
+def _place(order_id: str) -> str:
+    """Where the messages about an order are kept."""
+    digest, name = hashlib.sha256(order_id.encode()).hexdigest(), quote(order_id, safe="")
+    return f"archive/orders/{digest[:2]}/{name if len(name) < 120 else digest}.json"

@@ -1,0 +1,32 @@
+"""X12 mailboxes: 850 and 860 in, 997 and TA1 out."""
+
+from __future__ import annotations
+
+from orderflow.adapters.edi.mailbox import Mailbox
+from orderflow.adapters.edi.reading import Format, Terms
+from orderflow.adapters.edi.text import byte_order_mark
+from orderflow.adapters.edi_x12.envelopes import walk
+from orderflow.adapters.edi_x12.mapping import faults, order_id
+from orderflow.adapters.edi_x12.response import acknowledgement
+from orderflow.domain.source import Account, Runtime
+
+
+def charset(head: bytes, agreed: str | None) -> tuple[str, int]:
+    """X12 declares no character set: what was agreed, else UTF-8, of which ASCII is a part."""
+    return byte_order_mark(head) or (agreed or "utf-8", 0)
+
+
+FORMAT = Format(
+    charset=charset,
+    walk=walk,
+    order_id=order_id,
+    rank=lambda kind, text: 0,  # noqa: ARG005  the time of sending decides
+    faults=faults,
+    acknowledgement=acknowledgement,
+    answers=frozenset({"997", "999", "824"}),
+    cure="X12 declares no character set: set source.charset to the one agreed on, such as latin-1",
+)
+
+
+def open_(options: Terms, account: Account, runtime: Runtime) -> Mailbox:
+    return Mailbox(FORMAT, options, account, runtime)

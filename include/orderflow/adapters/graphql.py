@@ -1,0 +1,189 @@
+"""The GraphQL kit: ask over POST, take errors inside a 200 seriously, keep within a budget of query costs.
+
+Errors beside data are a failure: half an answer is never passed on. Every answer is decoded in two steps: the envelope
+here, the data by the caller, so that records can be sliced out byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+
+from orderflow.adapters.http import Verdict, endpoint, judge, named, read, words
+from orderflow.domain.errors import DeniedError, DriftError, SourceError, TooManyError, TransientError
+from orderflow.domain.source import JsonValue, Runtime
+
+ATTEMPTS = 5
+"""How often one query is asked when the answer is that the budget is spent."""
+
+DENIED = frozenset({"ACCESS_DENIED", "FORBIDDEN", "UNAUTHENTICATED", "UNAUTHORIZED", "SHOP_INACTIVE"})
+AGAIN = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"})
+
+
+class ThrottleStatus(msgspec.Struct, rename="camel"):
+    maximum_available: float
+    currently_available: float
+    restore_rate: float
+
+
+class Cost(msgspec.Struct, rename="camel"):
+    """What a query cost, in the platform's points (the form of Shopify's `extensions.cost`)."""
+
+    requested_query_cost: float | None = None
+    actual_query_cost: float | None = None
+    throttle_status: ThrottleStatus | None = None
+
+
+class Fault(msgspec.Struct):
+    message: str = ""
+    path: list[Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+    @property
+    def code(self) -> str:
+        return str((self.extensions or {}).get("code") or ("THROTTLED" if self.message == "Throttled" else ""))
+
+
+class Extensions(msgspec.Struct):
+    cost: Cost | None = None
+    search: list[dict[str, Any]] | None = None
+    """What the platform says of a search filter: where it ignored a part of it, `warnings` is filled."""
+
+
+class Answer(msgspec.Struct):
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    errors: list[Fault] | str | None = None
+    extensions: Extensions | None = None
+
+
+T = TypeVar("T")
+_ANSWER = msgspec.json.Decoder(Answer)
+
+
+class Budget:
+    """A leaky bucket of query costs whose level the platform tells with every answer. Clock and sleep are handed in.
+
+    Before a query its cost must be in the bucket: `max(0, (requested - available) / restored per second)` is the wait.
+    What a query costs is known from the last time it was asked.
+    """
+
+    def __init__(self, clock: Callable[[], datetime], sleep: Callable[[float], None]) -> None:
+        self._clock, self._sleep = clock, sleep
+        self._costs: dict[str, float] = {}
+        self._level: ThrottleStatus | None = None
+        self._at = clock()
+
+    def wait(self, query: str) -> float:
+        """Wait until `query` can be paid; returns the seconds waited."""
+        if self._level is None or self._level.restore_rate <= 0:
+            return 0.0
+        now = self._clock()
+        earned = max(0.0, (now - self._at).total_seconds()) * self._level.restore_rate
+        held = min(self._level.maximum_available, self._level.currently_available + earned)
+        needed = min(self._costs.get(query, 0.0), self._level.maximum_available)
+        seconds = max(0.0, (needed - held) / self._level.restore_rate)
+        if seconds:
+            self._sleep(seconds)
+        return seconds
+
+    def learn(self, query: str, cost: Cost | None) -> None:
+        """Take over what an answer said."""
+        if cost and cost.requested_query_cost:
+            self._costs[query] = cost.requested_query_cost
+        if cost and cost.throttle_status:
+            self._level, self._at = cost.throttle_status, self._clock()
+
+
+class Graph:
+    """One GraphQL address of one account."""
+
+    def __init__(
+        self, client: httpx.Client, path: str, runtime: Runtime, *, table: Mapping[int, Verdict] | None = None
+    ) -> None:
+        self._client, self._path, self._runtime, self._table = client, path, runtime, table
+        self._budget = Budget(runtime.clock, runtime.sleep)
+
+    def ask(
+        self, query: str, variables: Mapping[str, JsonValue], decoder: msgspec.json.Decoder[T], *, wanted: str
+    ) -> T:
+        """The decoded `data` of an answer without errors; `wanted` names it in messages.
+
+        Raises `DeniedError`, `DriftError`, `TransientError` by what the errors say, and `TooManyError` (in points) when
+        the query costs more than one query may: ask for less at once.
+        """
+        for _ in range(ATTEMPTS):
+            waited = self._budget.wait(query)
+            response = self._client.post(self._path, json={"query": query, "variables": variables})
+            if waited:
+                self._runtime.meter.endpoint(endpoint(response.request)).throttled_seconds += waited
+            judge(response, wanted=wanted, now=self._runtime.clock(), table=self._table)
+            answer = read(response, _ANSWER, wanted=wanted)
+            self._budget.learn(query, answer.extensions.cost if answer.extensions else None)
+            if not answer.errors:
+                return _data(response, answer, decoder, wanted)
+            if not _throttled(answer.errors):
+                raise _failure(response, answer.errors, wanted)
+        raise TransientError(
+            f"{named(response.request)}: the budget of query costs was spent {ATTEMPTS} times in a row while asking "
+            f"for {wanted}; somebody else spends it; the run tries again by itself"
+        )
+
+
+def fitting(size: int, ask: Callable[[int], T]) -> tuple[T, int]:
+    """Ask for `size` records, and for fewer as long as that is too much for one query; the answer, and what fitted."""
+    while True:
+        try:
+            return ask(size), size
+        except TooManyError as error:
+            if size == 1:
+                raise DriftError(f"a single record is more than one query may hold: {error}") from error
+            by_cost = size * error.ceiling // error.found if 0 < error.ceiling < error.found else size
+            size = max(1, min(by_cost, size // 2))
+
+
+def _throttled(errors: list[Fault] | str) -> bool:
+    return not isinstance(errors, str) and any(fault.code == "THROTTLED" for fault in errors)
+
+
+def _data(response: httpx.Response, answer: Answer, decoder: msgspec.json.Decoder[T], wanted: str) -> T:
+    if bytes(answer.data) == b"null":
+        raise DriftError(
+            f"{named(response.request)}: neither data nor errors instead of {wanted}; "
+            "compare the address with the adapter's README"
+        )
+    ignored = [each for each in (answer.extensions and answer.extensions.search) or [] if each.get("warnings")]
+    if ignored:
+        raise DriftError(
+            f"{named(response.request)}: the platform ignored a part of the search filter while asked for {wanted} "
+            f"({words(str(ignored[0]['warnings']))}); more than was asked for would come; correct the filter"
+        )
+    try:
+        return decoder.decode(answer.data)
+    except msgspec.ValidationError as error:
+        raise DriftError(
+            f"{named(response.request)}: {error} instead of {wanted}; compare the query with the platform's schema"
+        ) from None
+
+
+def _failure(response: httpx.Response, errors: list[Fault] | str, wanted: str) -> SourceError:
+    faults = [Fault(message=errors)] if isinstance(errors, str) else errors
+    first = faults[0]
+    told = "; ".join(f"{fault.code or 'no code'}: {words(fault.message)}" for fault in faults[:3])
+    where = f"{named(response.request)}: status {response.status_code} with {len(faults)} errors instead of {wanted}"
+    codes = {fault.code for fault in faults}
+    if codes & DENIED:
+        return DeniedError(f"{where} ({told}); grant the missing right to the app, or renew its credentials")
+    if "MAX_COST_EXCEEDED" in codes:
+        extra = first.extensions or {}
+        return TooManyError(
+            f"{where} ({told}); ask for fewer records at once",
+            found=int(float(extra.get("cost") or 0)),
+            ceiling=int(float(extra.get("maxCost") or 0)),
+        )
+    if codes & AGAIN:
+        return TransientError(f"{where} ({told}); the run tries again by itself")
+    return DriftError(f"{where} ({told}); compare the query with the platform's schema")

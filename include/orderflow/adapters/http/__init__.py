@@ -1,0 +1,53 @@
+"""The HTTP kit: one client per account, paging as pure functions, auth objects, and the table from status to error.
+
+An adapter makes one `client`, asks it, lets `judge` look at the status and `read` at the body:
+
+    asking = client(account, runtime, LIMITS, auth=basic(account))
+    response = asking.get("orders", params={"page": 1})
+    judge(response, wanted="a page of orders", now=runtime.clock())
+    rows = read(response, ROWS, wanted="a page of orders")
+"""
+
+from orderflow.adapters.http.answers import Verdict, judge, read, refusal, retry_after
+from orderflow.adapters.http.auth import Bearer, Header, Token, basic, login
+from orderflow.adapters.http.bucket import Bucket
+from orderflow.adapters.http.client import client, is_loopback
+from orderflow.adapters.http.paging import (
+    Question,
+    by_cursor,
+    by_link,
+    by_page,
+    last_page_first,
+    side_by_side,
+    walk,
+)
+from orderflow.adapters.http.redact import is_secret, named, shown, words
+from orderflow.adapters.http.transport import endpoint
+
+__all__ = [
+    "Bearer",
+    "Bucket",
+    "Header",
+    "Question",
+    "Token",
+    "Verdict",
+    "basic",
+    "by_cursor",
+    "by_link",
+    "by_page",
+    "client",
+    "endpoint",
+    "is_loopback",
+    "is_secret",
+    "judge",
+    "last_page_first",
+    "login",
+    "named",
+    "read",
+    "refusal",
+    "retry_after",
+    "shown",
+    "side_by_side",
+    "walk",
+    "words",
+]

@@ -1,0 +1,139 @@
+"""From an answer to a document or to the error that says who has to act."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias, TypeVar
+
+import httpx
+import msgspec
+
+from orderflow.adapters.http.redact import named, words
+from orderflow.domain.errors import ConfigError, DeniedError, DriftError, OrderflowError, TransientError
+
+T = TypeVar("T")
+
+Verdict: TypeAlias = tuple[type[OrderflowError], str]
+"""The class of error for a status, and the cure."""
+
+LONGEST_RETRY_AFTER = 86400.0
+"""Seconds; a platform that asks for more than a day is asked again after a day."""
+
+_AGAIN = "the platform is busy or down; the run tries again by itself"
+_VERDICTS: Mapping[int, Verdict] = {
+    400: (DriftError, "the platform refuses a request it used to take; compare it with the adapter's README"),
+    401: (DeniedError, "the credentials are wrong or expired; renew them in the connection"),
+    402: (DeniedError, "the account is frozen; its owner has to settle it with the platform"),
+    403: (DeniedError, "the credentials lack a right, or a firewall refuses us; grant the right or allow our address"),
+    404: (DriftError, "the platform no longer knows this address; compare it with the adapter's README"),
+    407: (DeniedError, "a proxy on the way wants credentials; set them where the network is configured"),
+    408: (TransientError, _AGAIN),
+    410: (DriftError, "the platform has withdrawn this address; the adapter needs a newer version of the interface"),
+    423: (DeniedError, "the account is locked; its owner has to settle it with the platform"),
+    425: (TransientError, _AGAIN),
+    429: (TransientError, "too many requests; the run goes on when the platform allows it"),
+    501: (DriftError, "the platform does not offer this; compare the request with the adapter's README"),
+}
+_MOVED: Verdict = (ConfigError, "the platform answers from another address; put that one into the connection")
+_REFUSED: Verdict = (DriftError, "the platform refuses the request; compare it with the adapter's README")
+_BROKEN: Verdict = (TransientError, _AGAIN)
+
+
+def retry_after(headers: httpx.Headers, now: datetime) -> float | None:
+    """Seconds that the answer asks us to wait: whole or fractional seconds, or an HTTP date (RFC 9110, 10.2.3).
+
+    Never negative and never more than a day; None when the header is missing or cannot be read.
+    """
+    text = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def refusal(
+    response: httpx.Response,
+    *,
+    wanted: str,
+    now: datetime,
+    table: Mapping[int, Verdict] | None = None,
+    said: str | None = None,
+) -> OrderflowError | None:
+    """The error that an answer's status stands for, or None for a 2xx.
+
+    `wanted` names what was asked for, `table` overrides the meaning of single statuses for a platform or route, `said`
+    is the platform's own code or message.
+    """
+    status = response.status_code
+    if 200 <= status < 300:
+        return None
+    family = _MOVED if status < 400 else _REFUSED if status < 500 else _BROKEN
+    kind, cure = (table or {}).get(status) or _VERDICTS.get(status, family)
+    reason = f" ({words(said)})" if said else ""
+    message = f"{named(response.request)}: status {status}{reason} instead of {wanted}; {cure}"
+    if issubclass(kind, TransientError):
+        return kind(message, retry_after=retry_after(response.headers, now))
+    return kind(message)
+
+
+def judge(
+    response: httpx.Response,
+    *,
+    wanted: str,
+    now: datetime,
+    table: Mapping[int, Verdict] | None = None,
+    said: str | None = None,
+) -> None:
+    """Raise the error that an answer's status stands for; see `refusal`."""
+    if error := refusal(response, wanted=wanted, now=now, table=table, said=said):
+        raise error
+
+
+def read(response: httpx.Response, decoder: msgspec.json.Decoder[T], *, wanted: str) -> T:
+    """Decode a JSON answer; the body decides, whatever its content type says.
+
+    Raises `TransientError` for an empty or torn body and for a web page (maintenance, firewall, login), `DriftError`
+    for any other format and for JSON of another shape. No message shows what the body holds.
+    """
+    try:
+        return decoder.decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if isinstance(error, msgspec.ValidationError) and _is_json(response.content):
+            raise DriftError(
+                f"{named(response.request)}: {error} instead of {wanted}; the platform changed the shape of its answer"
+            ) from None
+        raise _unreadable(response, wanted) from None
+
+
+def _is_json(body: bytes) -> bool:
+    """Whether the whole body is JSON; a decoder that meets another shape first never comes to its end."""
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _unreadable(response: httpx.Response, wanted: str) -> DriftError | TransientError:
+    body = response.content.strip()
+    declared = response.headers.get("content-type", "no content type")
+    where = f"{named(response.request)}: status {response.status_code}, {len(body)} bytes declared as {declared}"
+    if not body:
+        return TransientError(f"{where}: an empty body instead of {wanted}; {_AGAIN}")
+    if body[:1] == b"<" and b"<?xml" not in body[:5]:
+        return TransientError(
+            f"{where}: a web page instead of {wanted}: maintenance, a firewall, a login page, or a program's notice; "
+            "when it stays, open the address in a browser"
+        )
+    if body[:1] in b"{[":
+        return TransientError(f"{where}: JSON that ends early or is damaged instead of {wanted}; {_AGAIN}")
+    kind = "XML" if body[:5] == b"<?xml" else "text" if body[:64].isascii() else "binary data"
+    return DriftError(f"{where}: {kind} instead of {wanted}; compare the request with the adapter's README")

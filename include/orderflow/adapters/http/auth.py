@@ -1,0 +1,133 @@
+"""Ways to sign a request, as `httpx.Auth` generators: no input or output inside, clock and storage handed in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.source import Account, JsonValue, Secret
+
+EARLY = timedelta(minutes=1)
+"""A token is renewed this long before it expires, so that it does not expire on the way."""
+
+
+class Header(httpx.Auth):
+    """One fixed header with a secret."""
+
+    def __init__(self, name: str, secret: Secret, *, prefix: str = "") -> None:
+        self._name, self._secret, self._prefix = name, secret, prefix
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers[self._name] = self._prefix + self._secret.reveal()
+        yield request
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token; `expires_at` None: never. `refresh` buys the next one, where the platform works that way."""
+
+    value: Secret
+    expires_at: datetime | None = None
+    refresh: Secret | None = None
+
+    @classmethod
+    def stored(cls, extra: Mapping[str, JsonValue]) -> Token | None:
+        """The token that a connection's extra fields hold, or None."""
+        value, expires, refresh = (extra.get(name) for name in ("access_token", "expires_at", "refresh_token"))
+        if not value:
+            return None
+        return cls(
+            Secret(value), datetime.fromisoformat(expires) if expires else None, Secret(refresh) if refresh else None
+        )
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """What to keep in the connection's extra fields; holds the secrets in clear."""
+        return {
+            "access_token": self.value.reveal(),
+            "expires_at": self.expires_at.isoformat() if self.expires_at else None,
+            "refresh_token": self.refresh.reveal() if self.refresh else None,
+        }
+
+
+def unauthorized(response: httpx.Response) -> bool:
+    return response.status_code == 401
+
+
+class Bearer(httpx.Auth):
+    """A token that is renewed ahead of its end, and once more when the platform answers 401.
+
+    `renewal(token)` builds the request for a new token out of the old one (None when there is none); `reading(answer)`
+    turns its answer into the token, or raises. `on_token` stores a new token before it is used, because the platform
+    may have withdrawn the old one already. Threads share one renewal.
+
+    `sign(request, token)` puts the token on a request where that takes more than one header; it runs again on the same
+    request when that is asked again. `refused(answer)` says whether the token was refused, where the platform says so
+    in the body; it may raise `TransientError` for a body that says "busy", and the request is asked again later.
+    """
+
+    requires_response_body = True
+
+    def __init__(
+        self,
+        token: Token | None,
+        *,
+        renewal: Callable[[Token | None], httpx.Request],
+        reading: Callable[[httpx.Response], Token],
+        clock: Callable[[], datetime],
+        on_token: Callable[[Mapping[str, JsonValue]], None] | None = None,
+        header: str = "authorization",
+        prefix: str = "Bearer ",
+        sign: Callable[[httpx.Request, Token], None] | None = None,
+        refused: Callable[[httpx.Response], bool] = unauthorized,
+    ) -> None:
+        self._token, self._renewal, self._reading = token, renewal, reading
+        self._clock, self._on_token = clock, on_token
+        self._header, self._prefix = header, prefix
+        self._sign, self._refused = sign or self._put, refused
+        self._lock = threading.Lock()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        token = self._token
+        if token is None or self._ends(token):
+            token = yield from self._renew(token)
+        self._sign(request, token)
+        response = yield request
+        if self._refused(response):
+            token = yield from self._renew(token)
+            self._sign(request, token)
+            self._refused((yield request))
+
+    def _put(self, request: httpx.Request, token: Token) -> None:
+        request.headers[self._header] = self._prefix + token.value.reveal()
+
+    def _ends(self, token: Token) -> bool:
+        return token.expires_at is not None and self._clock() >= token.expires_at - EARLY
+
+    def _renew(self, used: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
+        """A newer token than `used`: the one another thread has got meanwhile, or one asked for now."""
+        with self._lock:
+            if self._token is None or self._token is used:
+                response = yield self._renewal(used)
+                token = self._reading(response)
+                if self._on_token:
+                    self._on_token(token.to_json())
+                self._token = token
+            return self._token
+
+
+def login(account: Account) -> tuple[str, Secret]:
+    """Login and password of a connection; raises `ConfigError` when one is missing."""
+    if not account.login or not account.password:
+        raise ConfigError(f"connection {account.name}: login and password are both needed; fill them in")
+    return account.login, account.password
+
+
+def basic(account: Account) -> httpx.Auth:
+    """HTTP Basic with the connection's login and password (RFC 7617)."""
+    name, password = login(account)
+    return httpx.BasicAuth(name, password.reveal())

@@ -1,0 +1,41 @@
+"""What may be shown: addresses without credentials, and a platform's words without secrets or buyers' data."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+
+MASK = "***"
+LONGEST_WORDS = 200
+"""Characters of a platform's own message that are passed on."""
+
+_SECRET_NAMES = re.compile(
+    r"token|secret|passw|signature|^sign$|^sig$|api[-_]?key|consumer_key|access[-_]?key|credential|authorization|nonce|^code$",
+    re.IGNORECASE,
+)
+_EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+_LONG = re.compile(r"(?=[\w+=.~-]*\d)[\w+=.~-]{20,}")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a parameter, header or field of this name holds a credential."""
+    return bool(_SECRET_NAMES.search(name))
+
+
+def shown(url: httpx.URL) -> str:
+    """Path and query of an address, every credential masked: `/orders?page=2&consumer_secret=***`."""
+    if not url.query:
+        return url.path
+    pairs = [pair.partition("=") for pair in url.query.decode("ascii", "replace").split("&")]
+    return url.path + "?" + "&".join(f"{name}={MASK if is_secret(name) else value}" for name, _, value in pairs)
+
+
+def named(request: httpx.Request) -> str:
+    """A request as messages and origins name it: `GET /orders?page=2`."""
+    return f"{request.method} {shown(request.url)}"
+
+
+def words(text: str) -> str:
+    """A platform's own message, cut short, without e-mail addresses and without anything that looks like a token."""
+    return _LONG.sub(MASK, _EMAIL.sub(MASK, text))[:LONGEST_WORDS]

@@ -1,0 +1,188 @@
+"""What happens to every request on its way out, one wrapper each.
+
+From the outside in:
+
+    Retrying     asks again: no answer, 429, 5xx; waits as long as the platform says, else with full jitter
+    Authorized   lets an `httpx.Auth` sign every attempt anew, and refresh a token
+    Throttled    waits for the account's budget
+    Measured     reads the whole answer, counts what it cost, turns the network's faults into `TransientError`
+    network      httpx, or what a test puts in its place
+
+Signing stands inside retrying, so that a repeated attempt never repeats a nonce or carries a stale timestamp, and
+outside of `httpx.Client`, whose log line therefore never shows credentials that go into the query.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from time import perf_counter
+
+import httpx
+
+from orderflow.adapters.http.answers import retry_after
+from orderflow.adapters.http.redact import named
+from orderflow.domain.errors import ConfigError, DeniedError, OrderflowError, TransientError
+from orderflow.domain.source import Meter, Throttle
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+LONGEST_WAIT = 60.0
+"""Seconds that one attempt may wait here; a longer `Retry-After` goes up in the error, and the run comes back later."""
+FIRST_WAIT, LONGEST_JITTER = 0.5, 20.0
+"""Seconds; the upper end of the random wait doubles from the first to the longest."""
+
+_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NUMBER = re.compile(r"/\d+(?=/|$)")
+
+
+def endpoint(request: httpx.Request) -> str:
+    """What a request counts as: method and path, with bare numbers in the path left out."""
+    return f"{request.method} {_NUMBER.sub('/*', request.url.path)}"
+
+
+class Costs:
+    """The run's meter, safe for threads."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._lock = threading.Lock()
+
+    def asked(self, request: httpx.Request, *, status: str, seconds: float, size: int) -> None:
+        with self._lock:
+            cost = self._meter.endpoint(endpoint(request))
+            cost.calls += 1
+            cost.seconds += seconds
+            cost.slowest = max(cost.slowest, seconds)
+            cost.bytes += size
+            cost.statuses[status] = cost.statuses.get(status, 0) + 1
+
+    def waited(self, request: httpx.Request, seconds: float) -> None:
+        with self._lock:
+            self._meter.endpoint(endpoint(request)).throttled_seconds += seconds
+
+    def retried(self, request: httpx.Request) -> None:
+        with self._lock:
+            self._meter.endpoint(endpoint(request)).retries += 1
+
+
+class Measured(httpx.BaseTransport):
+    """Reads the answer to its end, so that a torn body is a fault of this attempt; counts it; names faults."""
+
+    def __init__(self, inner: httpx.BaseTransport, costs: Costs) -> None:
+        self._inner, self._costs = inner, costs
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        begun = perf_counter()
+        try:
+            response = self._inner.handle_request(request)
+            body = response.read()
+        except httpx.RequestError as error:
+            self._costs.asked(request, status="error", seconds=perf_counter() - begun, size=0)
+            raise _fault(request, error) from None
+        self._costs.asked(request, status=str(response.status_code), seconds=perf_counter() - begun, size=len(body))
+        return response
+
+
+def _fault(request: httpx.Request, error: httpx.RequestError) -> OrderflowError:
+    """Our error for a fault of the network; the library's own text may hold an address, so it is not passed on."""
+    where = f"{named(request)} at {request.url.host}"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return DeniedError(
+            f"{where}: its certificate is not trusted; ask the platform for a valid one, or trust its authority here"
+        )
+    if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
+        return ConfigError(f"{where}: the address cannot be asked over HTTP; correct it in the connection")
+    kinds: Sequence[tuple[type[httpx.RequestError], str]] = (
+        (httpx.ConnectTimeout, "no connection in time"),
+        (httpx.ConnectError, "no connection (the name is unknown, or nothing listens there)"),
+        (httpx.TimeoutException, "no answer in time"),
+        (httpx.DecodingError, "a damaged body"),
+        (httpx.RequestError, "the connection broke before the answer was complete"),
+    )
+    what = next(text for kind, text in kinds if isinstance(error, kind))
+    return TransientError(f"{where}: {what}; the run tries again by itself; when it stays, check host and firewall")
+
+
+class Throttled(httpx.BaseTransport):
+    """Takes one unit from each budget before asking."""
+
+    def __init__(self, inner: httpx.BaseTransport, budgets: Sequence[Throttle], costs: Costs) -> None:
+        self._inner, self._budgets, self._costs = inner, budgets, costs
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        waited = sum(budget.take() for budget in self._budgets)
+        if waited:
+            self._costs.waited(request, waited)
+        return self._inner.handle_request(request)
+
+
+class Authorized(httpx.BaseTransport):
+    """Drives an `httpx.Auth` over the inner transport; every attempt starts from the request as it was unsigned."""
+
+    def __init__(self, inner: httpx.BaseTransport, auth: httpx.Auth) -> None:
+        self._inner, self._auth = inner, auth
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        unsigned = httpx.Request(
+            request.method, request.url, headers=request.headers, stream=request.stream, extensions=request.extensions
+        )
+        flow = self._auth.sync_auth_flow(unsigned)
+        try:
+            signed = next(flow)
+            while True:
+                response = self._inner.handle_request(signed)
+                response.request = signed
+                try:
+                    signed = flow.send(response)
+                except StopIteration:
+                    return response
+        finally:
+            flow.close()
+
+
+class Retrying(httpx.BaseTransport):
+    """Asks again where that may help. The extension `attempts` of a request sets how often it may be asked in all."""
+
+    def __init__(
+        self,
+        inner: httpx.BaseTransport,
+        costs: Costs,
+        *,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], None],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._inner, self._costs, self._clock, self._sleep, self._chance = inner, costs, clock, sleep, chance
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        attempts: int = request.extensions.get("attempts", ATTEMPTS)
+        for attempt in range(1, attempts + 1):
+            failure: TransientError | None = None
+            asked: float | None
+            try:
+                response = self._inner.handle_request(request)
+            except TransientError as error:
+                failure, asked, what = error, error.retry_after, "no answer"
+            else:
+                if response.status_code not in _AGAIN:
+                    return response
+                asked, what = retry_after(response.headers, self._clock()), str(response.status_code)
+            if attempt == attempts or (asked or 0.0) > LONGEST_WAIT:
+                break
+            wait = self._jitter(attempt) if asked is None else asked
+            log.info("request retried request=%s attempt=%d status=%s wait=%.1fs", named(request), attempt, what, wait)
+            self._costs.retried(request)
+            self._sleep(wait)
+        if failure:
+            raise failure
+        return response
+
+    def _jitter(self, attempt: int) -> float:
+        """Anything between nothing and an upper end that doubles with every attempt (full jitter)."""
+        return self._chance() * min(LONGEST_JITTER, FIRST_WAIT * 2.0 ** (attempt - 1))

@@ -1,0 +1,200 @@
+"""From a Lazada order to ours: pure, and plain dictionary access, because it runs once per order.
+
+The raw record joins two answers, each as it came: `order` (a row of `/orders/get`) and `items` (the order's list of
+`/orders/items/get`, null where the platform named the order and then did not show its items).
+
+Items come one by one, without quantity: two pieces are two rows with two ids. Prices contain tax. Lazada states no
+total; what the buyer owes is price - voucher + shipping fee of the *order*, and the *items* have to add up to it.
+"""
+
+from __future__ import annotations
+
+from decimal import InvalidOperation
+from typing import TYPE_CHECKING
+
+from orderflow.adapters.lazada.money import charges_of, discounts_of, grand_total
+from orderflow.adapters.lazada.statuses import CANCELLED, SENT, State, state_of
+from orderflow.adapters.lazada.values import amount, amount_text, sum_text, time_text
+from orderflow.domain.errors import RecordError
+from orderflow.domain.order import Contact, Line, Order, Payment, Shipment
+from orderflow.domain.source import Raw
+
+if TYPE_CHECKING:
+    from orderflow.adapters.lazada import Options
+
+EXT = ("branch_number", "delivery_info", "extra_attributes", "gift_message", "promised_shipping_times", "tax_code")
+TRUE = frozenset({True, "true", "True", "1"})
+"""Lazada spells truth in every way, 1 included."""
+CASH = "COD"
+ADDRESS_LINES = ("address1", "address2", "address3", "address4", "address5")
+
+
+def order_id(raw: Raw) -> str:
+    return str(raw["order"]["order_id"])
+
+
+def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port hands every mapping its options
+    """Our order; raises `RecordError` for missing items, an unknown status and a record of another shape."""
+    order, items = raw["order"], raw["items"]
+    if items is None:
+        raise RecordError(
+            "DETAIL_MISSING", "items", order_id(raw), "Lazada lists this order but does not show its items"
+        )
+    try:
+        return _order(order, items)
+    except InvalidOperation:
+        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
+    except KeyError as error:
+        raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Lazada order has this field") from None
+    except (TypeError, AttributeError) as error:
+        raise RecordError("RAW_SHAPE", "order", None, f"not the shape of a Lazada order: {error}") from None
+
+
+def _order(order: Raw, items: list[Raw]) -> Order:
+    state = state_of(items, order.get("statuses") or [])
+    gone = [item for item in items if item["status"] in CANCELLED] if state.order != "cancelled" else []
+    lines = [
+        _line(number, item, cancelled=bool(gone) and item["status"] in CANCELLED)
+        for number, item in enumerate(items, 1)
+    ]
+    charges, discounts = charges_of(order), discounts_of(order, items, gone)
+    total = grand_total(order, items, gone)
+    currencies = {item.get("currency") for item in items}
+    if len(currencies) > 1:
+        raise RecordError(
+            "CURRENCY_MIXED", "items.currency", ", ".join(sorted(map(str, currencies))), "items of one order differ"
+        )
+    payment = _payment(order, items, total, state)
+    delivery, billing = order.get("address_shipping") or {}, order.get("address_billing") or {}
+    return Order(
+        order_id=str(order["order_id"]),
+        order_number=str(order["order_number"]),
+        origin="marketplace",
+        placed_at=time_text(order["created_at"]),
+        channel_created_at=time_text(order["created_at"]),
+        channel_updated_at=time_text(order["updated_at"]),
+        paid_at=payment.at if payment else None,
+        order_status=state.order,
+        payment_status=_payment_status(payment, state),
+        fulfilment_status=state.fulfilment,
+        return_status=state.returning,
+        raw_status={"statuses": ",".join(order.get("statuses") or [])},
+        cancel_reason=next((item["reason"] for item in items if item.get("reason")), None),
+        hold_reasons=_holds(items),
+        buyer_id=next((str(item["buyer_id"]) for item in items if item.get("buyer_id")), None),
+        programs=["fbl"] if any(item.get("is_fbl") in TRUE for item in items) else [],
+        currency=currencies.pop() if currencies else None,
+        taxes_included=True,
+        items_total=sum_text(line.total for line in lines),
+        discount_total=sum_text(discount.amount for discount in discounts),
+        charge_total=sum_text(charge.total for charge in charges),
+        grand_total=total,
+        paid=total if payment and payment.status == "success" else "0",
+        masking="masked" if _masked(delivery, billing) else "plain",
+        lines=lines,
+        charges=charges,
+        discounts=discounts,
+        payments=[payment] if payment else [],
+        shipments=_shipments(items),
+        contacts=_contacts(order, delivery, billing),
+        ext={name: str(order[name]) for name in EXT if order.get(name)},
+    )
+
+
+def _line(number: int, item: Raw, *, cancelled: bool) -> Line:
+    """One unit. What is called off counts nothing any more."""
+    price, paid = item["item_price"], item["paid_price"]
+    status = item["status"]
+    return Line(
+        number=number,
+        line_id=str(item["order_item_id"]),
+        kind="service" if item.get("is_digital") in TRUE else "product",
+        sku=item.get("sku") or None,
+        product_id=str(item["product_id"]) if item.get("product_id") else None,
+        variant_id=item.get("shop_sku") or None,
+        title=" ".join(text for text in (item["name"], item.get("variation")) if text),
+        quantity="0" if cancelled else "1",
+        quantity_ordered="1",
+        quantity_fulfilled="1" if status in SENT else "0",
+        quantity_returned="1" if status == "returned" else "0",
+        unit_price=amount_text(price),
+        discount="0" if cancelled else f"{amount(price) - amount(paid):f}",
+        tax="0" if cancelled else amount_text(item.get("tax_amount")),
+        total="0" if cancelled else amount_text(paid),
+        fulfilled_by="marketplace" if item.get("is_fbl") in TRUE else "merchant",
+        ship_by=time_text(item.get("sla_time_stamp")),
+    )
+
+
+def _payment(order: Raw, items: list[Raw], total: str | None, state: State) -> Payment | None:
+    """Lazada tells when, per item, and not how much: it is the whole amount. Cash is paid when it is delivered."""
+    if not state.paid:
+        return None
+    method = order.get("payment_method") or None
+    if method == CASH:
+        done = state.fulfilment == "delivered"
+        return Payment(kind="cod", status="success" if done else "pending", method=method, amount=total)
+    at = next((time_text(str(item["payment_time"])) for item in items if item.get("payment_time")), None)
+    return Payment(method=method, amount=total, at=at)
+
+
+def _payment_status(payment: Payment | None, state: State) -> str:
+    if payment and payment.status == "success":
+        return "paid"
+    if state.order == "cancelled":
+        return "voided"
+    return "cod_due" if payment else "unpaid"
+
+
+def _holds(items: list[Raw]) -> list[str]:
+    """The buyer wants to call it off and somebody has to answer."""
+    asked = any(item.get("need_cancel_confirm") in TRUE or item.get("is_cancel_pending") in TRUE for item in items)
+    return ["buyer_asks_to_cancel"] if asked else []
+
+
+def _shipments(items: list[Raw]) -> list[Shipment]:
+    """Items of one package are one parcel, once it is under way."""
+    parcels: dict[str, list[Raw]] = {}
+    for item in items:
+        if item["status"] in SENT:
+            parcels.setdefault(item.get("package_id") or str(item["order_item_id"]), []).append(item)
+    return [
+        Shipment(
+            shipment_id=package,
+            status=",".join(sorted({item["status"] for item in together})),
+            carrier=together[0].get("shipment_provider") or None,
+            tracking_numbers=list(
+                dict.fromkeys(item["tracking_code"] for item in together if item.get("tracking_code"))
+            ),
+            lines=[(str(item["order_item_id"]), "1") for item in together],
+        )
+        for package, together in parcels.items()
+    ]
+
+
+def _contacts(order: Raw, delivery: Raw, billing: Raw) -> list[Contact]:
+    found = []
+    if delivery:
+        found.append(_contact("ship_to", delivery, order.get("remarks") or order.get("buyer_note") or None))
+    if billing:
+        found.append(_contact("bill_to", billing, None, order.get("national_registration_number") or None))
+    return found
+
+
+def _contact(role: str, address: Raw, note: str | None, tax_id: str | None = None) -> Contact:
+    return Contact(
+        role="ship_to" if role == "ship_to" else "bill_to",
+        name=" ".join(text for text in (address.get("first_name"), address.get("last_name")) if text) or None,
+        phone=address.get("phone") or address.get("phone2") or None,
+        address=[address[line] for line in ADDRESS_LINES if address.get(line)],
+        city=address.get("city") or None,
+        postal_code=address.get("post_code") or None,
+        country=address.get("country") or None,
+        tax_id=tax_id,
+        note=note,
+    )
+
+
+def _masked(*addresses: Raw) -> bool:
+    """Lazada writes stars over what it hides."""
+    return any("*" in str(text) for address in addresses for text in address.values() if text)

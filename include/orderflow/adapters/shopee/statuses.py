@@ -1,0 +1,65 @@
+"""Shopee's statuses in our vocabulary."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from orderflow.domain.order import Payment
+from orderflow.domain.source import Raw
+
+
+class State(NamedTuple):
+    """What one `order_status` of Shopee means on our axes, as far as the parcels do not say more."""
+
+    order: str
+    fulfilment: str = "unfulfilled"
+    returning: str = "none"
+    hold: str | None = None
+
+
+STATES = {
+    "UNPAID": State("pending"),
+    "PENDING": State("on_hold"),
+    "READY_TO_SHIP": State("open"),
+    "PROCESSED": State("open"),
+    "RETRY_SHIP": State("open"),
+    "SHIPPED": State("open", "shipped"),
+    "TO_CONFIRM_RECEIVE": State("open", "delivered"),
+    "IN_CANCEL": State("on_hold", hold="buyer_asks_to_cancel"),
+    "CANCELLED": State("cancelled"),
+    "TO_RETURN": State("open", "delivered", "requested"),
+    "COMPLETED": State("completed", "delivered"),
+    "INVOICE_PENDING": State("on_hold", hold="invoice_pending"),
+}
+NOT_SENT = frozenset(
+    {
+        "LOGISTICS_COD_REJECTED",
+        "LOGISTICS_INVALID",
+        "LOGISTICS_NOT_START",
+        "LOGISTICS_PENDING_ARRANGE",
+        "LOGISTICS_PICKUP_FAILED",
+        "LOGISTICS_PICKUP_RETRY",
+        "LOGISTICS_READY",
+        "LOGISTICS_REQUEST_CANCELED",
+        "LOGISTICS_REQUEST_CREATED",
+    }
+)
+"""Statuses of a package that is planned or called off, and no parcel under way."""
+DELIVERED = "LOGISTICS_DELIVERY_DONE"
+
+
+def payment_status(detail: Raw, state: State, payments: list[Payment]) -> str:
+    if any(payment.status == "success" for payment in payments):
+        return "paid"
+    if state.order == "cancelled":
+        return "voided"
+    return "cod_due" if detail.get("cod") else "unpaid"
+
+
+def fulfilment_status(state: State, packages: int, parcels: list[Raw]) -> str:
+    """The packages say more than the order's status while only some of them are under way."""
+    if state.order == "cancelled" or state.fulfilment == "delivered" or not parcels:
+        return state.fulfilment
+    if len(parcels) < packages:
+        return "partial"
+    return "delivered" if all(parcel["logistics_status"] == DELIVERED for parcel in parcels) else "shipped"

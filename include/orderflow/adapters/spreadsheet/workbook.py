@@ -1,0 +1,214 @@
+"""Rows out of a workbook: every value as exact text, with what kind of cell it stood in.
+
+Cells become JSON: text as a string, `{"number": "24.5"}`, `{"time": "2026-03-01T00:00:00"}`, `{"error": "#REF!"}`, and
+`{"formula": "=B2*C2", "value": ...}` with what the sender's program computed last. A number has at most 15 significant
+digits, because that is what a spreadsheet keeps and shows:
+https://support.microsoft.com/en-us/office/excel-specifications-and-limits-1672b34d-7043-467e-8e27-269d656771c3
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+
+import openpyxl
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
+
+from orderflow.adapters.files import FileError
+from orderflow.adapters.spreadsheet.layout import Options, heading
+
+if TYPE_CHECKING:
+    from openpyxl.cell.cell import Cell as SheetCell
+    from openpyxl.worksheet.worksheet import Worksheet
+
+LARGEST, UNPACKED, MEMBERS = 20 * 1024 * 1024, 400 * 1024 * 1024, 5000
+"""Most bytes of a workbook as it comes and unpacked, and most members of its archive."""
+
+HEADER_WITHIN = 100
+"""Rows at the top of a sheet among which the header row must be."""
+
+Cell: TypeAlias = str | dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row beneath the header: its number in the sheet, and its cells by compared heading, empty ones left out."""
+
+    sheet: str
+    number: int
+    cells: dict[str, Cell]
+    merged: list[str]
+    """Headings whose cell is merged with the one of a row above or below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    rows: list[Row]
+    epoch: str
+    """Day 0 of dates that stand as plain numbers: `1900` or `1904`."""
+
+
+def read(content: BinaryIO, options: Options) -> Book:
+    """Every row of every sheet that counts; raises `FileError` for a workbook in doubt."""
+    _refuse_bombs(content)
+    book = _load(content, values=False)
+    computed: Any = None
+    rows: list[Row] = []
+    sheets = _chosen(book, options)
+    found = 0
+    misses: list[str] = []
+    for sheet in sheets:
+        try:
+            top, columns = _header(sheet, options)
+        except FileError as error:
+            misses.append(error.message)
+            continue
+        found += 1
+        if computed is None and _has_formulas(sheet):
+            computed = _load(content, values=True)
+        rows += _rows(sheet, computed[sheet.title] if computed else None, top, columns)
+    if not found:
+        raise FileError(None, misses[0] if misses else "has no visible sheet; name the hidden one in source.sheet")
+    return Book(rows, "1904" if book.epoch == CALENDAR_MAC_1904 else "1900")
+
+
+def _refuse_bombs(content: BinaryIO) -> None:
+    """Look at the archive's table of contents before anything is unpacked."""
+    content.seek(0, 2)
+    size = content.tell()
+    content.seek(0)
+    if content.read(8) == bytes.fromhex("d0cf11e0a1b11ae1"):
+        raise FileError(None, "is an old .xls or protected by a password; have it saved as .xlsx without a password")
+    try:
+        members = zipfile.ZipFile(content).infolist()
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise FileError(None, "is no .xlsx workbook, or was cut; have it sent again") from error
+    unpacked = sum(member.file_size for member in members)
+    if size > LARGEST or unpacked > UNPACKED or len(members) > MEMBERS:
+        raise FileError(
+            None, f"is too large ({size} bytes, {unpacked} unpacked); have it split, or sent as CSV (adapter csv_drop)"
+        )
+    content.seek(0)
+
+
+def _load(content: BinaryIO, *, values: bool) -> Any:
+    """The workbook with formulas, or with the values that were computed last."""
+    content.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions that do not concern values
+            return openpyxl.load_workbook(content, data_only=values)
+    except (InvalidFileException, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError, OSError) as error:
+        raise FileError(None, f"cannot be read as a workbook ({type(error).__name__}); have it sent again") from error
+
+
+def _chosen(book: Any, options: Options) -> list[Worksheet]:
+    """The sheet that is named, else the visible ones."""
+    if options.sheet is None:
+        return [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    named = [sheet for sheet in book.worksheets if heading(sheet.title) == heading(options.sheet)]
+    if not named:
+        there = ", ".join(repr(sheet.title) for sheet in book.worksheets)
+        raise FileError(None, f"has no sheet {options.sheet!r} (it has {there}); correct source.sheet")
+    return named
+
+
+def _header(sheet: Worksheet, options: Options) -> tuple[int, dict[int, str]]:
+    """The first row that has every heading: its number, and the headings by column."""
+    needed = options.needed()
+    best: dict[int, str] = {}
+    for row in sheet.iter_rows(max_row=HEADER_WITHIN):
+        columns = {cell.column: heading(str(cell.value)) for cell in row if cell.value is not None}
+        columns = {number: name for number, name in columns.items() if name}
+        if needed.keys() <= set(columns.values()):
+            for name in needed:
+                if list(columns.values()).count(name) > 1:
+                    raise FileError(None, f"has the column {name!r} twice in row {row[0].row} of sheet {sheet.title!r}")
+            return row[0].row, columns
+        if len(needed.keys() & set(columns.values())) > len(needed.keys() & set(best.values())):
+            best = columns
+    missing = next(name for name in needed if name not in best.values())
+    near = difflib.get_close_matches(missing, best.values(), n=1)
+    hint = f"perhaps {near[0]!r} now" if near else f"headings found: {', '.join(map(repr, best.values())) or 'none'}"
+    raise FileError(
+        None,
+        f"has no header row with column {missing!r} for {needed[missing]} in sheet {sheet.title!r} ({hint}); "
+        "correct the channel file, or have the file sent again",
+    )
+
+
+def _has_formulas(sheet: Worksheet) -> bool:
+    return any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
+
+
+def _rows(sheet: Worksheet, computed: Worksheet | None, top: int, columns: dict[int, str]) -> Iterator[Row]:
+    """The rows beneath the header that hold anything."""
+    origins = _merged(sheet)
+    for row in sheet.iter_rows(min_row=top + 1):
+        cells: dict[str, Cell] = {}
+        merged: list[str] = []
+        for cell in row:
+            name = columns.get(cell.column)
+            if name is None:
+                continue
+            at = origins.get((cell.row, cell.column))
+            if at is not None:
+                merged.append(name)
+            source = sheet.cell(at or cell.row, cell.column)
+            told = computed.cell(source.row, source.column) if computed is not None else None
+            value = _value(source, told)
+            if value is not None:
+                cells[name] = value
+        if cells and (set(cells) - set(merged) or not merged):
+            yield Row(sheet.title, row[0].row, cells, merged)
+
+
+def _merged(sheet: Worksheet) -> dict[tuple[int, int], int]:
+    """Cells of merges over several rows: the row of the one that holds their value. Columns are not merged into one."""
+    found = {}
+    for area in sheet.merged_cells.ranges:
+        if area.max_row > area.min_row:
+            for number in range(area.min_row, area.max_row + 1):
+                found[number, area.min_col] = area.min_row
+    return found
+
+
+def _value(cell: SheetCell, computed: SheetCell | None) -> Cell | None:
+    if cell.data_type == "f":
+        formula = cell.value.text if isinstance(cell.value, ArrayFormula) else cell.value
+        told = "=" if isinstance(formula, DataTableFormula) else str(formula)
+        return {"formula": told, "value": _value(computed, None) if computed is not None else None}
+    if cell.data_type == "e":
+        return {"error": str(cell.value)}
+    value = cell.value
+    if value is None or isinstance(value, str):
+        return value if value is None or value.strip() else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (datetime, date, time)):
+        moment = value if isinstance(value, (datetime, time)) else datetime.combine(value, time())
+        return {"time": moment.isoformat()}
+    if isinstance(value, timedelta):
+        return {"number": _plain(value / timedelta(days=1))}
+    if isinstance(value, (int, float)):
+        return {"number": _zeros(_plain(value), cell.number_format)}
+    return str(value)
+
+
+def _plain(value: float) -> str:
+    """A number as a spreadsheet shows it: 15 significant digits, no exponent."""
+    return f"{Decimal(f'{value:.15g}'):f}"
+
+
+def _zeros(number: str, form: str) -> str:
+    """A number whose format fills it up with zeros (`00000`), such as a postal code."""
+    return number.zfill(len(form)) if re.fullmatch("0{2,}", form) and number.isdigit() else number

@@ -1,0 +1,222 @@
+"""From a TikTok Shop order to ours: pure, and plain dictionary access, because it runs once per order.
+
+Lines come one for each unit, without quantity. A combo is one line with the articles it consists of: ours is a bundle
+with one more line for each of them, which cost nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from orderflow.adapters.tiktok_shop.contacts import contacts, masking
+from orderflow.adapters.tiktok_shop.money import charges_of, discounts_of, tax_of, taxes_of, total_of, totals_of
+from orderflow.adapters.tiktok_shop.statuses import ARRIVED, CANCELLED, SENT, STATES, State
+from orderflow.domain.errors import RecordError
+from orderflow.domain.order import Line, Order, Payment, Shipment
+from orderflow.domain.source import Raw
+
+if TYPE_CHECKING:
+    from orderflow.adapters.tiktok_shop import Options
+
+TRUE = frozenset({True, "true", "True", "1"})
+"""TikTok spells truth in several ways."""
+BY_TIKTOK = "FULFILLMENT_BY_TIKTOK"
+EXT = ("delivery_option_name", "delivery_type", "order_type", "shipping_type", "split_or_combine_tag", "warehouse_id")
+HOLDS = {"is_on_hold_order": "on_hold_order", "is_buyer_request_cancel": "buyer_asks_to_cancel"}
+PROGRAMS = {
+    "fulfillment_type": "fbt",
+    "is_sample_order": "sample",
+    "is_replacement_order": "replacement",
+    "is_exchange_order": "exchange",
+}
+KINDS = {"COMBO": "bundle_parent", "VIRTUAL": "service"}
+
+
+def order_id(raw: Raw) -> str:
+    return str(raw["id"])
+
+
+def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port hands every mapping its options
+    """Our order; raises `RecordError` for an unknown status and a record of another shape."""
+    try:
+        return _order(raw)
+    except InvalidOperation:
+        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
+    except KeyError as error:
+        raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a TikTok Shop order has this field") from None
+    except (TypeError, AttributeError) as error:
+        raise RecordError("RAW_SHAPE", "order", None, f"not the shape of a TikTok Shop order: {error}") from None
+
+
+def _order(raw: Raw) -> Order:
+    state, items, payment = _state("status", raw["status"]), raw["line_items"], raw["payment"]
+    currencies = {payment.get("currency")} | {item["currency"] for item in items if item.get("currency")}
+    if len(currencies) > 1:
+        raise RecordError("CURRENCY_MIXED", "line_items.currency", ", ".join(map(str, currencies)), "lines differ")
+    gone = [item for item in items if item.get("display_status") == CANCELLED and state.order != "cancelled"]
+    totals = totals_of(payment, items, gone)
+    lines = _lines(raw, items, cancelled=bool(gone))
+    charges = charges_of(payment, raw.get("delivery_option_name") or None)
+    discounts = list(discounts_of(payment, items, gone))
+    paid = _payment(raw, state, totals.grand)
+    holds = [reason for name, reason in HOLDS.items() if raw.get(name) in TRUE]
+    return Order(
+        order_id=raw["id"],
+        order_number=raw["id"],
+        parent_id=raw.get("replaced_order_id") or raw.get("exchange_source_order_id") or None,
+        origin="marketplace",
+        placed_at=_time(raw["create_time"]),
+        channel_created_at=_time(raw["create_time"]),
+        channel_updated_at=_time(raw["update_time"]),
+        paid_at=paid.at if paid else None,
+        cancelled_at=_time(raw.get("cancel_time")),
+        order_status="on_hold" if holds and state.order == "open" else state.order,
+        payment_status=_payment_status(paid, state),
+        fulfilment_status=state.fulfilment,
+        raw_status={"status": raw["status"]},
+        cancel_reason=raw.get("cancel_reason") or None,
+        hold_reasons=holds,
+        buyer_id=raw.get("user_id") or None,
+        programs=[program for name, program in PROGRAMS.items() if raw.get(name) in TRUE | {BY_TIKTOK}],
+        currency=payment.get("currency"),
+        taxes_included=totals.taxes_included,
+        items_total=f"{total_of([line.total for line in lines]):f}",
+        discount_total=f"{total_of([discount.amount for discount in discounts]):f}",
+        charge_total=f"{total_of([charge.total for charge in charges]):f}",
+        tax_total=totals.tax,
+        grand_total=totals.grand,
+        paid=totals.grand if paid and paid.status == "success" else "0",
+        masking=masking(raw),
+        lines=lines,
+        charges=charges,
+        discounts=discounts,
+        taxes=taxes_of(payment, [item for item in items if item not in gone] if gone else items),
+        payments=[paid] if paid else [],
+        shipments=_shipments(raw, items),
+        contacts=contacts(raw),
+        ext={name: str(raw[name]) for name in EXT if raw.get(name)},
+    )
+
+
+def _state(field: str, status: str) -> State:
+    state = STATES.get(status)
+    if state is None:
+        raise RecordError("STATUS_UNKNOWN", field, status, f"known: {', '.join(STATES)}")
+    return state
+
+
+def _lines(raw: Raw, items: list[Raw], *, cancelled: bool) -> list[Line]:
+    """One line for each unit, and behind a combo one for each of its articles."""
+    ship_by, deliver_by = _time(raw.get("tts_sla_time")), _time(raw.get("delivery_sla_time"))
+    fulfilled_by = "marketplace" if raw.get("fulfillment_type") == BY_TIKTOK else "merchant"
+    lines: list[Line] = []
+    for item in items:
+        status = item.get("display_status") or raw["status"]
+        _state("line_items.display_status", status)
+        gone = cancelled and status == CANCELLED
+        units, sent = "0" if gone else "1", "1" if status in SENT else "0"
+        kind = "gift" if item.get("is_gift") in TRUE else KINDS.get(item.get("sku_type") or "", "product")
+        lines.append(
+            Line(
+                number=len(lines) + 1,
+                line_id=item["id"],
+                kind=kind,
+                sku=item["seller_sku"] or None,
+                product_id=item["product_id"],
+                variant_id=item["sku_id"],
+                title=" ".join(text for text in (item["product_name"], _variant(item)) if text),
+                quantity=units,
+                quantity_ordered="1",
+                quantity_fulfilled=sent,
+                unit_price=str(item["original_price"]),
+                discount="0" if gone else f"{total_of([item['original_price']]) - total_of([item['sale_price']]):f}",
+                tax="0" if gone else f"{tax_of(item):f}",
+                total="0" if gone else str(item["sale_price"]),
+                fulfilled_by=fulfilled_by,
+                ship_by=ship_by,
+                deliver_by=deliver_by,
+            )
+        )
+        for part in (item.get("combined_listing_skus") or ()) if kind == "bundle_parent" else ():
+            count = str(part["sku_count"])
+            lines.append(
+                Line(
+                    number=len(lines) + 1,
+                    line_id=f"{item['id']}:{part['sku_id']}",
+                    kind="bundle_child",
+                    parent_line_id=item["id"],
+                    sku=part.get("seller_sku") or None,
+                    product_id=part.get("product_id"),
+                    variant_id=part["sku_id"],
+                    title=item["product_name"],
+                    quantity="0" if gone else count,
+                    quantity_ordered=count,
+                    unit_price="0",
+                    discount="0",
+                    total="0",
+                    fulfilled_by=fulfilled_by,
+                    ship_by=ship_by,
+                    deliver_by=deliver_by,
+                )
+            )
+    return lines
+
+
+def _variant(item: Raw) -> str:
+    """TikTok calls the only variant of an article `Default`."""
+    name = item.get("sku_name") or ""
+    return "" if name == "Default" else str(name)
+
+
+def _payment(raw: Raw, state: State, total: str | None) -> Payment | None:
+    """TikTok tells when, and not how much: it is the whole amount. Cash is paid when the parcel is delivered."""
+    method = raw.get("payment_method_name") or None
+    if raw.get("is_cod") in TRUE:
+        done = state.fulfilment == "delivered"
+        return Payment(kind="cod", status="success" if done else "pending", method=method, amount=total)
+    at = _time(raw.get("paid_time"))
+    return Payment(method=method, amount=total, at=at) if at else None
+
+
+def _payment_status(paid: Payment | None, state: State) -> str:
+    if paid and paid.status == "success":
+        return "paid"
+    if state.order == "cancelled":
+        return "voided"
+    return "cod_due" if paid else "unpaid"
+
+
+def _shipments(raw: Raw, items: list[Raw]) -> list[Shipment]:
+    """Lines of one package are one parcel, once it is under way."""
+    parcels: dict[str, list[Raw]] = {}
+    for item in items:
+        if item.get("display_status") in SENT:
+            parcels.setdefault(item.get("package_id") or item["id"], []).append(item)
+    return [
+        Shipment(
+            shipment_id=package,
+            status=",".join(sorted({item["display_status"] for item in together})),
+            carrier=together[0].get("shipping_provider_name") or None,
+            tracking_numbers=list(
+                dict.fromkeys(item["tracking_number"] for item in together if item.get("tracking_number"))
+            ),
+            shipped_at=_time(raw.get("collection_time")),
+            delivered_at=(
+                _time(raw.get("delivery_time")) if all(item["display_status"] in ARRIVED for item in together) else None
+            ),
+            lines=[(item["id"], "1") for item in together],
+        )
+        for package, together in parcels.items()
+    ]
+
+
+def _time(seconds: Any) -> str | None:
+    """Epoch seconds as ISO text; 0 and null mean that it has not happened. What is no such number stays as it is."""
+    if not seconds:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (TypeError, ValueError, OverflowError, OSError):
+        return str(seconds)

@@ -1,0 +1,160 @@
+"""Talks to one TikTok shop: a list of whole orders, oldest change first, by page token.
+
+An order that changes while we read leaves the window and stands in the next one; nothing else moves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from orderflow.adapters.http import Question, by_cursor, client, judge, named, read, walk
+from orderflow.adapters.tiktok_shop import LIMITS, Options
+from orderflow.adapters.tiktok_shop.answers import UNKNOWN_ORDER, failure, said
+from orderflow.adapters.tiktok_shop.auth import auth
+from orderflow.adapters.tiktok_shop.statuses import STATES
+from orderflow.domain.errors import DriftError
+from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
+from orderflow.domain.window import Window
+
+T = TypeVar("T")
+
+SEARCH, BY_ID = "order/202309/orders/search", "order/202309/orders"
+AT_A_TIME = 50
+"""Orders asked for by id in one request."""
+
+
+class _UnknownOrderError(Exception):
+    """TikTok refuses a whole request for one id that it does not know; never leaves this module."""
+
+
+class _Answer(msgspec.Struct):
+    code: int
+    data: msgspec.Raw
+
+
+class _List(msgspec.Struct):
+    total_count: int
+    next_page_token: str = ""
+    orders: list[msgspec.Raw] = []
+    """Left out where nothing matches."""
+
+
+class _ById(msgspec.Struct):
+    orders: list[msgspec.Raw] = []
+
+
+class _Money(msgspec.Struct):
+    currency: str | None = None
+    total_amount: str | None = None
+
+
+class _Row(msgspec.Struct):
+    id: str
+    status: str
+    update_time: int | None = None
+    payment: _Money = msgspec.field(default_factory=_Money)
+    line_items: list[msgspec.Raw] = []
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+_LIST = msgspec.json.Decoder(_List)
+_BY_ID = msgspec.json.Decoder(_ById)
+_ROW = msgspec.json.Decoder(_Row)
+
+
+class TikTokShop:
+    """One shop; a `Source`, `Countable`, `Counting` and `ById`."""
+
+    def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
+        self._runtime = runtime
+        signing, kind = auth(options.shop_cipher, account, runtime), {"content-type": "application/json"}
+        self._client = client(account, runtime, LIMITS, auth=signing, headers=kind)
+
+    def fetch(self, window: Window, after: JsonValue = None) -> Iterator[Page]:
+        """Orders updated within `window`, whole."""
+        for question, answer in self._walk("update_time", window, after):
+            origin = named(self._client.build_request("POST", SEARCH, params=question)).removeprefix("POST ")
+            yield Page(
+                [bytes(order) for order in answer.orders],
+                f"{origin} {_body('update_time', window).decode()}",
+                answer.next_page_token or None,
+            )
+
+    def fetch_ids(self, order_ids: Sequence[str]) -> Iterator[Page]:
+        """The orders with these ids."""
+        for start in range(0, len(order_ids), AT_A_TIME):
+            ids = order_ids[start : start + AT_A_TIME]
+            yield Page(self._found(ids), f"/{BY_ID}?ids={','.join(ids)}")
+
+    def identify(self, window: Window) -> Iterator[OrderStub]:
+        """Orders created within `window`."""
+        for _, answer in self._walk("create_time", window):
+            yield from map(_stub, answer.orders)
+
+    def count(self, window: Window) -> int:
+        """Orders updated within `window`."""
+        return self._search({"page_size": 1}, _body("update_time", window)).total_count
+
+    def _walk(self, field: str, window: Window, after: JsonValue = None) -> Iterator[tuple[Question, _List]]:
+        body = _body(field, window)
+        start: Question = {"page_size": LIMITS.page_size, "sort_field": field, "sort_order": "ASC"}
+        first = start if after is None else {**start, "page_token": after}
+        return walk(first, lambda question: self._search(question, body), by_cursor("page_token", _following))
+
+    def _search(self, question: Question, body: bytes) -> _List:
+        return self._ask("POST", SEARCH, _LIST, wanted="a page of orders", params=question, content=body)
+
+    def _found(self, ids: Sequence[str]) -> list[bytes]:
+        """The orders that TikTok knows; an unknown one that spoils a request is found by halving."""
+        try:
+            answer = self._ask("GET", BY_ID, _BY_ID, wanted=f"{len(ids)} orders by id", params={"ids": ",".join(ids)})
+        except _UnknownOrderError:
+            middle = len(ids) // 2
+            return self._found(ids[:middle]) + self._found(ids[middle:]) if middle else []
+        return [bytes(order) for order in answer.orders]
+
+    def _ask(self, method: str, path: str, decoder: msgspec.json.Decoder[T], *, wanted: str, **sent: Any) -> T:
+        """The `data` of a successful answer; an answer of any other shape raises the error it stands for."""
+        response = self._client.request(method, path, **sent)
+        if (answer := said(response)) and (error := failure(response, answer, wanted=wanted)):
+            raise _UnknownOrderError if path == BY_ID and answer.code in UNKNOWN_ORDER else error
+        judge(response, wanted=wanted, now=self._runtime.clock())
+        inner = read(response, _ANSWER, wanted=wanted).data
+        try:
+            return decoder.decode(inner)
+        except msgspec.ValidationError as error:
+            raise DriftError(
+                f"{named(response.request)}: {error} instead of {wanted}; the platform changed the shape of its answer"
+            ) from None
+
+
+def _body(field: str, window: Window) -> bytes:
+    """The filter, in whole seconds rounded outwards; TikTok's range is half-open as ours."""
+    start, end = math.floor(window.start.timestamp()), math.ceil(window.end.timestamp())
+    return msgspec.json.encode({f"{field}_ge": start, f"{field}_lt": end})
+
+
+def _following(answer: _List) -> JsonValue:
+    return answer.next_page_token or None
+
+
+def _stub(order: msgspec.Raw) -> OrderStub:
+    """What reconciliation compares. The total is TikTok's; ours leaves out lines that were called off."""
+    try:
+        row = _ROW.decode(order)
+    except msgspec.ValidationError as error:
+        raise DriftError(f"an order of TikTok Shop has another shape ({error}); the platform changed it") from None
+    state = STATES.get(row.status)
+    return OrderStub(
+        order_id=row.id,
+        status=state.order if state else row.status,
+        total=row.payment.total_amount,
+        currency=row.payment.currency,
+        lines=len(row.line_items),
+        updated_at=datetime.fromtimestamp(row.update_time, UTC) if row.update_time else None,
+    )

@@ -1,0 +1,288 @@
+"""From a WooCommerce order to ours: pure.
+
+Amounts. WooCommerce states every line, charge and refund without tax and its tax beside, whatever way the site enters
+prices, so `taxes_included` is False here. Lines are asked for with six decimals while `total` and taxes are rounded to
+the currency's own: what that leaves, if less than the smallest coin, is the order's `rounding`.
+
+A unit that was refunded before the order was completed will not be shipped: it is taken off its line, with the amounts
+of the refund. Refunds of a completed, cancelled or wholly refunded order change no line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from orderflow.domain.errors import RecordError
+from orderflow.domain.money import exponent
+from orderflow.domain.order import Charge, Contact, Discount, Line, Order, Payment, Refund, Tax
+from orderflow.domain.source import Raw
+
+if TYPE_CHECKING:
+    from orderflow.adapters.woocommerce import Options
+
+STATUSES = {
+    "checkout-draft": "draft",
+    "pending": "pending",
+    "failed": "pending",
+    "processing": "open",
+    "on-hold": "on_hold",
+    "completed": "completed",
+    "cancelled": "cancelled",
+    "refunded": "cancelled",
+    "trash": "cancelled",
+}
+OPEN = frozenset({"pending", "open", "on_hold"})
+"""Statuses of ours in which nothing has been shipped yet, as far as WooCommerce knows."""
+ORIGINS = {"checkout": "web", "store-api": "web", "admin": "draft", "subscription": "subscription"}
+MICRO = Decimal("0.000001")
+NOTHING = Decimal(0)
+
+
+class Gone(NamedTuple):
+    """What refunds took off one line: units, amount without tax, tax; all positive."""
+
+    units: Decimal
+    amount: Decimal
+    tax: Decimal
+
+
+def order_status(status: str, options: Options) -> str:
+    """What an order's status means, by the channel file first; raises `RecordError` for one that nobody knows."""
+    meaning = options.statuses.get(status) or STATUSES.get(status)
+    if meaning is None:
+        known = ", ".join({**STATUSES, **options.statuses})
+        raise RecordError(
+            "STATUS_UNKNOWN", "status", status, f"known are {known}; say what it means under source.statuses"
+        )
+    return meaning
+
+
+def to_order(raw: Raw, options: Options) -> Order:
+    """Our order; raises `RecordError` for a status nobody knows and for a record of another shape."""
+    try:
+        return _order(raw, options)
+    except InvalidOperation:
+        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
+    except KeyError as error:
+        raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a WooCommerce order has this field") from None
+    except (TypeError, AttributeError, ValueError) as error:
+        raise RecordError("RAW_SHAPE", "order", None, f"not the shape of a WooCommerce order: {error}") from None
+
+
+def _order(raw: Raw, options: Options) -> Order:
+    status = order_status(raw["status"], options)
+    details = raw.get("refund_details") or []
+    gone = _gone(details) if details and status in OPEN else {}
+    tax, grand = Decimal(raw["total_tax"]), Decimal(raw["total"])
+    for part in gone.values():
+        tax, grand = tax - part.tax, grand - part.amount - part.tax
+    lines = [_line(number, node, gone.get(str(node["id"]))) for number, node in enumerate(raw["line_items"], 1)]
+    charges = [_shipping(node) for node in raw["shipping_lines"]]
+    charges += [_fee(node) for node in raw["fee_lines"] if not node["total"].startswith("-")]
+    discounts = [_coupon(node) for node in raw["coupon_lines"]]
+    discounts += [_negative_fee(node) for node in raw["fee_lines"] if node["total"].startswith("-")]
+
+    items, extras = _sum(line.total for line in lines), _sum(charge.total for charge in charges)
+    off = _sum(node["total"] for node in raw["fee_lines"] if node["total"].startswith("-"))
+    rounding = grand - items - extras - off - tax
+    if abs(rounding) >= Decimal(1).scaleb(-exponent(raw["currency"])):
+        rounding = NOTHING
+    paid_at = _time(raw["date_paid_gmt"])
+    return Order(
+        order_id=str(raw["id"]),
+        order_number=str(raw["number"]),
+        parent_id=str(raw["parent_id"]) if raw["parent_id"] else None,
+        origin=ORIGINS.get(raw["created_via"], raw["created_via"]) or None,
+        placed_at=_time(raw["date_created_gmt"]),
+        channel_created_at=_time(raw["date_created_gmt"]),
+        channel_updated_at=_time(raw["date_modified_gmt"]),
+        paid_at=paid_at,
+        closed_at=_time(raw["date_completed_gmt"]),
+        order_status=status,
+        payment_status=_payment_status(raw),
+        fulfilment_status="shipped" if raw["status"] == "completed" else "unfulfilled",
+        raw_status={"status": raw["status"]},
+        buyer_id=str(raw["customer_id"]) if raw["customer_id"] else None,
+        currency=raw["currency"],
+        taxes_included=False,
+        items_total=f"{items:f}",
+        discount_total=f"{Decimal(raw['discount_total']) - off:f}",
+        charge_total=f"{extras:f}",
+        tax_total=f"{tax:f}",
+        rounding=f"{rounding:f}",
+        grand_total=f"{grand:f}",
+        paid=raw["total"] if paid_at else "0",
+        refunded=f"{sum((abs(Decimal(refund['total'])) for refund in raw['refunds']), NOTHING):f}",
+        masking="erased" if raw["billing"]["email"].endswith("@site.invalid") else "plain",
+        lines=lines,
+        charges=charges,
+        discounts=discounts,
+        taxes=[_tax(node) for node in raw["tax_lines"]],
+        payments=_payments(raw, paid_at),
+        refunds=[_refund(node) for node in details],
+        contacts=_contacts(raw),
+    )
+
+
+def _time(stamp: str | None) -> str | None:
+    """WooCommerce's GMT times come without an offset; ours say so."""
+    return f"{stamp}Z" if stamp else None
+
+
+def _sum(amounts: Iterable[str | None]) -> Decimal:
+    return sum((Decimal(amount or 0) for amount in amounts), NOTHING)
+
+
+def _payment_status(raw: Raw) -> str:
+    if raw["status"] == "refunded":
+        return "refunded"
+    if raw["date_paid_gmt"]:
+        return "partially_refunded" if raw["refunds"] else "paid"
+    return "cod_due" if raw["payment_method"] == "cod" and raw["status"] == "processing" else "unpaid"
+
+
+def _line(number: int, node: Raw, gone: Gone | None) -> Line:
+    ordered = Decimal(node["quantity"])
+    before, net, tax = Decimal(node["subtotal"]), Decimal(node["total"]), Decimal(node["total_tax"])
+    unit = (before / ordered).quantize(MICRO, ROUND_HALF_UP) if ordered != 1 and ordered else before
+    discount, quantity = before - net, ordered
+    if gone:
+        quantity, net, tax = quantity - gone.units, net - gone.amount, tax - gone.tax
+        discount = unit * quantity - net
+    return Line(
+        number=number,
+        line_id=str(node["id"]),
+        sku=node["sku"] or None,
+        product_id=str(node["product_id"]) if node["product_id"] else None,
+        variant_id=str(node["variation_id"]) if node["variation_id"] else None,
+        title=node["name"],
+        quantity=f"{quantity:f}",
+        quantity_ordered=str(node["quantity"]),
+        unit_price=f"{unit:f}",
+        discount=f"{discount:f}",
+        tax=f"{tax:f}",
+        total=f"{net:f}",
+    )
+
+
+def _shipping(node: Raw) -> Charge:
+    return Charge(
+        kind="shipping",
+        charge_id=str(node["id"]),
+        title=node["method_title"],
+        method=node["method_id"] or None,
+        amount=node["total"],
+        tax=node["total_tax"],
+        total=node["total"],
+    )
+
+
+def _fee(node: Raw) -> Charge:
+    return Charge(
+        kind="surcharge",
+        charge_id=str(node["id"]),
+        title=node["name"],
+        amount=node["total"],
+        tax=node["total_tax"],
+        total=node["total"],
+    )
+
+
+def _negative_fee(node: Raw) -> Discount:
+    """Plugins write discounts as fees below zero; no line holds them."""
+    return Discount(kind="manual", title=node["name"], funded_by="seller", amount=node["total"][1:], allocated="0")
+
+
+def _coupon(node: Raw) -> Discount:
+    """A coupon's amount, without tax, stands in the lines' totals already."""
+    return Discount(
+        kind="code", code=node["code"], funded_by="seller", amount=node["discount"], allocated=node["discount"]
+    )
+
+
+def _tax(node: Raw) -> Tax:
+    percent = node.get("rate_percent")
+    return Tax(
+        title=node["label"],
+        jurisdiction=node["rate_code"],
+        rate=None if percent is None else f"{Decimal(percent) / 100:f}",
+        amount=f"{Decimal(node['tax_total']) + Decimal(node['shipping_tax_total']):f}",
+        liable="seller",
+    )
+
+
+def _payments(raw: Raw, paid_at: str | None) -> list[Payment]:
+    """WooCommerce knows one payment, and of it only method, reference and time."""
+    if not paid_at and not raw["transaction_id"]:
+        return []
+    return [
+        Payment(
+            payment_id=raw["transaction_id"] or None,
+            kind="cod" if raw["payment_method"] == "cod" else "sale",
+            status="success" if paid_at else "pending",
+            method=raw["payment_method"] or None,
+            gateway=raw["payment_method"] or None,
+            amount=raw["total"],
+            at=paid_at,
+        )
+    ]
+
+
+def _refunded_lines(details: list[Raw]) -> Iterable[tuple[str, Raw]]:
+    """Refunded positions with the id of the order line that each gives back."""
+    for refund in details:
+        for node in refund["line_items"]:
+            line = next((meta["value"] for meta in node["meta_data"] if meta["key"] == "_refunded_item_id"), None)
+            if line is not None:
+                yield str(line), node
+
+
+def _gone(details: list[Raw]) -> dict[str, Gone]:
+    gone: dict[str, Gone] = {}
+    for line, node in _refunded_lines(details):
+        units = -Decimal(node["quantity"])
+        if units:
+            sofar = gone.get(line, Gone(NOTHING, NOTHING, NOTHING))
+            amount, tax = -Decimal(node["total"]), -Decimal(node["total_tax"])
+            gone[line] = Gone(sofar.units + units, sofar.amount + amount, sofar.tax + tax)
+    return gone
+
+
+def _refund(node: Raw) -> Refund:
+    return Refund(
+        refund_id=str(node["id"]),
+        reason=node["reason"] or None,
+        amount=f"{abs(Decimal(node['amount'])):f}",
+        at=_time(node["date_created_gmt"]),
+        lines=[(line, f"{-Decimal(part['quantity']):f}") for line, part in _refunded_lines([node]) if part["quantity"]],
+    )
+
+
+def _contacts(raw: Raw) -> list[Contact]:
+    """Delivery and billing address; where a site asks for one address only, the other one is empty."""
+    note = raw["customer_note"] or None
+    found = []
+    if any(raw["shipping"].values()):
+        found.append(_contact("ship_to", raw["shipping"], note))
+        note = None
+    if any(raw["billing"].values()):
+        found.append(_contact("bill_to", raw["billing"], note))
+    return found
+
+
+def _contact(role: Any, node: Mapping[str, Any], note: str | None) -> Contact:
+    return Contact(
+        role=role,
+        name=" ".join(part for part in (node["first_name"], node["last_name"]) if part) or None,
+        company=node["company"] or None,
+        email=node.get("email") or None,
+        phone=node.get("phone") or None,
+        address=[text for text in (node["address_1"], node["address_2"]) if text],
+        city=node["city"] or None,
+        region=node["state"] or None,
+        postal_code=node["postcode"] or None,
+        country=node["country"] or None,
+        note=note,
+    )

@@ -1,0 +1,238 @@
+"""Talks to one WooCommerce site: lists by modified or created time, single orders by id, refunds of an order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from orderflow.adapters.http import Question, by_page, client, judge, named, read, side_by_side, walk
+from orderflow.adapters.woocommerce import LIMITS, Options, listing
+from orderflow.adapters.woocommerce.auth import auth
+from orderflow.adapters.woocommerce.bounds import between
+from orderflow.adapters.woocommerce.mapping import order_status
+from orderflow.domain.errors import ConfigError, DriftError, RecordError
+from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Raw, Runtime
+from orderflow.domain.window import Window
+
+log = logging.getLogger(__name__)
+
+API = "/wp-json/wc/v3"
+ATTEMPTS = 2
+"""A page that fails is soon asked for with fewer rows instead of once more."""
+PLACES = 6
+"""Decimal places that amounts are asked for with, so that tax taken out of prices stays exact."""
+REFUNDS = "refund_details"
+"""Our key in a record for what `/orders/{id}/refunds` says; the order itself holds only a summary."""
+
+TABLE = {
+    404: (ConfigError, "no WooCommerce is found there; put the site's address, without /wp-json, into the connection"),
+}
+
+
+class _Row(msgspec.Struct):
+    id: int
+    date_modified_gmt: str | None = None
+    date_created_gmt: str | None = None
+    refunds: list[msgspec.Raw] = []
+
+
+class _Problem(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+    data: Any = None
+
+
+_ROWS = msgspec.json.Decoder(list[msgspec.Raw])
+_ROW = msgspec.json.Decoder(_Row)
+_PROBLEM = msgspec.json.Decoder(_Problem)
+_STUBS = msgspec.json.Decoder(float_hook=str)
+
+
+class WooCommerce:
+    """One site; a `Source`, `Countable`, `Counting` and `ById`."""
+
+    def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
+        self._options, self._runtime = options, runtime
+        self._client = client(account, runtime, LIMITS, auth=auth(options, account, runtime))
+        self._sorts_by_modified = True
+
+    def fetch(self, window: Window, after: JsonValue = None) -> Iterator[Page]:
+        """Orders modified within `window`, whatever their status, each with its refunds."""
+        asked = between("modified", window, self._options.timezone)
+        for listed, place in self._listed(asked, after):
+            rows = self._with_refunds(listed.rows)
+            yield Page(rows, listed.origin, {"asked": asked, "place": [place.page, place.size, place.total]})
+
+    def fetch_ids(self, order_ids: Sequence[str]) -> Iterator[Page]:
+        """The orders with these ids; what is no number is no id of WooCommerce's."""
+        ids = [each for each in order_ids if each.isdecimal()]
+        for start in range(0, len(ids), LIMITS.page_size):
+            asked = {"include": ",".join(ids[start : start + LIMITS.page_size])}
+            for listed, _ in self._listed(asked, None):
+                yield Page(self._with_refunds(listed.rows), listed.origin)
+
+    def identify(self, window: Window) -> Iterator[OrderStub]:
+        """Orders created within `window`; a refunded one without total, because ours may be less than WooCommerce's."""
+        fields = "id,status,total,currency,date_created_gmt,date_modified_gmt,refunds,line_items"
+        asked = {**between("created", window, self._options.timezone), "_fields": fields}
+        for listed, _ in self._listed(asked, None):
+            yield from (self._stub(_STUBS.decode(row)) for row in listed.rows)
+
+    def count(self, window: Window) -> int:
+        """Orders modified within `window`."""
+        params = {**between("modified", window, self._options.timezone), "per_page": "1", "_fields": "id"}
+        return _number(self._get(f"{API}/orders", params, "a count of orders"), "x-wp-total")
+
+    def _listed(self, asked: Mapping[str, str], after: JsonValue) -> Iterator[tuple[listing.Listed, listing.Place]]:
+        """Every page of a list, or those behind the cursor `after`."""
+        if after is not None and after["asked"] != asked:
+            raise ConfigError(
+                f"a cursor of {after['asked']} was used for {asked}; a cursor is good for its window only"
+            )
+        place = listing.Place(*after["place"]) if after else None
+        return listing.read(
+            lambda page, size: self._page({**asked, "status": "any", "dp": str(PLACES)}, page, size),
+            size=LIMITS.page_size,
+            at_once=self._options.at_once,
+            after=place,
+        )
+
+    def _page(self, asked: Mapping[str, str], page: int, size: int) -> listing.Listed:
+        sort = "modified" if "modified_after" in asked and self._sorts_by_modified else "id"
+        params = {**asked, "orderby": sort, "order": "asc", "per_page": str(size), "page": str(page)}
+        try:
+            response = self._get(f"{API}/orders", params, "a page of orders", attempts=ATTEMPTS)
+        except _CannotSortError:
+            log.info("site cannot sort by modified time; sorting by id")
+            self._sorts_by_modified = False
+            return self._page(asked, page, size)
+        rows = read(response, _ROWS, wanted="a page of orders")
+        for row in rows:
+            _check(row, asked)
+        return listing.Listed(
+            [bytes(row) for row in rows],
+            _number(response, "x-wp-total"),
+            _number(response, "x-wp-totalpages"),
+            named(response.request).partition(" ")[2],
+        )
+
+    def _with_refunds(self, rows: Sequence[bytes]) -> list[bytes]:
+        """The rows; one with refunds gets their details under our key `REFUNDS`, its own bytes unchanged before it."""
+        whole = list(rows)
+        places = [place for place, row in enumerate(rows) if _has_refunds(row)]
+        for place, details in side_by_side(
+            lambda place: self._refunds(_ROW.decode(rows[place]).id), places, at_once=self._options.at_once
+        ):
+            inner = b",".join(details)
+            whole[place] = rows[place].rstrip()[:-1] + f',"{REFUNDS}":['.encode() + inner + b"]}"
+        return whole
+
+    def _refunds(self, order_id: int) -> list[bytes]:
+        """The refunds of one order; none where the order vanished meanwhile."""
+        path, found = f"{API}/orders/{order_id}/refunds", []
+
+        def ask(question: Question) -> httpx.Response:
+            return self._get(path, question, "the refunds of an order", absent=404)
+
+        start = {"per_page": str(LIMITS.page_size), "dp": str(PLACES), "page": 1}
+        for _, response in walk(start, ask, by_page("page", lambda each: _number(each, "x-wp-totalpages", 0))):
+            if response.status_code != 404:
+                found += [bytes(row) for row in read(response, _ROWS, wanted="the refunds of an order")]
+        return found
+
+    def _get(
+        self,
+        path: str,
+        params: Mapping[str, JsonValue],
+        wanted: str,
+        *,
+        absent: int | None = None,
+        attempts: int | None = None,
+    ) -> httpx.Response:
+        """A good answer, or one with the status `absent`."""
+        extensions = {"attempts": attempts} if attempts else {}
+        response = self._client.get(path, params=dict(params), extensions=extensions)
+        if response.status_code in {200, absent}:
+            return response
+        problem = _problem(response)
+        if (
+            problem.code == "rest_invalid_param"
+            and "orderby" in str(problem.data)
+            and params.get("orderby") == "modified"
+        ):
+            raise _CannotSortError
+        said = f"{problem.code}: {problem.message}" if problem.code else None
+        judge(response, wanted=wanted, now=self._runtime.clock(), table=TABLE, said=said)
+        raise DriftError(f"{named(response.request)}: status {response.status_code} instead of {wanted}")
+
+    def _stub(self, raw: Raw) -> OrderStub:
+        try:
+            status = order_status(raw["status"], self._options)
+        except RecordError:
+            status = raw["status"]
+        modified = raw["date_modified_gmt"]
+        return OrderStub(
+            order_id=str(raw["id"]),
+            status=status,
+            total=None if raw["refunds"] else raw["total"],
+            currency=raw["currency"],
+            lines=len(raw["line_items"]),
+            updated_at=datetime.fromisoformat(modified + "Z") if modified else None,
+        )
+
+
+class _CannotSortError(Exception):
+    """The site is older than `orderby=modified`."""
+
+
+def _check(row: msgspec.Raw, asked: Mapping[str, str]) -> None:
+    """Raise `DriftError` for a row from before the window: WordPress ignores parameters that it does not know.
+
+    A row of another shape goes on as it came: the mapping quarantines it with its reason.
+    """
+    try:
+        head = _ROW.decode(row)
+    except msgspec.ValidationError as error:
+        log.warning("record unusual shape=%s", error)
+        return
+    for lower, stamp in (("modified_after", head.date_modified_gmt), ("after", head.date_created_gmt)):
+        if lower in asked and stamp is not None and stamp <= asked[lower]:
+            raise DriftError(
+                f"{API}/orders: asked for {lower}={asked[lower]}, got order {head.id} of {stamp}; the site ignores the "
+                "filter (modified_after needs WooCommerce 5.8 or newer): update WooCommerce, or remove the plugin that "
+                "takes the filter away"
+            )
+
+
+def _has_refunds(row: bytes) -> bool:
+    if b'"refunds":[]' in row:
+        return False
+    try:
+        return bool(_ROW.decode(row).refunds)
+    except msgspec.ValidationError:
+        return False
+
+
+def _number(response: httpx.Response, header: str, missing: int | None = None) -> int:
+    """A counting header; raises `DriftError` when it is missing and there is no value for that."""
+    text = response.headers.get(header, "")
+    if text.isdecimal():
+        return int(text)
+    if missing is not None:
+        return missing
+    raise DriftError(
+        f"{named(response.request)}: no header {header}, without which the end of the list is unknown; a proxy or "
+        "cache takes it away: let it pass"
+    )
+
+
+def _problem(response: httpx.Response) -> _Problem:
+    try:
+        return _PROBLEM.decode(response.content)
+    except msgspec.DecodeError:
+        return _Problem()

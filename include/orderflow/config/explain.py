@@ -1,0 +1,242 @@
+"""pydantic's findings in the words of a channel file: what was found, what is allowed, what to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from orderflow.config.docs import field_docs
+from orderflow.config.document import Document
+from orderflow.config.form import NAME, OWNER, Form, SourceBlock
+from orderflow.config.problem import Fault, Location, dotted, nearest, shown, split
+
+Finding: TypeAlias = Mapping[str, Any]
+"""One entry of `ValidationError.errors()`."""
+
+Words: TypeAlias = tuple[str, str]
+"""Message and cure."""
+
+_SECRET_KEY = re.compile(
+    r"pass(word|wd|phrase|code)|secret|token|credential|signature|(api|private|access|auth|consumer|license)_?key|^key$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@|-----BEGIN |\b(shpat|shpss|ck|cs|xox[bp]|sk_live)_\w{8}"
+)
+
+_EXAMPLES: Mapping[Location, str] = MappingProxyType(
+    {
+        ("title",): "title: Demo shop",
+        ("owner",): "owner: marketplace-asia",
+        ("source",): "source: {adapter: ..., connection: ...}",
+        ("source", "adapter"): "adapter: shopify",
+        ("source", "connection"): "connection: demo_shopify",
+        ("schedule",): 'schedule: {cron: "0 * * * *", start: 2026-01-31}',
+        ("schedule", "cron"): 'cron: "0 * * * *"',
+        ("schedule", "start"): "start: 2026-01-31",
+        ("oms",): "oms: {target: demo}",
+        ("oms", "target"): "target: demo",
+    }
+)
+
+_PATTERNS = MappingProxyType(
+    {
+        NAME: "small letters, digits and underscores",
+        OWNER: "a name, then an address or page in angle brackets if there is one: asia <asia@shop.example>",
+        "^[A-Z]{3}$": "three capital letters, such as TWD",
+        "^[A-Z]{2}$": "two capital letters, such as TW",
+        r"^[^\r\n]+$": "one line of text",
+    }
+)
+
+
+def explained(error: ValidationError, model: type[BaseModel], document: Document, prefix: Location = ()) -> list[Fault]:
+    """Every finding as a fault; `model` is what was validated, `prefix` where it stands in the file."""
+    return [_explain(finding, model, document, prefix) for finding in error.errors(include_url=False)]
+
+
+def unknown_key(path: Location, known: set[str], connection: object) -> Fault:
+    """A key that the form does not have: a secret, a misplaced key, or a slip of the pen."""
+    key = str(path[-1])
+    if _SECRET_KEY.search(key):
+        return _secret(path, f"the key {key!r} looks like a secret", connection)
+    block = ".".join(str(step) for step in path[:-1])
+    home = next((place for place, keys in _BLOCKS.items() if key in keys and place != block), None)
+    if home is not None:
+        return Fault(
+            path, f"unknown key {key!r}", f"it belongs under {home!r}" if home else "it belongs at the top level"
+        )
+    return Fault(path, f"unknown key {key!r}", nearest(key, known) or "remove it")
+
+
+def secrets(value: object, connection: object, path: Location = ()) -> Iterator[Fault]:
+    """Values anywhere in the file that look like secrets: passwords in addresses, private keys, access tokens."""
+    if isinstance(value, str) and _SECRET_VALUE.search(value):
+        yield _secret(path, "the value holds a password, key or token", connection)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from secrets(inner, connection, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from secrets(inner, connection, (*path, number))
+
+
+def keys_of(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+_BLOCKS = MappingProxyType(
+    {"": keys_of(Form)}
+    | {
+        field.alias or name: keys_of(field.annotation)
+        for name, field in Form.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+)
+
+
+def _secret(path: Location, said: str, connection: object) -> Fault:
+    where = f"the Airflow connection {connection!r}" if isinstance(connection, str) else "an Airflow connection"
+    cure = f"no secret ever stands in this file; put it into {where} and replace it: it was readable here"
+    return Fault(path, said, cure)
+
+
+def _explain(finding: Finding, model: type[BaseModel], document: Document, prefix: Location) -> Fault:
+    kind: str = finding["type"]
+    whole: Location = (*prefix, *finding["loc"])
+    if kind == "missing":
+        path = (*document.existing(whole[:-1]), whole[-1])
+        if isinstance(path[-1], int):
+            return Fault(path[:-1], "holds too few values", "write all of them: [least, most]")
+        return Fault(path, f"missing key {path[-1]!r}", _how_to_add(path, _block(model, path[len(prefix) : -1])))
+    path = document.existing(whole)
+    if kind == "extra_forbidden":
+        block = _block(model, path[len(prefix) : -1])
+        known = set().union(*map(keys_of, block))
+        if path[:-1] == ("source",):
+            known |= keys_of(SourceBlock)
+        return unknown_key(path, known, _connection(document))
+    if finding["input"] is None:
+        return Fault(path, f"{path[-1]!r} has no value" if path else "is empty", "write one or remove the key")
+    if kind == "value_error":
+        return Fault(path, *split(str(finding["ctx"]["error"])))
+    return Fault(path, *_WORDS.get(kind, _as_pydantic_says)(finding))
+
+
+def _how_to_add(path: Location, models: list[type[BaseModel]]) -> str:
+    if path in _EXAMPLES:
+        return f"add it, such as {_EXAMPLES[path]}"
+    docs = next((docs[path[-1]] for docs in map(field_docs, models) if path[-1] in docs), "")
+    return f"add it under {dotted(path[:-1])!r}" + (f" ({docs.rstrip('.')})" if docs else "")
+
+
+def _connection(document: Document) -> object:
+    source = document.value.get("source") if isinstance(document.value, dict) else None
+    return source.get("connection") if isinstance(source, dict) else None
+
+
+def _block(model: type[BaseModel], path: Location) -> list[type[BaseModel]]:
+    """The models that may stand at `path` of `model`."""
+    models = [model]
+    for step in path:
+        if isinstance(step, int):
+            continue
+        inner: list[type[BaseModel]] = []
+        for each in models:
+            for name, field in each.model_fields.items():
+                if step in {name, field.alias}:
+                    inner.extend(_models(field.annotation))
+        models = inner or models
+    return models
+
+
+def _models(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _as_pydantic_says(finding: Finding) -> Words:
+    said: str = finding["msg"]
+    return f"{shown(finding['input'])} does not fit", said[:1].lower() + said[1:]
+
+
+def _expects(what: str, cure: str) -> Callable[[Finding], Words]:
+    return lambda finding: (f"{shown(finding['input'])} is not {what}", cure)
+
+
+def _text(finding: Finding) -> Words:
+    value = finding["input"]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{shown(value)} is not text", f'quote it: "{value}"' if number else "write text"
+
+
+def _literal(finding: Finding) -> Words:
+    return f"{shown(finding['input'])} is not allowed here", f"write {finding['ctx']['expected']}"
+
+
+def _pattern(finding: Finding) -> Words:
+    pattern = finding["ctx"]["pattern"]
+    return f"{shown(finding['input'])} does not fit", f"write {_PATTERNS.get(pattern, f'text that matches {pattern}')}"
+
+
+def _bound(word: str, key: str) -> Callable[[Finding], Words]:
+    def words(finding: Finding) -> Words:
+        value, limit = finding["input"], finding["ctx"][key]
+        share = isinstance(value, str) and value.endswith("%")
+        return f"{shown(value)} is out of range", f"write {word} {f'{limit * 100}%' if share else limit}"
+
+    return words
+
+
+_WHOLE = _expects("a whole number", "write digits only, such as 100")
+_NUMBER = _expects("a number", "write digits with at most one decimal point, such as 0.05")
+_TRUTH = _expects("true or false", "write true or false")
+_LIST = _expects("a list", "write it like [a, b]")
+_KEYS = _expects("a block of keys", "write its keys below it, indented, or like {key: value}")
+_DAY = _expects("a date", "write it like 2026-01-31")
+_MOMENT = _expects("a moment", "write it like 2026-01-31T12:00:00Z")
+
+_WORDS: Mapping[str, Callable[[Finding], Words]] = MappingProxyType(
+    {
+        "string_type": _text,
+        "string_too_short": _expects("long enough", "write a text"),
+        "string_too_long": _expects("short enough", "shorten it"),
+        "string_pattern_mismatch": _pattern,
+        "int_type": _WHOLE,
+        "int_parsing": _WHOLE,
+        "int_from_float": _WHOLE,
+        "float_type": _NUMBER,
+        "float_parsing": _NUMBER,
+        "decimal_type": _NUMBER,
+        "decimal_parsing": _NUMBER,
+        "bool_type": _TRUTH,
+        "bool_parsing": _TRUTH,
+        "list_type": _LIST,
+        "tuple_type": _LIST,
+        "set_type": _LIST,
+        "frozen_set_type": _LIST,
+        "dict_type": _KEYS,
+        "model_type": _KEYS,
+        "model_attributes_type": _KEYS,
+        "date_type": _DAY,
+        "date_parsing": _DAY,
+        "date_from_datetime_parsing": _DAY,
+        "date_from_datetime_inexact": _DAY,
+        "datetime_type": _MOMENT,
+        "datetime_parsing": _MOMENT,
+        "datetime_from_date_parsing": _MOMENT,
+        "literal_error": _literal,
+        "enum": _literal,
+        "greater_than": _bound("more than", "gt"),
+        "greater_than_equal": _bound("at least", "ge"),
+        "less_than": _bound("less than", "lt"),
+        "less_than_equal": _bound("at most", "le"),
+        "too_long": _expects("short enough", "write fewer values"),
+    }
+)

@@ -1,0 +1,212 @@
+"""A folder of channel files to channels, or every problem of every file at once.
+
+A broken file stops no other: it gives problems instead of a channel. Nothing here looks at the network, a database,
+the environment or the clock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from orderflow import adapters, oms
+from orderflow.config.checks import Surroundings, check
+from orderflow.config.document import Document, parse
+from orderflow.config.explain import explained, secrets
+from orderflow.config.form import NAME, Form
+from orderflow.config.problem import Fault, Problem, dotted, nearest, split
+from orderflow.domain.channel import Channel
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.source import Adapter, Options
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a folder held: the channels that can run, and everything that is wrong with the others."""
+
+    channels: list[Channel]
+    problems: list[Problem]
+    warnings: list[Problem] = field(default_factory=list)
+    """What is probably not meant, though the channels concerned can run."""
+
+
+def read(folder: Path, *, now: datetime | None = None, only: str | None = None) -> Reading:
+    """Read every `*.yml` of `folder`, or that of the channel `only`.
+
+    OMS targets stand in the folder `targets` beside it; those that channels name are read too, but not with `only`.
+    `now` (aware) lets a start in the future be found.
+    """
+    around = Surroundings(targets=folder.parent / "targets", now=now)
+    channels: list[Channel] = []
+    problems: list[Problem] = []
+    for path in _files(folder, only):
+        read_one = _read_file(path, around)
+        if isinstance(read_one, Channel):
+            channels.append(read_one)
+        else:
+            problems.extend(read_one)
+    if only is None:
+        problems.extend(_broken_targets(around.targets, {channel.oms.target for channel in channels}))
+    if not folder.is_dir():
+        problems.append(Problem(folder, 1, "", "there is no such folder", "channel files lie in include/channels"))
+    return Reading(channels, problems, _same_shop(folder, channels))
+
+
+def _files(folder: Path, only: str | None) -> list[Path]:
+    """Everything that is meant as a channel file, misspelt endings included; editors' hidden files are not."""
+    if only is not None:
+        return [path for path in [folder / f"{only}.yml"] if path.exists()]
+    found = folder.iterdir() if folder.is_dir() else ()
+    meant = [path for path in found if path.suffix.lower() in {".yml", ".yaml"} or _holds_files(path)]
+    return sorted(path for path in meant if not path.name.startswith("."))
+
+
+def _holds_files(path: Path) -> bool:
+    return path.is_dir() and any(path.glob("**/*.y*ml"))
+
+
+def _read_file(path: Path, around: Surroundings) -> Channel | list[Problem]:
+    try:
+        text = _text(path)
+        document = parse(text)
+        channel = _channel(path, text, document, around)
+    except _WrongFileError as error:
+        document, channel = Document(), [error.fault]
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, or one adapter, must not stop the other channels
+        document, channel = Document(), [Fault((), f"cannot be checked: {type(error).__name__}: {error}", _OURS)]
+    if isinstance(channel, Channel):
+        return channel
+    found = [_problem(path, document, fault) for fault in channel]
+    return sorted(dict.fromkeys(found), key=lambda problem: problem.line)
+
+
+_OURS = "this is a fault of Orderflow or of the adapter; a developer must look"
+
+
+class _WrongFileError(Exception):
+    """The file is wrong as a whole: nothing inside of it can be read."""
+
+    def __init__(self, message: str, cure: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.fault = Fault((), message, cure, line)
+
+
+def _text(path: Path) -> str:
+    if path.is_dir():
+        raise _WrongFileError("is a folder", f"channel files lie directly in {path.parent.name}; move them there")
+    if path.suffix != ".yml":
+        raise _WrongFileError(f"ends in {path.suffix}", f"channel files end in .yml; rename it to {path.stem}.yml")
+    if not re.fullmatch(NAME, path.stem):
+        named = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_") or "demo_shop"
+        said = f"{path.stem!r} cannot name a channel"
+        raise _WrongFileError(said, f"use small letters, digits and underscores; rename it to {named}.yml")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _WrongFileError(f"cannot be opened: {error.strerror}", "check the file and its permissions") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _WrongFileError(f"is not UTF-8 (byte {content[error.start]:#04x})", "save it as UTF-8", line) from error
+
+
+def _channel(path: Path, text: str, document: Document, around: Surroundings) -> Channel | list[Fault]:
+    value = document.value
+    if value is None and not document.faults:
+        raise _WrongFileError("is empty", "a channel needs title, owner, source, schedule and oms")
+    if not isinstance(value, dict):
+        return document.faults or [Fault((), "is not a block of keys", "write title, owner, source, schedule and oms")]
+    source = value.get("source")
+    source = source if isinstance(source, dict) else {}
+    first = [*document.faults, *secrets(value, source.get("connection")), *check(value, around)]
+    form: Form | None = None
+    try:
+        form = Form.model_validate(value)
+    except ValidationError as error:
+        first += explained(error, Form, document)
+    adapter, options, wrong = _adapter(source, document)
+    if first or wrong or form is None or adapter is None or options is None:
+        return _once([*first, *wrong])
+    return Channel(
+        name=path.stem,
+        adapter_name=form.source.adapter,
+        adapter=adapter,
+        connection=form.source.connection,
+        options=options,
+        text=text,
+        **{field.alias or name: getattr(form, name) for name, field in Form.model_fields.items() if name != "source"},
+    )
+
+
+_find = cache(adapters.find)
+
+
+def _adapter(source: dict[str, object], document: Document) -> tuple[Adapter | None, Options | None, list[Fault]]:
+    """The adapter that the `source` block names, and its options out of the rest of that block."""
+    name = source.get("adapter")
+    if not isinstance(name, str):
+        return None, None, []
+    try:
+        adapter = _find(name)
+    except ConfigError as error:
+        known = adapters.known()
+        said = split(str(error)) if name in known else (f"unknown adapter {name!r}", nearest(name, known))
+        return None, None, [Fault(("source", "adapter"), *said)]
+    rest = {key: value for key, value in source.items() if key not in {"adapter", "connection"}}
+    try:
+        return adapter, adapter.options.model_validate(rest), []
+    except ValidationError as error:
+        return adapter, None, explained(error, adapter.options, document, ("source",))
+
+
+def _once(faults: Iterable[Fault]) -> list[Fault]:
+    """The first fault of every place: what is misspelt is not judged a second time."""
+    first: dict[object, Fault] = {}
+    for fault in faults:
+        first.setdefault((fault.path, fault.line) if not fault.path else fault.path, fault)
+    return list(first.values())
+
+
+def _problem(path: Path, document: Document, fault: Fault) -> Problem:
+    line = document.line(fault.path) if fault.line is None else fault.line
+    return Problem(path, line, dotted(fault.path), fault.message, fault.cure)
+
+
+def _broken_targets(folder: Path, names: Iterable[str]) -> Iterator[Problem]:
+    """What is wrong with the OMS targets that channels name. The channels run all the same: only deliveries wait."""
+    for name in sorted(names):
+        try:
+            oms.find(name, folder)
+        except ConfigError as error:
+            found = _TARGET_PROBLEM.findall(str(error)) or [("1", "", str(error))]
+            for line, path, said in found:
+                yield Problem(folder / f"{name}.yml", int(line), path, *split(said))
+
+
+_TARGET_PROBLEM = re.compile(r"^  line (\d+)  (\S*)  (.+)$", re.MULTILINE)
+
+
+def _same_shop(folder: Path, channels: list[Channel]) -> list[Problem]:
+    """Channels that ask the same account for the same orders: every order would be pulled twice."""
+    shops: dict[object, list[Channel]] = defaultdict(list)
+    for channel in channels:
+        shops[channel.adapter_name, channel.connection, channel.options.model_dump_json()].append(channel)
+    return [
+        Problem(
+            folder / f"{channel.name}.yml",
+            parse(channel.text).line(("source", "connection")),
+            "source",
+            f"asks for the same orders as {group[0].name}.yml (same adapter, connection and options)",
+            "remove one of the two files",
+        )
+        for group in shops.values()
+        for channel in group[1:]
+    ]

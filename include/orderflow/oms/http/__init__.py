@@ -1,0 +1,45 @@
+"""Any OMS with an HTTP interface of its own: the target file says what a request looks like and how to read the answer.
+
+    kind: http
+    connection: demo_oms             # base URL; the token (or login and password) of the OMS
+    auth: bearer                     # bearer, basic, header (needs `auth_header`) or none
+    idempotency_header: Idempotency-Key
+    single: {method: PUT, path: "/orders/{channel}/{order_id}"}
+    batch: {path: /orders/batch, orders: orders, key: key, document: document, largest: 1000}
+    answer:
+      results: results               # where the list of answers stands in the answer to a batch
+      key: key                       # in each: the key sent, what became of it, the OMS's own id, and why not
+      outcome: outcome
+      accepted: [accepted]
+      refused: [refused, stale]
+      oms_id: oms_id
+      reason: [code, reason]
+    refused_statuses: [409, 422]     # answers to one order that mean: this order, never
+    look_up: {path: /orders/lookup, channel: channel, order_ids: order_ids, orders: orders}
+
+Places in answers are dotted paths. `{channel}`, `{order_id}` and `{key}` in paths are percent-encoded.
+
+**At most once.** Every order carries its idempotency key. A request without an answer (time-out, lost connection) and
+one answered 5xx may have had its effect, so its orders are looked up before they are sent again; so are orders whose
+earlier attempt left no answer. A request that never left (no connection) and one answered 429 are repeated here after a
+wait.
+
+**One bad order never blocks the rest.** A batch that is refused as a whole (400, 413, 422) is sent again in halves, in
+the end order by order. An order that is answered 4xx alone is refused, provided that the OMS took any other; if it
+takes none, the requests are wrong, not the orders, and that is a `DriftError`.
+"""
+
+from __future__ import annotations
+
+from orderflow.domain.source import Account, Runtime
+from orderflow.domain.target import Target
+from orderflow.oms.http.client import Client
+from orderflow.oms.http.options import HttpOptions
+from orderflow.oms.http.target import HttpTarget
+
+OPTIONS = HttpOptions
+
+
+def open(options: HttpOptions, account: Account, runtime: Runtime) -> Target:  # noqa: A001 - the name every kind exports
+    """A target that talks when first used. Raises `ConfigError` for an address or credentials that cannot work."""
+    return HttpTarget(options, Client(account, options, runtime))

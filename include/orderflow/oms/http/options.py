@@ -1,0 +1,98 @@
+"""What a target file of kind `http` may say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from orderflow.domain.channel import Block, Duration
+
+Place = Annotated[str, Field(min_length=1)]
+"""A dotted path into JSON, such as `result.orders`."""
+Path = Annotated[str, Field(pattern="^/")]
+
+
+class Single(Block):
+    """How one order is sent: its document is the body."""
+
+    method: Literal["PUT", "POST"] = "PUT"
+    path: Path
+    """With `{channel}`, `{order_id}` and `{key}` where they belong."""
+
+
+class Batch(Block):
+    """How several orders are sent: a list of objects that hold key and document."""
+
+    method: Literal["POST", "PUT"] = "POST"
+    path: Path
+    orders: str = "orders"
+    """Name of the list in the body."""
+    key: str = "key"
+    document: str = "document"
+    largest: Annotated[int, Field(ge=1)] = 1000
+    """Most orders that the OMS takes at once."""
+
+
+class Answer(Block):
+    """Where an answer says what became of an order. The answer to a single order is read in the same way."""
+
+    results: Place = "results"
+    """The list of answers, in the answer to a batch."""
+    key: Place = "key"
+    outcome: Place | None = "outcome"
+    """None: the HTTP status alone tells."""
+    accepted: tuple[str, ...] = ("accepted",)
+    refused: tuple[str, ...] = ("refused",)
+    oms_id: Place = "oms_id"
+    reason: tuple[Place, ...] = ("code", "reason")
+    """Joined by a colon: codes first, words last."""
+
+
+class LookUp(Block):
+    """How to ask what the OMS holds: many orders at once, or one by one where the path names `{order_id}`."""
+
+    method: Literal["POST", "GET"] = "POST"
+    path: Path
+    channel: str = "channel"
+    """Name of the channel in the body."""
+    order_ids: str = "order_ids"
+    """Name of the list of ids in the body."""
+    orders: Place = "orders"
+    """Where the list of orders stands in the answer (not read where one order is asked for)."""
+    largest: Annotated[int, Field(ge=1)] = 500
+    order_id: Place = "order_id"
+    oms_id: Place = "oms_id"
+    version: Place = "version"
+    key: Place = "key"
+    status: Place = "status"
+    total: Place = "total"
+    currency: Place = "currency"
+    lines: Place = "lines"
+
+
+class HttpOptions(Block):
+    """The target file's part for kind `http`."""
+
+    auth: Literal["bearer", "basic", "header", "none"] = "bearer"
+    auth_header: str | None = None
+    """Name of the header that carries the connection's password, for `auth: header`."""
+    idempotency_header: str = "Idempotency-Key"
+    connect_timeout: Duration = timedelta(seconds=10)
+    timeout: Duration = timedelta(seconds=30)
+    """How long to wait for an answer."""
+    single: Single | None = None
+    batch: Batch | None = None
+    answer: Answer = Answer()
+    refused_statuses: tuple[int, ...] = (409, 422)
+    """HTTP statuses of an answer to one order that mean: not this order, however often it is sent."""
+    look_up: LookUp
+
+    @model_validator(mode="after")
+    def _can_send(self) -> HttpOptions:
+        if self.single is None and self.batch is None:
+            raise ValueError("nothing says how to send an order; write single, batch or both")
+        if (self.auth == "header") != (self.auth_header is not None):
+            raise ValueError("auth: header and auth_header belong together; write both or neither")
+        return self

@@ -1,0 +1,222 @@
+"""Orders into requests, answers into receipts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from orderflow.domain.errors import DriftError
+from orderflow.domain.source import JsonValue
+from orderflow.domain.target import OmsOrder, Receipt, Submission
+from orderflow.oms.http.client import AmbiguousError, Client, Reply
+from orderflow.oms.http.options import Batch, HttpOptions
+
+log = logging.getLogger(__name__)
+
+_LONGEST_REASON = 500
+_WHOLE_BATCH = frozenset({400, 413, 422})
+"""Answers to a batch that may be due to one of its orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """An order whose answer may mean that it is wrong, or that all our requests are."""
+
+    submission: Submission
+    reply: Reply
+
+
+class HttpTarget:
+    """See the package's docstring."""
+
+    def __init__(self, options: HttpOptions, client: Client) -> None:
+        self._options = options
+        self._client = client
+        self._works = False
+        """Whether the OMS took any order yet: then what it does not take is the order's fault, not ours."""
+
+    def submit(self, submissions: Sequence[Submission]) -> Iterator[Receipt]:
+        found = self._found([each for each in submissions if each.earlier])
+        yield from found.values()
+        suspects: list[_Suspect] = []
+        for result in self._send([each for each in submissions if each.key not in found]):
+            if isinstance(result, _Suspect):
+                suspects.append(result)
+            else:
+                self._works |= result.outcome == "accepted"
+                yield result
+        if suspects and not self._works:
+            status, words = suspects[0].reply.status, self._reason(suspects[0].reply.body)
+            raise DriftError(
+                f"{self._client.name}: the OMS answered HTTP {status} to all of {len(suspects)} orders ({words}); "
+                "the requests are wrong, not the orders; compare the target file with the OMS's documentation"
+            )
+        for suspect in suspects:
+            yield self._refused(suspect.submission, suspect.reply)
+
+    def look_up(self, channel: str, order_ids: Sequence[str]) -> Mapping[str, OmsOrder]:
+        how, held = self._options.look_up, {}
+        for body in self._held(channel, order_ids):
+            order = OmsOrder(
+                order_id=str(_at(body, how.order_id)),
+                oms_id=str(_at(body, how.oms_id)),
+                version=_whole(_at(body, how.version)),
+                key=_text(_at(body, how.key)),
+                status=_text(_at(body, how.status)),
+                total=_text(_at(body, how.total)),
+                currency=_text(_at(body, how.currency)),
+                lines=_whole(_at(body, how.lines)),
+            )
+            held[order.order_id] = order
+        return held
+
+    def _found(self, submissions: Sequence[Submission]) -> dict[str, Receipt]:
+        """Receipts, by key, for those that the OMS holds: an earlier request reached it, only its answer did not."""
+        if not submissions:
+            return {}
+        held = self.look_up(submissions[0].channel, [each.order_id for each in submissions])
+        return {
+            each.key: Receipt(each.key, "accepted", oms_id=order.oms_id)
+            for each in submissions
+            if (order := held.get(each.order_id)) is not None and _is(order, each)
+        }
+
+    def _send(self, submissions: Sequence[Submission]) -> Iterator[Receipt | _Suspect]:
+        batch, single = self._options.batch, self._options.single
+        if batch is not None and (len(submissions) > 1 or single is None):
+            for start in range(0, len(submissions), batch.largest):
+                yield from self._send_together(batch, submissions[start : start + batch.largest])
+        else:
+            for each in submissions:
+                yield self._send_alone(each)
+
+    def _send_together(self, batch: Batch, submissions: Sequence[Submission]) -> Iterator[Receipt | _Suspect]:
+        entry = b'{"%b":%%b,"%b":%%b}' % (batch.key.encode(), batch.document.encode())
+        entries = b",".join(entry % (msgspec.json.encode(each.key), each.document) for each in submissions)
+        content = b'{"%b":[%b]}' % (batch.orders.encode(), entries)
+        reply = self._client.ask("submit batch", batch.method, batch.path, content)
+        results = _at(reply.body, self._options.answer.results)
+        if reply.status < 300 and isinstance(results, list):
+            yield from self._read(submissions, results, reply)
+        elif reply.status not in _WHOLE_BATCH:
+            raise self._unknown("submit batch", reply)
+        elif len(submissions) == 1:
+            yield self._judge(submissions[0], reply)
+        else:
+            log.info("batch refused, sent in halves target=%s orders=%d", self._client.name, len(submissions))
+            middle = len(submissions) // 2
+            yield from self._send(submissions[:middle])
+            yield from self._send(submissions[middle:])
+
+    def _read(
+        self, submissions: Sequence[Submission], results: Sequence[JsonValue], reply: Reply
+    ) -> Iterator[Receipt | _Suspect]:
+        by_key = {each.key: each for each in submissions}
+        for result in results:
+            submission = by_key.pop(str(_at(result, self._options.answer.key)), None)
+            if submission is not None and (receipt := self._receipt(submission, result, reply.seconds)) is not None:
+                yield receipt
+
+    def _send_alone(self, submission: Submission) -> Receipt | _Suspect:
+        single = self._options.single
+        assert single is not None
+        path = single.path.format(
+            channel=quote(submission.channel, safe=""),
+            order_id=quote(submission.order_id, safe=""),
+            key=quote(submission.key, safe=""),
+        )
+        headers = {self._options.idempotency_header: submission.key}
+        return self._judge(submission, self._client.ask("submit", single.method, path, submission.document, headers))
+
+    def _judge(self, submission: Submission, reply: Reply) -> Receipt | _Suspect:
+        """What the answer to one order means."""
+        receipt = self._receipt(submission, reply.body, reply.seconds)
+        if reply.status < 300:
+            if receipt is None and self._options.answer.outcome is not None:
+                raise self._unknown("submit", reply)
+            oms_id = _text(_at(reply.body, self._options.answer.oms_id))
+            return receipt or Receipt(submission.key, "accepted", oms_id=oms_id, seconds=reply.seconds)
+        if reply.status in self._options.refused_statuses:
+            return receipt or self._refused(submission, reply)
+        return _Suspect(submission, reply)
+
+    def _receipt(self, submission: Submission, result: JsonValue, seconds: float) -> Receipt | None:
+        """The receipt out of an order's answer; None where it does not tell, so that the order is looked up."""
+        answer = self._options.answer
+        outcome = _text(_at(result, answer.outcome)) if answer.outcome is not None else None
+        if outcome in answer.accepted:
+            oms_id = _text(_at(result, answer.oms_id))
+            return Receipt(submission.key, "accepted", oms_id=oms_id, seconds=seconds)
+        if outcome in answer.refused:
+            return Receipt(submission.key, "refused", reason=self._reason(result), seconds=seconds)
+        return None
+
+    def _refused(self, submission: Submission, reply: Reply) -> Receipt:
+        reason = f"HTTP {reply.status}: {self._reason(reply.body)}"
+        return Receipt(submission.key, "refused", reason=reason, seconds=reply.seconds)
+
+    def _reason(self, result: JsonValue) -> str:
+        words = [text for place in self._options.answer.reason if (text := _text(_at(result, place)))]
+        return ": ".join(words)[:_LONGEST_REASON] or "the OMS gave no reason"
+
+    def _unknown(self, endpoint: str, reply: Reply) -> Exception:
+        """The error for an answer that nobody described. A 2xx one may have had its effect."""
+        message = (
+            f"{self._client.name}: {endpoint} was answered HTTP {reply.status} in a shape that the target file does "
+            "not describe; compare it with the OMS's documentation"
+        )
+        return AmbiguousError(message) if reply.status < 300 else DriftError(message)
+
+    def _held(self, channel: str, order_ids: Sequence[str]) -> Iterator[JsonValue]:
+        how = self._options.look_up
+        if "{order_id}" in how.path:
+            for order_id in order_ids:
+                path = how.path.format(channel=quote(channel, safe=""), order_id=quote(order_id, safe=""))
+                reply = self._client.ask("look up", how.method, path)
+                if reply.status != 404:
+                    yield self._good(reply)
+            return
+        for start in range(0, len(order_ids), how.largest):
+            asked = {how.channel: channel, how.order_ids: order_ids[start : start + how.largest]}
+            reply = self._client.ask("look up", how.method, how.path, msgspec.json.encode(asked))
+            orders = _at(self._good(reply), how.orders)
+            if not isinstance(orders, list):
+                raise DriftError(f"{self._client.name}: look up: there is no list at {how.orders!r} in the answer")
+            yield from orders
+
+    def _good(self, reply: Reply) -> JsonValue:
+        if reply.status >= 300 or reply.body is None:
+            raise DriftError(
+                f"{self._client.name}: look up was answered HTTP {reply.status}; compare look_up in the target file "
+                "with the OMS's documentation"
+            )
+        return reply.body
+
+
+def _is(order: OmsOrder, submission: Submission) -> bool:
+    """Whether what the OMS holds is this very version: by key, else by version, else by being there at all."""
+    if order.key is not None:
+        return order.key == submission.key
+    if order.version is not None:
+        return order.version == submission.version
+    return submission.version == 1
+
+
+def _at(body: Any, place: str) -> JsonValue:
+    """What stands at a dotted path; None where the path leads nowhere."""
+    for name in place.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def _text(value: JsonValue) -> str | None:
+    return None if value is None else str(value)
+
+
+def _whole(value: JsonValue) -> int | None:
+    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None

@@ -1,0 +1,124 @@
+"""What a stage is handed, opened with what the deployment says; and the record of why one failed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from orderflow.domain.channel import Channel
+from orderflow.domain.errors import ConfigError, OrderflowError
+from orderflow.domain.source import Runtime, Source, Throttle
+from orderflow.domain.target import Target
+from orderflow.domain.window import Window
+from orderflow.orchestration import settings
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+
+    from orderflow.staging.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def database(name: str = "orderflow") -> contextlib.closing[Connection]:
+    """A connection to staging of one's own."""
+    from orderflow.staging.store import connect
+
+    return contextlib.closing(connect(settings.staging_dsn(), name=name))
+
+
+@contextlib.contextmanager
+def staging() -> Iterator[Store]:
+    from orderflow.staging.store import Store
+    from orderflow.staging.vault import Vault
+
+    with database() as connection:
+        yield Store(connection, Vault.parse(settings.vault_key()))
+
+
+def skus(channel: Channel) -> dict[str, str]:
+    """The channel's SKU map as it holds now."""
+    from orderflow.staging.skus import current
+
+    with database() as connection:
+        return current(connection, channel.name)
+
+
+@contextlib.contextmanager
+def source(channel: Channel, *, healing: bool) -> Iterator[tuple[Source, Runtime]]:
+    """The open channel. What catches up comes after what follows the clock in the budget that all runs share."""
+    from orderflow.staging.budget import Budget
+
+    limits = channel.adapter.limits
+    with contextlib.ExitStack() as stack:
+        throttle = None
+        if limits.rate:
+            throttle = Budget(
+                stack.enter_context(database("orderflow budget")),
+                f"{channel.adapter_name}.{channel.connection}",
+                rate=limits.rate,
+                burst=limits.burst,
+                lane="backfill" if healing else "live",
+                sleep=time.sleep,
+            )
+        runtime = _runtime(channel.connection, throttle)
+        yield channel.adapter.open(channel.options, settings.account(channel.connection), runtime), runtime
+
+
+def target(channel: Channel, folder: Path) -> Target:
+    """The channel's OMS: its file in `folder`, its address and secret in the connection that the file names."""
+    from orderflow import oms
+
+    found = oms.find(channel.oms.target, folder)
+    return oms.open_target(found, settings.account(found.connection), _runtime(found.connection, None))
+
+
+def _runtime(connection: str, throttle: Throttle | None) -> Runtime:
+    return Runtime(
+        clock=lambda: datetime.now(UTC),
+        sleep=time.sleep,
+        throttle=throttle,
+        on_token=settings.keep_token(connection),
+    )
+
+
+def demand_reach(connection: Connection, channel: Channel, window: Window, run_id: str, now: datetime) -> None:
+    """Refuse what the account may not read any more: nothing that comes back could prove such a window."""
+    from orderflow.staging import ledger
+
+    reach = channel.adapter.limits.reach
+    if reach is None or window.start >= now - reach:
+        return
+    edge = (now - reach).isoformat(timespec="minutes")
+    why = f"{channel.adapter_name} shows nothing older than {edge}"
+    if window.end <= now - reach:
+        ledger.unreachable(connection, channel.name, window, run_id, why)
+        raise AirflowSkipException(f"{channel.name}: window {window} is out of reach: {why}")
+    raise ConfigError(f"{channel.name}: {why}, and window {window} begins before; choose a start after {edge}")
+
+
+@contextlib.contextmanager
+def recorded(channel: Channel, window: Window, run_id: str) -> Iterator[None]:
+    """Leave in the ledger why a stage failed. The error itself goes on, whatever becomes of the record."""
+    from orderflow.staging import ledger
+
+    try:
+        yield
+    except AirflowSkipException:
+        raise
+    except Exception as error:
+        name = type(error).__name__
+        said = f"{name}: {error}" if isinstance(error, OrderflowError) else f"{name}; the task's log has the details"
+        try:
+            with database() as connection:
+                ledger.failed(connection, channel.name, window, run_id, said)
+        except OrderflowError as second:
+            log.warning("failure not recorded in the ledger: %s", second)
+        raise

@@ -1,0 +1,110 @@
+"""Clean: raw records become canonical orders, and all channels become the same.
+
+Reads the landing zone chunk by chunk and writes Parquet beside it; memory does not grow with the batch. Nothing is
+judged here and nothing is lost: a value that cannot be typed leaves a row in `problems`, a record that cannot be mapped
+one in `unreadable`, an older version of an order is counted as a duplicate, and
+
+    fetched = cleaned + duplicates + unreadable.
+
+Per chunk n: `orders-n.parquet` has one row per order with its scalar fields, `document` and `contacts` (canonical
+JSON), `content_hash`, `contacts_hash`, and the evidence `ordinal`, `raw_sha256`, `fetched_at`, `page_origin`. `lines-n`
+and the others have the parts (`order_row`, `position`), `problems-n` and `unreadable-n` what went wrong, `repairs-n`
+what was changed.
+`profile.json` describes a sample of the raw records.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+from msgspec import structs
+from upath import UPath
+
+from orderflow.domain.batch import Batch, tally
+from orderflow.domain.channel import Channel
+from orderflow.domain.order import Order
+from orderflow.domain.source import Raw
+from orderflow.pipeline import frames as fr
+from orderflow.pipeline import landing
+from orderflow.pipeline.cleaning import duplicates, files, steps
+from orderflow.pipeline.cleaning.documents import documents
+from orderflow.pipeline.cleaning.mapped import UNREADABLE, Chunk, chunks
+from orderflow.pipeline.cleaning.steps import Settings
+from orderflow.pipeline.cleaning.typed import type_frames
+from orderflow.pipeline.progress import Progress, silent
+from orderflow.quality.profile import Sampler
+
+log = logging.getLogger(__name__)
+
+PROFILE = "profile.json"
+
+
+def clean(
+    channel: Channel, batch: Batch, *, skus: Mapping[str, str] | None = None, progress: Progress = silent
+) -> Batch:
+    """Map, type and repair every record of the batch; replaces what an earlier attempt wrote.
+
+    `skus` is the channel's SKU map (its SKU -> the OMS's), used where the channel file says `sku: mapped`. Raises
+    `ConfigError` for look-ups that cannot work and `BalanceError` when records were lost.
+    """
+    began = time.perf_counter()
+    folder = cast(Path, UPath(batch.landing))
+    settings = Settings.of(channel, skus)
+    files.clear(folder, [*files.CLEANED, "verdicts"])
+    sampler = Sampler(batch.counts.fetched)
+    order_ids: list[duplicates.Hashes] = []
+    unreadable: dict[str, int] = {}
+    repairs: dict[str, int] = {}
+    read = cleaned = dropped = 0
+    for number, chunk in enumerate(_mapped(channel, folder, sampler)):
+        tables, older, repaired = _cleaned(chunk, settings)
+        files.write(folder, number, tables)
+        order_ids.append(duplicates.hashed(tables["orders"]["order_id"]))
+        cleaned += len(tables["orders"])
+        dropped += older
+        unreadable = tally(unreadable, files.counted(tables["unreadable"]["code"]))
+        repairs = tally(repairs, repaired)
+        read += chunk.records
+        progress("clean", read, batch.counts.fetched)
+    older = duplicates.settle(folder, order_ids)
+    counts = {"cleaned": cleaned - older, "duplicates": dropped + older, "unreadable": sum(unreadable.values())}
+    (folder / PROFILE).write_bytes(sampler.profile().to_json())
+    log.info("cleaned orders=%(cleaned)d duplicates=%(duplicates)d unreadable=%(unreadable)d", counts)
+    return structs.replace(
+        batch.counted(**counts, accepted=0, quarantined=0),
+        reasons=unreadable,
+        warnings={},
+        repairs=repairs,
+        seconds=batch.seconds | {"clean": time.perf_counter() - began},
+    ).balance("clean")
+
+
+def _mapped(channel: Channel, folder: Path, sampler: Sampler) -> Iterator[Chunk]:
+    """The batch's records as canonical orders, chunk by chunk."""
+
+    def to_order(raw: Raw) -> Order:
+        return channel.adapter.to_order(raw, channel.options)
+
+    return chunks(landing.records(folder), to_order, see=sampler.see, order_id=channel.adapter.order_id)
+
+
+def _cleaned(chunk: Chunk, settings: Settings) -> tuple[dict[str, pa.Table], int, dict[str, int]]:
+    """The tables of one chunk, how many older versions are not in them, and how many values each repair changed."""
+    texts = chunk.take()
+    frames, problems = type_frames(texts, settings.timezone)
+    moved = steps.times_to_utc(texts, frames)
+    del texts
+    frames, repaired = steps.apply(frames, settings)
+    repairs = pa.concat_tables([moved, repaired])
+    frames["orders"] |= documents(frames)._asdict()
+    tables = {name: fr.table(frames, name) for name in fr.TABLES} | {"problems": problems, "repairs": repairs}
+    keep = duplicates.newest(tables["orders"])
+    if not keep.all():
+        tables = files.kept(tables, keep)
+    unreadable = pa.Table.from_pylist(chunk.unreadable, UNREADABLE)
+    return tables | {"unreadable": unreadable}, int((~keep).sum()), files.counted(repairs["rule"])

@@ -1,0 +1,1 @@
+"""The parts of clean: read, type, repair, find duplicates, write documents."""

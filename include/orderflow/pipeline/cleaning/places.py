@@ -1,0 +1,133 @@
+"""Places: countries as ISO 3166-1 alpha-2, regions as carriers want them, postal codes as each country writes them."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import pycountry
+
+_LANGUAGES = (
+    "ar", "bg", "bn", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "gu", "he", "hi", "hr", "hu",
+    "id", "is", "it", "ja", "ka", "km", "kn", "ko", "lo", "lt", "lv", "ml", "mn", "mr", "ms", "my", "nb_NO",
+    "ne", "nl", "nn", "pa", "pl", "pt", "pt_BR", "ro", "ru", "si", "sk", "sl", "sq", "sr", "sv", "sw", "ta",
+    "te", "th", "tl", "tr", "uk", "ur", "uz", "vi", "zh_CN", "zh_HK", "zh_TW",
+)  # fmt: skip
+"""Languages in which addresses name countries."""
+
+_OTHER_NAMES = {
+    "burma": "MM", "cape verde": "CV", "czech republic": "CZ", "el": "GR", "england": "GB", "great britain": "GB",
+    "holland": "NL", "hong kong sar": "HK", "hong kong sar china": "HK", "hongkong": "HK", "ivory coast": "CI",
+    "korea": "KR", "macao sar china": "MO", "macau": "MO", "macedonia": "MK", "northern ireland": "GB",
+    "republic of china": "TW", "russia": "RU", "scotland": "GB", "swaziland": "SZ", "taiwan": "TW", "turkey": "TR",
+    "uk": "GB", "united states of america": "US", "us of a": "US", "wales": "GB",
+    "россия": "RU", "السعودية": "SA", "الامارات": "AE", "ประเทศไทย": "TH", "ไทย": "TH", "대만": "TW", "한국": "KR",
+    "中华人民共和国": "CN", "中華人民共和國": "CN", "中国大陆": "CN", "中國大陸": "CN", "中華民國": "TW", "台湾": "TW",
+    "台灣": "TW", "臺灣": "TW", "澳门": "MO", "澳門": "MO",
+}  # fmt: skip
+"""Names that people write and ISO 3166 does not list."""
+
+_REGION_CODES = frozenset({"AU", "BR", "CA", "IT", "US"})
+"""Countries whose post and carriers write a region as its letters (`CA`, `NSW`, `MI`); elsewhere its name stays."""
+
+_POSTAL_CODES = {
+    "BR": (r"(\d{5})(\d{3})", r"\1-\2"),
+    "CA": (r"([A-Z]\d[A-Z])(\d[A-Z]\d)", r"\1 \2"),
+    "GB": (r"([A-Z]{1,2}\d[A-Z\d]?)(\d[A-Z]{2})", r"\1 \2"),
+    "JP": (r"(\d{3})(\d{4})", r"\1-\2"),
+    "NL": (r"(\d{4})([A-Z]{2})", r"\1 \2"),
+    "PL": (r"(\d{2})(\d{3})", r"\1-\2"),
+    "PT": (r"(\d{4})(\d{3})", r"\1-\2"),
+    "SE": (r"(\d{3})(\d{2})", r"\1 \2"),
+    "US": (r"(\d{5})(\d{4})", r"\1-\2"),
+}
+"""How a country's post divides the letters and digits of a code (Universal Postal Union, postal addressing systems)."""
+
+
+def _key(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().replace(".", "").split())
+
+
+@functools.cache
+def _names() -> dict[str, str]:
+    """Codes and English names; they win over other languages."""
+    names = {}
+    for country in pycountry.countries:
+        for attribute in ("name", "official_name", "common_name", "alpha_3", "alpha_2"):
+            if spelled := getattr(country, attribute, None):
+                names[_key(spelled)] = country.alpha_2
+    return names | _OTHER_NAMES
+
+
+@functools.cache
+def _foreign_names() -> dict[str, str]:
+    """Names in other languages that mean one country only."""
+    found: dict[str, set[str]] = {}
+    for language in _LANGUAGES:
+        for name, code in _translated(language):
+            found.setdefault(_key(name), set()).add(code)
+    return {name: codes.pop() for name, codes in found.items() if len(codes) == 1}
+
+
+def _translated(language: str) -> Iterator[tuple[str, str]]:
+    catalogue = Path(pycountry.LOCALES_DIR, language, "LC_MESSAGES", "iso3166-1.mo")
+    with catalogue.open("rb") as file:
+        translate = gettext.GNUTranslations(file).gettext
+    for country in pycountry.countries:
+        for attribute in ("name", "common_name", "official_name"):
+            if spelled := getattr(country, attribute, None):
+                yield translate(spelled), country.alpha_2
+
+
+@functools.lru_cache(maxsize=4096)
+def country(text: str) -> str:
+    """The alpha-2 code of a country's code or name; what names no country stays as it is."""
+    key = _key(text)
+    return _names().get(key) or _foreign_names().get(key) or text
+
+
+@functools.lru_cache(maxsize=8192)
+def region(text: str, country_code: str | None) -> str:
+    """The region's letters where carriers use them, without the country in front; else the text as it is."""
+    if country_code is None or not re.fullmatch("[A-Z]{2}", country_code):
+        return text
+    bare = text[3:] if re.match(rf"{country_code}-\w", text, re.IGNORECASE) else text
+    if country_code not in _REGION_CODES:
+        return bare
+    return _regions(country_code).get(_unaccented(bare), bare)
+
+
+@functools.cache
+def _regions(country_code: str) -> dict[str, str]:
+    """Letters of a country's regions by name and by letters; letters win."""
+    listed = pycountry.subdivisions.get(country_code=country_code)  # type: ignore[no-untyped-call]
+    found = [(each.name, each.code.partition("-")[2]) for each in listed]
+    lettered = [(name, code) for name, code in found if code.isalpha()]
+    return {_unaccented(name): code for name, code in lettered} | {_unaccented(code): code for _, code in lettered}
+
+
+def _unaccented(name: str) -> str:
+    """The key of a name without accents: Québec and Quebec are one."""
+    return "".join(each for each in unicodedata.normalize("NFD", _key(name)) if not unicodedata.combining(each))
+
+
+@functools.lru_cache(maxsize=65536)
+def postal_code(text: str, country_code: str | None) -> str:
+    """The postal code in ASCII capitals, divided as the country's post does it."""
+    plain = " ".join(unicodedata.normalize("NFKC", text).upper().replace("〒", "").split())
+    plain = re.sub(r"[\u2010-\u2015\u2212]", "-", plain)
+    if country_code not in _POSTAL_CODES:
+        return plain or text
+    pattern, division = _POSTAL_CODES[country_code]
+    bare = re.sub(r"[ -]", "", plain)
+    return re.sub(pattern, division, bare) if re.fullmatch(pattern, bare) else plain or text
+
+
+def postal_prefix(text: str) -> str | None:
+    """The coarse part of a postal code that names an area and no street: half of it, at most three letters."""
+    bare = re.sub(r"[^0-9A-Z]", "", text.upper())
+    return bare[: min(3, max(1, len(bare) // 2))] or None

@@ -1,0 +1,29 @@
+"""The rule catalogue as a page for people."""
+
+from __future__ import annotations
+
+from orderflow.quality.rules import RULES, TOPICS
+
+_HEAD = """# Rules
+
+Every rule that an order can break: {count} in all. An order that breaks a rule of severity **refuse** waits in
+quarantine as a whole, with every reason; one that breaks only rules of severity **warn** goes on. A channel file may
+lower a rule to `warn` with `validate.waive: [CODE]`, unless the table says that it cannot be waived.
+"""
+
+
+def to_markdown() -> str:
+    """The catalogue by topic, a table for each."""
+    parts = [_HEAD.format(count=len(RULES))]
+    for topic, rules in TOPICS.items():
+        parts.append(f"\n## {topic}\n\n| code | severity | owner | meaning | cure |\n|---|---|---|---|---|\n")
+        parts += [
+            f"| `{rule.code}` | {rule.severity}{'' if rule.waivable else ', cannot be waived'} | {rule.owner} "
+            f"| {_sentence(rule.meaning)} | {_sentence(rule.cure)} |\n"
+            for rule in rules
+        ]
+    return "".join(parts)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}.".replace("|", "\\|")

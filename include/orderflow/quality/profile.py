@@ -1,0 +1,155 @@
+"""The shape of a channel's raw records: which fields they have, of which types, and which categories occur.
+
+A profile describes a sample, costs little, and holds no personal data: of values it keeps only small sets of codes, and
+only in fields whose names say that they are categories. Comparing today's with the one of earlier batches tells when a
+platform changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from orderflow.domain.source import Raw
+
+SAMPLE = 200
+"""Records of a batch that are looked at."""
+MOST_CATEGORIES = 40
+"""A field with more different values holds no categories."""
+MOST_PATHS = 2_000
+"""Fields beyond these are not told apart: some platforms use ids as names."""
+
+_CATEGORY_NAME = re.compile(
+    r"(^|_)(status|state|type|kind|method|currency|channel|source|carrier|reason|gateway|role|mode|unit|uom)(_code)?$"
+)
+_CATEGORY_VALUE = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,31}")
+_SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ID_NAME = re.compile(r"\d{3,}|[0-9a-fA-F-]{16,}")
+
+
+class FieldProfile(msgspec.Struct, omit_defaults=True):
+    """One path of the records: in how many it occurs, with which JSON types, and its categories, where it has such."""
+
+    records: int = 0
+    types: set[str] = msgspec.field(default_factory=set)
+    categories: set[str] | None = None
+    """None: the field holds no categories, or too many."""
+
+
+class Profile(msgspec.Struct, omit_defaults=True):
+    """`fields` by path: `line_items[].sku`; `records` is how many were looked at."""
+
+    records: int = 0
+    fields: dict[str, FieldProfile] = msgspec.field(default_factory=dict)
+
+    def share(self, path: str) -> float:
+        """In which part of the records the field occurs."""
+        return self.fields[path].records / self.records if self.records and path in self.fields else 0.0
+
+    def to_json(self) -> bytes:
+        return _encoder.encode(self)
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Profile:
+        return msgspec.json.decode(data, type=cls)
+
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+class Sampler:
+    """Builds the profile of a batch of `expected` records from every n-th of them."""
+
+    def __init__(self, expected: int) -> None:
+        self._stride = max(1, expected // SAMPLE)
+        self._profile = Profile()
+
+    def see(self, ordinal: int, raw: Raw) -> None:
+        if ordinal % self._stride == 0:
+            add(self._profile, raw)
+
+    def profile(self) -> Profile:
+        return self._profile
+
+
+def profile(records: Iterator[Raw]) -> Profile:
+    """The profile of all these records."""
+    found = Profile()
+    for raw in records:
+        add(found, raw)
+    return found
+
+
+def add(found: Profile, raw: Raw) -> None:
+    """Count one more record."""
+    found.records += 1
+    for path, values in _by_path(raw).items():
+        field = found.fields.get(path)
+        if field is None:
+            if len(found.fields) >= MOST_PATHS:
+                continue
+            categories: set[str] | None = set() if _CATEGORY_NAME.search(_last_name(path)) else None
+            field = found.fields[path] = FieldProfile(categories=categories)
+        field.records += 1
+        for value in values:
+            field.types.add(_type(value))
+            _add_category(field, value)
+
+
+def merged(one: Profile, other: Profile) -> Profile:
+    """The profile of the records of both."""
+    both = Profile(records=one.records + other.records)
+    for path in dict.fromkeys([*one.fields, *other.fields]):
+        found = [each.fields[path] for each in (one, other) if path in each.fields]
+        sets = [field.categories for field in found]
+        union = None if None in sets else set().union(*(each for each in sets if each is not None))
+        both.fields[path] = FieldProfile(
+            records=sum(field.records for field in found),
+            types=set().union(*(field.types for field in found)),
+            categories=union if union is None or len(union) <= MOST_CATEGORIES else None,
+        )
+    return both
+
+
+def _by_path(raw: Raw) -> dict[str, list[Any]]:
+    """The scalar values of a record by path; an empty list or object counts as a value."""
+    found: dict[str, list[Any]] = {}
+    waiting: list[tuple[str, Any]] = [("", raw)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict) and value:
+            waiting.extend((f"{path}.{_name(name)}" if path else _name(name), each) for name, each in value.items())
+        elif isinstance(value, list) and value:
+            waiting.extend((f"{path}[]", each) for each in value)
+        else:
+            found.setdefault(path, []).append(value)
+    return found
+
+
+def _name(name: str) -> str:
+    """A name as it stands in a path; names that are ids are all one."""
+    return "*" if _ID_NAME.search(name) else name
+
+
+def _last_name(path: str) -> str:
+    return _SNAKE.sub("_", path.rpartition(".")[2].removesuffix("[]")).lower()
+
+
+def _type(value: Any) -> str:
+    """JSON's name for the value's type; numbers with a fraction were decoded as text."""
+    names = {str: "text", bool: "truth", int: "number", type(None): "null", list: "list", dict: "object"}
+    return names[type(value)]
+
+
+def _add_category(field: FieldProfile, value: Any) -> None:
+    if field.categories is None or not isinstance(value, str) or not value:
+        return
+    if not _CATEGORY_VALUE.fullmatch(value) and not (len(value) <= 12 and not value.isascii() and value.isalpha()):
+        field.categories = None
+        return
+    field.categories.add(value)
+    if len(field.categories) > MOST_CATEGORIES:
+        field.categories = None

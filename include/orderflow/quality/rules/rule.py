@@ -1,0 +1,42 @@
+"""What a rule is, and who has to act when an order breaks it."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Severity: TypeAlias = Literal["refuse", "warn"]
+Owner: TypeAlias = Literal["channel team", "catalogue team", "platform developer", "finance", "fulfilment"]
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """One rule of the catalogue.
+
+    `refuse`: the order would make the OMS ship wrong goods or book wrong money, so it waits in quarantine. `warn`: it
+    goes on, and somebody should look. `waivable` rules may be lowered to `warn` by a channel file.
+    """
+
+    code: str
+    severity: Severity
+    owner: Owner
+    meaning: str
+    cure: str
+    waivable: bool = True
+
+    @property
+    def message(self) -> str:
+        return f"{self.meaning}; {self.cure}"
+
+
+def refuse(code: str, owner: Owner, meaning: str, cure: str) -> Rule:
+    return Rule(code, "refuse", owner, meaning, cure)
+
+
+def warn(code: str, owner: Owner, meaning: str, cure: str) -> Rule:
+    return Rule(code, "warn", owner, meaning, cure)
+
+
+def always_refuse(code: str, owner: Owner, meaning: str, cure: str) -> Rule:
+    """No channel can waive it: without what is missing there is no order to hand on."""
+    return Rule(code, "refuse", owner, meaning, cure, waivable=False)

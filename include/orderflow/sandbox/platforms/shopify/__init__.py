@@ -1,0 +1,51 @@
+"""Shopify's Admin GraphQL API, as far as orders go.
+
+`POST /{shop}/admin/api/{version}/graphql.json` with `X-Shopify-Access-Token`; `POST /{shop}/admin/oauth/access_token`
+mints tokens for client id and secret. Queries are checked against a cut of the published schema. Served are `orders`,
+`order`, `node`, `nodes`, `ordersCount` and `shop`, with nested pages, search syntax, cost accounting and THROTTLED
+answers.
+
+Options of a shop: `token`, `client_id`, `client_secret`, `token_seconds` (life of a minted token), `bucket` and
+`restore` (cost points, and points per real second), `ceiling` (orders one query can page through), `reach_days` (0:
+all orders may be read; 60 is what an app without `read_all_orders` gets).
+
+By id the newest state is answered at once; lists show it after its lag.
+"""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Route
+
+from orderflow.sandbox.platforms import Platform, Site
+from orderflow.sandbox.platforms.shopify.api import Api
+from orderflow.sandbox.platforms.shopify.values import gid, order_number
+from orderflow.sandbox.shop import Shop
+from orderflow.sandbox.snapshot import Bag, Snapshot
+
+
+def _spell(index: int) -> list[str]:
+    number = order_number(index)
+    return [gid("Order", number), str(number)]
+
+
+def _shown(snap: Snapshot) -> tuple[int, Bag]:
+    """Removed lines stay in the list; a cancelled order keeps the amounts it ever had."""
+    return len(snap.lines), snap.ever_total if snap.status in {"cancelled", "failed"} else snap.total
+
+
+def _routes(site: Site) -> list[BaseRoute]:
+    api = Api(site)
+    return [
+        Route("/admin/api/{version}/graphql.json", api.graphql, methods=["POST"]),
+        Route("/admin/oauth/access_token", api.mint, methods=["POST"]),
+    ]
+
+
+def _welcome(shop: Shop, url: str) -> str:
+    options = shop.options
+    token, client = options.get("token", "shpat_demo"), options.get("client_id", "demo-client")
+    secret = options.get("client_secret", "demo-secret")
+    return f"{url}/{shop.name}/admin/api/2026-07/graphql.json   token {token}   (or client {client} / {secret})"
+
+
+PLATFORM = Platform(name="shopify", spell=_spell, shown=_shown, routes=_routes, unshown=frozenset(), welcome=_welcome)

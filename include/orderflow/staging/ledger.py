@@ -1,0 +1,219 @@
+"""The ledger: one row per channel and window, the record of what was pulled.
+
+A window is covered once its orders are staged (`loaded_at` is set, in the same transaction); nothing takes that back:
+a later attempt at a covered window that fails leaves its error, not a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from orderflow.domain.batch import Batch, Endpoint
+from orderflow.domain.window import Window
+from orderflow.staging.session import transaction
+
+
+def begin(connection: Connection, channel: str, window: Window, run_id: str) -> None:
+    """Write down that a run sets out to pull this window; each call is one attempt."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """
+            INSERT INTO orderflow.windows AS w (channel, window_start, window_end, state, run_id)
+            VALUES (%s, %s, %s, 'planned', %s)
+            ON CONFLICT (channel, window_start, window_end) DO UPDATE SET
+                run_id = excluded.run_id, attempts = w.attempts + 1, planned_at = now(),
+                state = CASE WHEN w.loaded_at IS NULL THEN 'planned' ELSE w.state END
+            """,
+            (channel, window.start, window.end, run_id),
+        )
+
+
+def extracted(connection: Connection, batch: Batch) -> None:
+    with transaction(connection) as cursor:
+        _write(cursor, batch, "extracted")
+
+
+def held(connection: Connection, batch: Batch, why: str) -> None:
+    """A batch guard wants a person to look before this batch goes on."""
+    with transaction(connection) as cursor:
+        _write(cursor, batch, "held", error=why)
+
+
+def failed(connection: Connection, channel: str, window: Window, run_id: str, error: str) -> None:
+    _note(connection, "failed", channel, window, run_id, error)
+
+
+def unreachable(connection: Connection, channel: str, window: Window, run_id: str, why: str) -> None:
+    """The account cannot read this far back: no gap to fill, and never proven."""
+    _note(connection, "unreachable", channel, window, run_id, why)
+
+
+def record_load(cursor: Cursor, batch: Batch) -> None:
+    """Mark the window as covered; only in the transaction that writes its orders."""
+    _write(cursor, batch, "loaded")
+    record_calls(cursor, batch.channel, batch.window, batch.run_id, batch.endpoints)
+
+
+def synced(cursor: Cursor, channel: str) -> int:
+    """Mark the loaded windows of which the outbox holds nothing any more; returns how many."""
+    cursor.execute(
+        """
+        UPDATE orderflow.windows AS w SET state = 'synced', synced_at = now()
+        WHERE w.channel = %s AND w.state = 'loaded' AND NOT EXISTS (
+            SELECT FROM orderflow.outbox AS o
+            WHERE o.channel = w.channel AND (o.window_start, o.window_end) = (w.window_start, w.window_end))
+        """,
+        (channel,),
+    )
+    return int(cursor.rowcount)
+
+
+def reconciled(connection: Connection, channel: str, within: Window) -> int:
+    """Mark the synced windows that lie within the compared span; returns how many."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """
+            UPDATE orderflow.windows SET state = 'reconciled', reconciled_at = now()
+            WHERE channel = %s AND state = 'synced' AND window_start >= %s AND window_end <= %s
+            """,
+            (channel, within.start, within.end),
+        )
+        return int(cursor.rowcount)
+
+
+def coverage(connection: Connection, channel: str, within: Window) -> list[Window]:
+    """The proven parts of a span, merged, in time order."""
+    return _spans(connection, "loaded_at IS NOT NULL", channel, within, inverted=False)
+
+
+def gaps(connection: Connection, channel: str, within: Window) -> list[Window]:
+    """The parts of a span that nothing proves and that the account can reach, merged, in time order."""
+    return _spans(connection, "loaded_at IS NOT NULL OR state = 'unreachable'", channel, within, inverted=True)
+
+
+def watermark(connection: Connection, channel: str, start: datetime) -> datetime:
+    """End of the unbroken chain of proven (or unreachable) windows from `start`; `start` itself when there is none."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """
+            SELECT upper(part) FROM (
+                SELECT unnest(range_agg(span)) AS part FROM orderflow.windows
+                WHERE channel = %s AND (loaded_at IS NOT NULL OR state = 'unreachable')
+            ) AS parts WHERE part @> %s::timestamptz
+            """,
+            (channel, start),
+        )
+        row = cursor.fetchone()
+    return start if row is None else row[0]
+
+
+def delivered(
+    connection: Connection, channel: str, window: Window, run_id: str, endpoints: Mapping[str, Endpoint]
+) -> None:
+    """Write down what talking to the OMS cost in this run."""
+    with transaction(connection) as cursor:
+        record_calls(cursor, channel, window, run_id, endpoints)
+
+
+def record_calls(cursor: Cursor, channel: str, window: Window, run_id: str, endpoints: Mapping[str, Endpoint]) -> None:
+    """What each endpoint cost in this run; writing it again replaces it."""
+    rows = [{"endpoint": name, "statuses": {}, **msgspec.to_builtins(cost)} for name, cost in endpoints.items()]
+    if not rows:
+        return
+    cursor.execute(
+        """
+        INSERT INTO orderflow.endpoint_calls AS e (
+            channel, window_start, window_end, run_id, endpoint, calls, seconds, slowest, bytes, retries,
+            throttled_seconds, statuses)
+        SELECT %s, %s, %s, %s, endpoint, coalesce(calls, 0), coalesce(seconds, 0), coalesce(slowest, 0),
+            coalesce(bytes, 0), coalesce(retries, 0), coalesce(throttled_seconds, 0), statuses
+        FROM jsonb_to_recordset(%s::jsonb) AS r(
+            endpoint text, calls bigint, seconds float8, slowest float8, bytes bigint, retries bigint,
+            throttled_seconds float8, statuses jsonb)
+        ON CONFLICT (channel, window_start, window_end, run_id, endpoint) DO UPDATE SET
+            calls = excluded.calls, seconds = excluded.seconds, slowest = excluded.slowest, bytes = excluded.bytes,
+            retries = excluded.retries, throttled_seconds = excluded.throttled_seconds, statuses = excluded.statuses,
+            at = now()
+        """,
+        (channel, window.start, window.end, run_id, _json(rows)),
+    )
+
+
+def _write(cursor: Cursor, batch: Batch, state: str, error: str | None = None) -> None:
+    """The batch's receipt into its row. A covered window keeps state and receipt until it is loaded again."""
+    receipt = {
+        "counts": _json(batch.counts),
+        "reasons": _json(batch.reasons),
+        "warnings": _json(batch.warnings),
+        "repairs": _json(batch.repairs),
+        "endpoints": _json(batch.endpoints),
+        "seconds": _json(batch.seconds),
+        "bytes": batch.counts.bytes,
+        "notes": _json(batch.notes),
+        "landing": batch.landing,
+        "state": state,
+    }
+    keeps = "w.loaded_at IS NOT NULL AND excluded.state <> 'loaded'"
+    kept = (f"{name} = CASE WHEN {keeps} THEN w.{name} ELSE excluded.{name} END" for name in receipt)
+    cursor.execute(
+        f"""
+        INSERT INTO orderflow.windows AS w
+            (channel, window_start, window_end, run_id, error, {state}_at, {", ".join(receipt)})
+        VALUES (%(channel)s, %(start)s, %(end)s, %(run_id)s, %(error)s, now(),
+            {", ".join(f"%({name})s" for name in receipt)})
+        ON CONFLICT (channel, window_start, window_end) DO UPDATE SET
+            run_id = excluded.run_id, error = excluded.error, {state}_at = now(), {", ".join(kept)}
+        """,  # noqa: S608 - names of this function, no input
+        {
+            "channel": batch.channel,
+            "start": batch.window_start,
+            "end": batch.window_end,
+            "run_id": batch.run_id,
+            "error": error,
+            **receipt,
+        },
+    )
+
+
+def _note(connection: Connection, state: str, channel: str, window: Window, run_id: str, error: str) -> None:
+    with transaction(connection) as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO orderflow.windows AS w (channel, window_start, window_end, state, run_id, error, {state}_at)
+            VALUES (%s, %s, %s, %s, %s, %s, now())
+            ON CONFLICT (channel, window_start, window_end) DO UPDATE SET
+                state = CASE WHEN w.loaded_at IS NULL THEN excluded.state ELSE w.state END,
+                run_id = excluded.run_id, error = excluded.error, {state}_at = now()
+            """,  # noqa: S608 - one of two states, no input
+            (channel, window.start, window.end, state, run_id, error),
+        )
+
+
+def _spans(connection: Connection, proof: str, channel: str, within: Window, *, inverted: bool) -> list[Window]:
+    operator = "asked - proven" if inverted else "asked * proven"
+    with transaction(connection) as cursor:
+        cursor.execute(
+            f"""
+            SELECT lower(part), upper(part) FROM (
+                SELECT unnest({operator}) AS part FROM (
+                    SELECT tstzmultirange(tstzrange(%(start)s, %(end)s)) AS asked,
+                        coalesce(range_agg(span), '{{}}'::tstzmultirange) AS proven
+                    FROM orderflow.windows
+                    WHERE channel = %(channel)s AND ({proof})
+                        AND window_start < %(end)s AND window_end > %(start)s
+                ) AS both_sides
+            ) AS parts ORDER BY 1
+            """,  # noqa: S608 - text of this module, no input
+            {"channel": channel, "start": within.start, "end": within.end},
+        )
+        return [Window(start, end) for start, end in cursor.fetchall()]
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,77 @@
+"""Bring a database to the newest schema: numbered SQL files, each applied once and never changed again."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+
+from orderflow.domain.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+FOLDER = Path(__file__).parent / "migrations"
+OLDEST_SERVER = 150000
+
+_LEDGER = """
+CREATE SCHEMA IF NOT EXISTS orderflow;
+CREATE TABLE IF NOT EXISTS orderflow.migrations (
+    name       text PRIMARY KEY,
+    checksum   text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+
+
+def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
+    """Apply what is missing, in the order of the numbers, one transaction per file; returns the names of those applied.
+
+    Two at once wait for each other. Raises `ConfigError` when a file that was applied has changed or is gone, or when
+    the server is older than PostgreSQL 15.
+    """
+    if connection.server_version < OLDEST_SERVER:
+        raise ConfigError(
+            f"the server is PostgreSQL {connection.server_version // 10000}; Orderflow needs 15 or newer; upgrade it"
+        )
+    files = {path.name: path.read_text() for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('orderflow.migrate'))")
+        try:
+            cursor.execute(_LEDGER)
+            connection.commit()
+            cursor.execute("SELECT name, checksum FROM orderflow.migrations")
+            applied = dict(cursor.fetchall())
+            _agree(applied, files)
+            missing = [name for name in files if name not in applied]
+            for name in missing:
+                cursor.execute(files[name])
+                cursor.execute(
+                    "INSERT INTO orderflow.migrations (name, checksum) VALUES (%s, %s)", (name, _sum(files[name]))
+                )
+                connection.commit()
+                log.info("migration applied name=%s", name)
+        finally:
+            connection.rollback()
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('orderflow.migrate'))")
+            connection.commit()
+    return missing
+
+
+def _agree(applied: dict[str, str], files: dict[str, str]) -> None:
+    for name, checksum in applied.items():
+        if name not in files:
+            raise ConfigError(
+                f"the database has migration {name}, which this version of Orderflow does not know; "
+                "run the version that applied it, or a newer one"
+            )
+        if _sum(files[name]) != checksum:
+            raise ConfigError(
+                f"migration {name} was changed after it was applied (SHA-256 {_sum(files[name])[:12]}, applied was "
+                f"{checksum[:12]}); restore the file and write the change as a new, higher-numbered file"
+            )
+
+
+def _sum(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()

@@ -1,0 +1,198 @@
+"""The outbox: which order versions the OMS has not got yet, who sends them, and what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import msgspec
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+
+from orderflow.domain.target import Receipt, Submission
+from orderflow.staging import contacts, ledger, quarantine
+from orderflow.staging.copying import storable
+from orderflow.staging.session import lock_channel, transaction
+from orderflow.staging.vault import Vault
+
+ALONE_AFTER = 2
+"""Attempts after which an order travels in a request of its own, so that it cannot spoil its neighbours'."""
+
+_LONGEST_WAIT = "10min"
+"""How long a sender waits for another sender of the same channel."""
+
+
+@contextmanager
+def sender(connection: Connection, channel: str) -> Iterator[None]:
+    """Hold the channel's sender lock on this connection; a process that dies loses it with its connection.
+
+    Raises `TransientError` when another sender holds it for ten minutes.
+    """
+    with transaction(connection) as cursor:
+        cursor.execute("SET LOCAL lock_timeout = %s", (_LONGEST_WAIT,))
+        cursor.execute("SELECT pg_advisory_lock(hashtext('orderflow.sync'), hashtext(%s))", (channel,))
+    try:
+        yield
+    finally:
+        with suppress(psycopg2.Error):  # a lost connection has lost its lock as well
+            connection.rollback()
+            with connection, connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtext('orderflow.sync'), hashtext(%s))", (channel,))
+
+
+def claims(connection: Connection, vault: Vault, channel: str, size: int) -> Iterator[Sequence[Submission]]:
+    """Walk what is pending by order id, `size` at a time; each claim is committed before it is handed out.
+
+    An order that a load is changing right now is passed over: its newer version comes with the next sync.
+    """
+    after = ""
+    while True:
+        with transaction(connection) as cursor:
+            cursor.execute(_CLAIM, {"channel": channel, "after": after, "size": size})
+            claimed = cursor.fetchall()
+        if not claimed:
+            return
+        after = max(row[0] for row in claimed)
+        with transaction(connection) as cursor:
+            cursor.execute(_DOCUMENTS, (msgspec.json.encode(claimed).decode(), channel))
+            documents = cursor.fetchall()
+        together: list[Submission] = []
+        for order_id, version, key, attempts, document, key_id, sealed in documents:
+            people = contacts.NONE
+            if sealed is not None:
+                people = vault.open(bytes(sealed), key_id, channel, order_id)
+            content = _splice(document, people, channel, version)
+            submission = Submission(key, channel, order_id, version, content, earlier=attempts > 1)
+            if attempts > ALONE_AFTER:
+                yield [submission]
+            else:
+                together.append(submission)
+        if together:
+            yield together
+
+
+def settle(connection: Connection, receipts: Sequence[tuple[Submission, Receipt]]) -> None:
+    """Store the answers, in one small transaction.
+
+    A version that a newer one has replaced in the meantime leaves the newer one pending. Refusals wait for a load of
+    the channel that is under way, because both write to quarantine.
+    """
+    if not receipts:
+        return
+    channel = receipts[0][0].channel
+    rows = [
+        (sent.order_id, sent.version, receipt.key, receipt.outcome, receipt.oms_id, receipt.reason, receipt.seconds)
+        for sent, receipt in receipts
+    ]
+    refusals = any(receipt.outcome == "refused" for _, receipt in receipts)
+    with transaction(connection) as cursor:
+        if refusals:
+            lock_channel(cursor, channel)
+        cursor.execute(_SETTLE, {"channel": channel, "rows": storable(msgspec.json.encode(rows))})
+        settled = {order_id for (order_id,) in cursor.fetchall()}
+        refused = [
+            (sent.order_id, sent.version, receipt.reason or "the OMS gave no reason")
+            for sent, receipt in receipts
+            if receipt.outcome == "refused" and sent.order_id in settled
+        ]
+        if refused:
+            quarantine.refuse(cursor, channel, refused)
+
+
+def postpone(connection: Connection, submissions: Sequence[Submission], error: str) -> None:
+    """Keep these pending. From the third attempt on each waits twice as long as before, up to an hour."""
+    if not submissions:
+        return
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """
+            WITH locked AS (
+                SELECT order_id FROM orderflow.outbox
+                WHERE channel = %s AND order_id = ANY(%s) AND key = ANY(%s) ORDER BY order_id FOR UPDATE
+            )
+            UPDATE orderflow.outbox SET last_error = %s, not_before = CASE WHEN attempts > 2
+                THEN now() + least(interval '1 hour', interval '1 minute' * power(2, attempts - 3)) END
+            WHERE channel = %s AND order_id = ANY(ARRAY(SELECT order_id FROM locked))
+            """,
+            (
+                submissions[0].channel,
+                [each.order_id for each in submissions],
+                [each.key for each in submissions],
+                error[:1000],
+                submissions[0].channel,
+            ),
+        )
+
+
+def pending(connection: Connection, channel: str) -> int:
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT count(*) FROM orderflow.outbox WHERE channel = %s", (channel,))
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def synced(connection: Connection, channel: str) -> int:
+    with transaction(connection) as cursor:
+        return ledger.synced(cursor, channel)
+
+
+def _splice(document: str, people: bytes, channel: str, version: int) -> bytes:
+    """The stored document with its contacts, channel and version added at its end, without reading it."""
+    return b'%b,"contacts":%b,"channel":%b,"version":%d}' % (
+        document.encode()[:-1],
+        people,
+        msgspec.json.encode(channel),
+        version,
+    )
+
+
+# `earlier` is told by the attempts: the first claim of a version finds none. Rows locked by a running load are skipped.
+# The settings, arrays and `OFFSET 0` make every statement here go by primary key, whatever the planner knows of a table
+# that has just grown: the first acknowledgement must not wait for a walk through everything that is pending.
+_CLAIM = """
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
+WITH next AS (
+    SELECT order_id FROM orderflow.outbox
+    WHERE channel = %(channel)s AND order_id > %(after)s AND (not_before IS NULL OR not_before <= now())
+    ORDER BY order_id LIMIT %(size)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE orderflow.outbox SET first_sent_at = coalesce(first_sent_at, now()), attempts = attempts + 1
+WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM next))
+RETURNING order_id, version, key, attempts
+"""
+
+# A statement of its own, so that it sees every load committed before the claim and leaves out what was replaced since.
+_DOCUMENTS = """
+SELECT o.order_id, o.version, c.claim ->> 2, (c.claim ->> 3)::integer,
+    CASE WHEN o.known_masking IS DISTINCT FROM o.masking AND o.known_masking IS NOT NULL
+        THEN jsonb_set(o.document::jsonb, '{masking}', to_jsonb(o.known_masking))::text ELSE o.document::text END,
+    o.key_id, o.sealed
+FROM json_array_elements(%s::json) AS c(claim)
+CROSS JOIN LATERAL (
+    SELECT o.*, p.masking AS known_masking, p.key_id, p.sealed
+    FROM orderflow.orders AS o
+    LEFT JOIN orderflow.order_contacts AS p ON p.channel = o.channel AND p.order_id = o.order_id
+    WHERE o.channel = %s AND o.order_id = c.claim ->> 0 AND o.version = (c.claim ->> 1)::integer OFFSET 0
+) AS o
+"""
+
+_SETTLE = """
+WITH answer AS (
+    SELECT r ->> 0 AS order_id, (r ->> 1)::integer AS version, r ->> 2 AS key, r ->> 3 AS outcome, r ->> 4 AS oms_id,
+        r ->> 5 AS reason, (r ->> 6)::float8 AS seconds
+    FROM json_array_elements(%(rows)s::json) AS r
+), stored AS (
+    INSERT INTO orderflow.receipts (channel, order_id, version, key, outcome, oms_id, reason, seconds)
+    SELECT %(channel)s, order_id, version, key, outcome, oms_id, reason, seconds FROM answer
+    ON CONFLICT DO NOTHING
+), locked AS (
+    SELECT order_id FROM orderflow.outbox
+    WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM answer))
+        AND key = ANY(ARRAY(SELECT key FROM answer))
+    ORDER BY order_id FOR UPDATE
+)
+DELETE FROM orderflow.outbox
+WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM locked))
+RETURNING order_id
+"""

@@ -1,0 +1,180 @@
+"""Quarantine: where an order waits that may not go on, with its reason, its raw record and what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from orderflow.domain.batch import Batch
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.target import idempotency_key
+from orderflow.staging.copying import storable
+from orderflow.staging.session import lock_channel, transaction
+from orderflow.staging.vault import Vault
+
+OMS_REFUSED = "OMS_REFUSED"
+"""Code of an order that the OMS did not take."""
+
+Decision: TypeAlias = Literal["open", "parked", "released", "discarded"]
+
+
+def any_waiting(cursor: Cursor, channel: str) -> bool:
+    cursor.execute(
+        "SELECT EXISTS (SELECT FROM orderflow.quarantine WHERE channel = %s AND state IN ('open', 'parked'))",
+        (channel,),
+    )
+    row = cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
+def supersede(cursor: Cursor, batch: Batch) -> None:
+    """Good versions (in the loading transaction's `keys`) take the place of what waits of the same orders.
+
+    What the OMS refused gives way to a changed version only: the same one would be refused again.
+    """
+    cursor.execute(
+        """
+        WITH better AS (
+            SELECT k.order_id FROM keys AS k
+            CROSS JOIN LATERAL (
+                SELECT * FROM orderflow.quarantine AS q
+                WHERE q.channel = %(channel)s AND q.subject = k.order_id OFFSET 0
+            ) AS q
+            WHERE q.state IN ('open', 'parked') AND CASE
+                WHEN q.source = 'oms'
+                    THEN EXISTS (SELECT FROM incoming AS i WHERE i.order_id = k.order_id AND i.changed)
+                WHEN q.channel_updated_at < k.channel_updated_at THEN true
+                ELSE q.fetched_at <= k.fetched_at
+                    AND coalesce(q.channel_updated_at <= k.channel_updated_at, true) END
+        ), gone AS (
+            UPDATE orderflow.quarantine SET state = 'superseded'
+            WHERE channel = %(channel)s AND subject = ANY(ARRAY(SELECT order_id FROM better))
+            RETURNING id
+        )
+        INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
+        SELECT id, 'load', 'superseded', 'a good version came in ' || %(window)s FROM gone
+        """,
+        {"channel": batch.channel, "window": str(batch.window)},
+    )
+
+
+def refuse(cursor: Cursor, channel: str, refusals: Sequence[tuple[str, int, str]]) -> None:
+    """Quarantine staged orders that the OMS refused: `(order_id, version, reason)`."""
+    encoded = [
+        {
+            "order_id": order_id,
+            "version": version,
+            "reasons": [{"code": OMS_REFUSED, "field": None, "value": None, "message": reason}],
+        }
+        for order_id, version, reason in refusals
+    ]
+    cursor.execute(_REFUSED_BY_OMS, {"channel": channel, "refusals": storable(msgspec.json.encode(encoded))})
+
+
+def decide(connection: Connection, quarantine_id: int, decision: Decision, *, who: str, why: str) -> None:
+    """Record a person's decision. Releasing what the OMS refused sends it again, with a key of its own.
+
+    Releasing anything else lets the next replay of its raw record waive the rules it broke. Raises `ConfigError` when
+    there is no such row, or when a newer version has taken its place.
+    """
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT channel FROM orderflow.quarantine WHERE id = %s", (quarantine_id,))
+        found = cursor.fetchone()
+        if found is None:
+            raise ConfigError(f"quarantine has no row {quarantine_id}; read the list again")
+        lock_channel(cursor, found[0])
+        cursor.execute(
+            "SELECT channel, order_id, state, source FROM orderflow.quarantine WHERE id = %s FOR UPDATE",
+            (quarantine_id,),
+        )
+        channel, order_id, state, source = cursor.fetchone() or ("", "", "", "")
+        if state == "superseded":
+            raise ConfigError(
+                f"quarantine row {quarantine_id} ({channel} {order_id}) was superseded by a newer version; "
+                "nothing is left to decide"
+            )
+        if state == decision:
+            return
+        cursor.execute("UPDATE orderflow.quarantine SET state = %s WHERE id = %s", (decision, quarantine_id))
+        cursor.execute(
+            "INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why) VALUES (%s, %s, %s, %s)",
+            (quarantine_id, who, decision, why),
+        )
+        if decision == "released" and source == "oms":
+            _enqueue_again(cursor, channel, order_id)
+
+
+def raw(connection: Connection, vault: Vault, quarantine_id: int) -> bytes | None:
+    """The raw record as the channel sent it; None where only the cleaned order is kept (refused by the OMS)."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "SELECT channel, raw_sha256, sealed_raw, key_id FROM orderflow.quarantine WHERE id = %s", (quarantine_id,)
+        )
+        row = cursor.fetchone()
+    if row is None or row[2] is None:
+        return None
+    channel, sha256, sealed, key_id = row
+    return vault.open(bytes(sealed), key_id, channel, bytes(sha256).hex())
+
+
+def _enqueue_again(cursor: Cursor, channel: str, order_id: str) -> None:
+    cursor.execute(
+        """
+        SELECT o.version, o.content_hash || o.contacts_hash, o.window_start, o.window_end,
+            (SELECT count(*) FROM orderflow.receipts AS r
+             WHERE r.channel = o.channel AND r.order_id = o.order_id AND r.version = o.version)
+        FROM orderflow.orders AS o WHERE o.channel = %s AND o.order_id = %s
+        """,
+        (channel, order_id),
+    )
+    row = cursor.fetchone()
+    assert row is not None, "what the OMS refused is staged"
+    version, content, start, end, answers = row
+    key = idempotency_key(channel, order_id, version, bytes(content) + b"again %d" % answers)
+    cursor.execute(
+        """
+        INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, window_end)
+        VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+        """,
+        (channel, order_id, version, key, start, end),
+    )
+
+
+_REFUSED_BY_OMS = """
+WITH refusal AS (
+    SELECT * FROM jsonb_to_recordset(%(refusals)s::jsonb) AS r(order_id text, version integer, reasons jsonb)
+), before AS (
+    SELECT q.id, q.state FROM orderflow.quarantine AS q
+    WHERE q.channel = %(channel)s AND q.subject = ANY(ARRAY(SELECT order_id FROM refusal))
+), written AS (
+    INSERT INTO orderflow.quarantine AS q (
+        channel, subject, order_id, source, state, reasons, raw_sha256, document, content_hash, channel_updated_at,
+        value, currency, landing, ordinal, fetched_at, window_start, window_end
+    )
+    SELECT o.channel, o.order_id, o.order_id, 'oms', 'open', r.reasons, o.raw_sha256, o.document, o.content_hash,
+        o.channel_updated_at, coalesce(o.shop_grand_total, o.grand_total),
+        CASE WHEN o.shop_grand_total IS NULL THEN o.currency ELSE o.shop_currency END,
+        o.landing, o.ordinal, o.fetched_at, o.window_start, o.window_end
+    FROM refusal AS r
+    CROSS JOIN LATERAL (
+        SELECT * FROM orderflow.orders AS o
+        WHERE o.channel = %(channel)s AND o.order_id = r.order_id AND o.version = r.version OFFSET 0
+    ) AS o
+    ON CONFLICT (channel, subject) DO UPDATE SET
+        source = excluded.source, reasons = excluded.reasons, raw_sha256 = excluded.raw_sha256, sealed_raw = NULL,
+        key_id = NULL, document = excluded.document, content_hash = excluded.content_hash,
+        channel_updated_at = excluded.channel_updated_at, value = excluded.value, currency = excluded.currency,
+        landing = excluded.landing, ordinal = excluded.ordinal, fetched_at = excluded.fetched_at,
+        window_start = excluded.window_start, window_end = excluded.window_end, last_seen_at = now(),
+        times_seen = q.times_seen + 1, state = CASE WHEN q.state = 'parked' THEN 'parked' ELSE 'open' END
+    RETURNING q.id, q.state
+)
+INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
+SELECT w.id, 'sync', w.state, 'refused by the OMS'
+FROM written AS w LEFT JOIN before AS b ON b.id = w.id
+WHERE b.state IS DISTINCT FROM w.state
+"""

@@ -1,0 +1,31 @@
+"""Transactions, locks and what a lost connection means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from orderflow.domain.errors import TransientError
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[Cursor]:
+    """One transaction: committed at the end, rolled back on any error.
+
+    Raises `TransientError` when the server is gone, stops, or chose this transaction to break a deadlock.
+    """
+    try:
+        with connection, connection.cursor() as cursor:
+            yield cursor
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        where = connection.info.dbname if not connection.closed else "the staging database"
+        raise TransientError(f"{where}: {str(error).strip() or type(error).__name__}; nothing was written") from error
+
+
+def lock_channel(cursor: Cursor, channel: str) -> None:
+    """Wait until no other transaction writes this channel's orders; held until this transaction ends."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('orderflow.load'), hashtext(%s))", (channel,))

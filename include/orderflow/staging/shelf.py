@@ -1,0 +1,175 @@
+"""The shelf: collects what a batch refuses and writes it to quarantine, in the transaction that loads the batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+import pyarrow as pa
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
+
+from orderflow.domain.batch import Batch
+from orderflow.domain.errors import BalanceError
+from orderflow.domain.staging import RawRecord, Refused
+from orderflow.staging.copying import copy, decimals, storable
+from orderflow.staging.vault import Vault
+
+_AT_ONCE = 1000
+"""Sealed raw records copied at once."""
+
+
+class Shelf:
+    """Collects what a batch refuses and writes it to quarantine, within the transaction that loads the batch."""
+
+    def __init__(self, cursor: Cursor, vault: Vault, batch: Batch) -> None:
+        self._cursor, self._vault, self._batch = cursor, vault, batch
+        self._wanted = bytearray()
+        self._count = 0
+
+    def add(self, refused: Sequence[Refused]) -> None:
+        if not refused:
+            return
+        if not self._count:
+            self._cursor.execute(_TEMPORARY)
+        self._count += len(refused)
+        last = max(each.ordinal for each in refused)
+        self._wanted.extend(bytes(max(0, last + 1 - len(self._wanted))))
+        for each in refused:
+            self._wanted[each.ordinal] = 1
+        copy(self._cursor, "refused", _table(refused))
+
+    def close(self, records: Iterable[RawRecord], *, expected: int) -> None:
+        """Add the raw records and write the rows; raises `BalanceError` unless exactly `expected` were added."""
+        if self._count != expected:
+            raise BalanceError(
+                f"{self._batch.channel} {self._batch.window}: {expected} orders were refused but {self._count} came to "
+                "quarantine; nothing was written; run clean and validate of this batch again"
+            )
+        if not self._count:
+            return
+        self._add_raw(records)
+        values = {
+            "channel": self._batch.channel,
+            "key_id": self._vault.key_id,
+            "landing": self._batch.landing,
+            "start": self._batch.window_start,
+            "end": self._batch.window_end,
+            "window": str(self._batch.window),
+        }
+        self._cursor.execute(_UPSERT, values)
+
+    def _add_raw(self, records: Iterable[RawRecord]) -> None:
+        rows: list[tuple[int, datetime, bytes, bytes]] = []
+        found, wanted = 0, sum(self._wanted)
+        for record in records:
+            if record.ordinal < len(self._wanted) and self._wanted[record.ordinal]:
+                sha256 = hashlib.sha256(record.data)
+                (sealed,) = self._vault.seal([(record.data, sha256.hexdigest())], self._batch.channel)
+                rows.append((record.ordinal, record.fetched_at, sha256.digest(), sealed))
+                found += 1
+            if len(rows) == _AT_ONCE:
+                self._copy_raw(rows)
+            if found == wanted:
+                break
+        self._copy_raw(rows)
+        if found != wanted:
+            raise BalanceError(
+                f"{self._batch.channel} {self._batch.window}: {wanted} raw records were refused but {found} of them "
+                f"are in {self._batch.landing}; nothing was written; pull the window again"
+            )
+
+    def _copy_raw(self, rows: list[tuple[int, datetime, bytes, bytes]]) -> None:
+        if rows:
+            names = ("ordinal", "fetched_at", "raw_sha256", "sealed_raw")
+            copy(self._cursor, "raw", pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))))
+            rows.clear()
+
+
+def _table(refused: Sequence[Refused]) -> pa.Table:
+    return pa.table(
+        {
+            "ordinal": [each.ordinal for each in refused],
+            "source": [each.source for each in refused],
+            "order_id": pa.array([_text(each.order_id) for each in refused], pa.string()),
+            "reasons": [storable(msgspec.json.encode(list(each.reasons))) for each in refused],
+            "document": pa.array([each.document and storable(each.document) for each in refused], pa.string()),
+            "content_hash": pa.array([each.content_hash for each in refused], pa.binary()),
+            "channel_updated_at": pa.array([each.channel_updated_at for each in refused], pa.timestamp("us", "UTC")),
+            "value": decimals(pa.array([each.value for each in refused], pa.int64())),
+            "currency": pa.array([each.currency for each in refused], pa.string()),
+        }
+    )
+
+
+def _text(value: str | None) -> str | None:
+    return value and value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+_TEMPORARY = """
+CREATE TEMP TABLE refused (
+    ordinal bigint, source text, order_id text, reasons jsonb, document jsonb, content_hash bytea,
+    channel_updated_at timestamptz, value numeric(20,6), currency text
+) ON COMMIT DROP;
+CREATE TEMP TABLE raw (ordinal bigint, fetched_at timestamptz, raw_sha256 bytea, sealed_raw bytea) ON COMMIT DROP
+"""
+
+# An order that is staged in a newer or the same version is not held back: its row is born superseded. An open row stays
+# as people left it; a decided one opens again only when the record or the order is not the one they decided on.
+_UPSERT = """
+WITH seen AS (
+    SELECT DISTINCT ON (subject)
+        CASE WHEN r.order_id IS NULL OR length(r.order_id) > 500 THEN 'sha256:' || encode(w.raw_sha256, 'hex')
+             ELSE r.order_id END AS subject,
+        r.*, w.fetched_at, w.raw_sha256, w.sealed_raw
+    FROM refused AS r JOIN raw AS w USING (ordinal)
+    ORDER BY subject, r.channel_updated_at DESC NULLS LAST, r.ordinal DESC
+), judged AS (
+    SELECT s.*, CASE
+        WHEN o.order_id IS NULL THEN 'open'
+        WHEN s.content_hash = o.content_hash OR s.channel_updated_at < o.channel_updated_at THEN 'superseded'
+        WHEN s.channel_updated_at > o.channel_updated_at THEN 'open'
+        WHEN o.fetched_at > s.fetched_at THEN 'superseded'
+        ELSE 'open' END AS state
+    FROM seen AS s
+    LEFT JOIN LATERAL (
+        SELECT * FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id = s.order_id OFFSET 0
+    ) AS o ON true
+), before AS (
+    SELECT q.id, q.state FROM orderflow.quarantine AS q
+    WHERE q.channel = %(channel)s AND q.subject = ANY(ARRAY(SELECT subject FROM seen))
+), written AS (
+    INSERT INTO orderflow.quarantine AS q (
+        channel, subject, order_id, source, state, reasons, raw_sha256, sealed_raw, key_id, document, content_hash,
+        channel_updated_at, value, currency, landing, ordinal, fetched_at, window_start, window_end
+    )
+    SELECT %(channel)s, subject, order_id, source, state, reasons, raw_sha256, sealed_raw, %(key_id)s, document,
+        content_hash, channel_updated_at, value, currency, %(landing)s, ordinal, fetched_at, %(start)s, %(end)s
+    FROM judged
+    ON CONFLICT (channel, subject) DO UPDATE SET
+        order_id = excluded.order_id, source = excluded.source, reasons = excluded.reasons,
+        raw_sha256 = excluded.raw_sha256, sealed_raw = excluded.sealed_raw, key_id = excluded.key_id,
+        document = excluded.document, content_hash = excluded.content_hash,
+        channel_updated_at = excluded.channel_updated_at, value = excluded.value, currency = excluded.currency,
+        landing = excluded.landing, ordinal = excluded.ordinal, fetched_at = excluded.fetched_at,
+        window_start = excluded.window_start, window_end = excluded.window_end, last_seen_at = now(),
+        times_seen = q.times_seen + CASE
+            WHEN (q.window_start, q.window_end) = (excluded.window_start, excluded.window_end) THEN 0 ELSE 1 END,
+        state = CASE
+            WHEN excluded.state = 'superseded' THEN
+                CASE WHEN q.state IN ('open', 'parked') THEN 'superseded' ELSE q.state END
+            WHEN q.state IN ('open', 'parked') THEN q.state
+            WHEN q.state IN ('released', 'discarded') AND (
+                q.raw_sha256 = excluded.raw_sha256 OR q.content_hash = excluded.content_hash) THEN q.state
+            ELSE 'open' END
+    WHERE (coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at)
+        >= (coalesce(q.channel_updated_at, '-infinity'), q.fetched_at)
+        OR excluded.channel_updated_at IS NULL AND excluded.fetched_at >= q.fetched_at
+    RETURNING q.id, q.state
+)
+INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
+SELECT w.id, 'load', w.state, 'refused in ' || %(window)s
+FROM written AS w LEFT JOIN before AS b ON b.id = w.id
+WHERE b.state IS DISTINCT FROM w.state
+"""

@@ -1,0 +1,54 @@
+"""Staging behind one value: what the pipeline needs of it, over one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+
+from orderflow.domain.batch import Batch
+from orderflow.domain.errors import TransientError
+from orderflow.domain.staging import Chunk, RawRecord
+from orderflow.domain.target import Receipt, Submission
+from orderflow.staging import load, outbox
+from orderflow.staging.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A `Staging`. The connection is this store's own: it commits and rolls back on it."""
+
+    connection: Connection
+    vault: Vault
+
+    def load(self, batch: Batch, chunks: Iterable[Chunk], records: Iterable[RawRecord], *, deliver: bool) -> Batch:
+        return load.load(self.connection, self.vault, batch, chunks, records, deliver=deliver)
+
+    def sender(self, channel: str) -> AbstractContextManager[None]:
+        return outbox.sender(self.connection, channel)
+
+    def claims(self, channel: str, size: int) -> Iterator[Sequence[Submission]]:
+        return outbox.claims(self.connection, self.vault, channel, size)
+
+    def settle(self, receipts: Sequence[tuple[Submission, Receipt]]) -> None:
+        outbox.settle(self.connection, receipts)
+
+    def postpone(self, submissions: Sequence[Submission], error: str) -> None:
+        outbox.postpone(self.connection, submissions, error)
+
+    def pending(self, channel: str) -> int:
+        return outbox.pending(self.connection, channel)
+
+    def synced(self, channel: str) -> int:
+        return outbox.synced(self.connection, channel)
+
+
+def connect(dsn: str, *, name: str = "orderflow") -> Connection:
+    """A connection of one's own; raises `TransientError` when the server does not answer within ten seconds."""
+    try:
+        return psycopg2.connect(dsn, application_name=name, connect_timeout=10)
+    except psycopg2.OperationalError as error:
+        raise TransientError(f"the staging database does not answer: {str(error).strip()}") from error

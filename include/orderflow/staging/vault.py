@@ -1,0 +1,74 @@
+"""Personal data at rest: AES-256-GCM, one sealed value per order, bound to the order it belongs to."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Iterable, Mapping
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.source import Secret
+
+NONCE = 12
+"""Bytes of the random nonce in front of each sealed value (NIST SP 800-38D: at most 2^32 values per key)."""
+
+
+class Vault:
+    """Seals with the current key, opens with any key it knows. What a value belongs to is authenticated, not hidden."""
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        """`keys` by key id, each of 32 bytes; the first is the current one."""
+        wrong = [key_id for key_id, key in keys.items() if len(key) != 32]
+        if wrong or not keys:
+            raise ConfigError(
+                f"the vault key {wrong[0]!r} is not 32 bytes long"
+                if wrong
+                else "the vault has no key; make one with `openssl rand -base64 32`"
+            )
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self.key_id = next(iter(keys))
+
+    @classmethod
+    def parse(cls, secret: Secret) -> Vault:
+        """Read `id:base64[,id:base64...]`, the current key first; older ones stay to open what they sealed."""
+        keys: dict[str, bytes] = {}
+        for part in secret.reveal().split(","):
+            key_id, _, encoded = part.strip().partition(":")
+            try:
+                keys[key_id] = base64.b64decode(encoded, validate=True)
+            except binascii.Error as error:
+                raise ConfigError(f"the vault key {key_id!r} is not base64; write it as id:base64") from error
+        return cls(keys)
+
+    def __repr__(self) -> str:
+        return f"Vault(keys={list(self._ciphers)})"
+
+    def seal(self, plains: Iterable[tuple[bytes, str]], channel: str) -> list[bytes]:
+        """Seal each plain value with what it belongs to (`channel|name`); in the order given."""
+        encrypt, some = self._ciphers[self.key_id].encrypt, list(plains)
+        random = os.urandom(NONCE * len(some))
+        nonces = (random[start : start + NONCE] for start in range(0, len(random), NONCE))
+        return [
+            nonce + encrypt(nonce, plain, f"{channel}|{name}".encode())
+            for nonce, (plain, name) in zip(nonces, some, strict=True)
+        ]
+
+    def open(self, sealed: bytes, key_id: str, channel: str, name: str) -> bytes:
+        """Raises `ConfigError` when the key is unknown or does not fit."""
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise ConfigError(
+                f"personal data was sealed with key {key_id!r}, which the vault does not have (it has "
+                f"{list(self._ciphers)}); add the old key behind the current one"
+            )
+        try:
+            return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], f"{channel}|{name}".encode())
+        except InvalidTag as error:
+            raise ConfigError(
+                f"personal data does not open with key {key_id!r}: the key differs from the one that sealed it, or the "
+                "value was moved or changed; restore the key under its id"
+            ) from error

@@ -1,0 +1,101 @@
+"""The files kit over SFTP, against a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncssh
+import pytest
+from http_server import Time, account
+
+from orderflow.adapters.files import Inbox
+from orderflow.domain.errors import ConfigError, DeniedError
+from orderflow.domain.source import Secret
+
+KEY = asyncssh.generate_private_key("ssh-ed25519")
+
+
+class Door(asyncssh.SSHServer):
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        return (username, password) == ("partner", "secret-0001")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """The address of an SFTP server, and the folder that it serves."""
+    root = tmp_path / "root"
+    (root / "in").mkdir(parents=True)
+    loop = asyncio.new_event_loop()
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1", 0, server_factory=Door, server_host_keys=[KEY],
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root)),
+        )  # fmt: skip
+
+    acceptor = loop.run_until_complete(listen())
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield f"sftp://127.0.0.1:{acceptor.get_port()}/in", root
+    asyncio.run_coroutine_threadsafe(_stop(acceptor), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+
+
+async def _stop(acceptor: asyncssh.SSHAcceptor) -> None:
+    acceptor.close()
+
+
+def inbox(url: str, **credentials) -> Inbox:
+    given = {"login": "partner", "password": Secret("secret-0001"), **credentials}
+    return Inbox(account(url, **given), Time().runtime(), pattern="*.csv", settle=timedelta(seconds=10))
+
+
+def test_files_are_found_copied_and_put_away(server: tuple[str, Path]):
+    url, root = server
+    (root / "in" / "注文.csv").write_text("a,菜刀\n")
+    (root / "in" / "b.csv.part").write_text("a\n")
+    box = inbox(url)
+    (drop,) = box.ready()
+    assert drop.name == "注文.csv"
+    assert drop.modified is not None
+    assert abs(drop.modified - datetime.now(UTC)) < timedelta(minutes=5)
+    with box.copy(drop) as copy:
+        copy.file.seek(0)
+        assert copy.file.read().decode() == "a,菜刀\n"
+        origin = copy.origin
+    box.acknowledge([origin])
+    assert [path.name for path in (root / "in" / "done").iterdir()] == [f"注文.{origin[-64:][:12]}.csv"]
+    assert box.ready() == []
+
+
+def test_a_wrong_password_is_denied_and_shows_nowhere(server: tuple[str, Path]):
+    with pytest.raises(DeniedError, match="login and password") as caught:
+        inbox(server[0], password=Secret("wrong-0002")).ready()
+    assert "wrong-0002" not in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_is_a_matter_of_configuration(server: tuple[str, Path]):
+    with pytest.raises(ConfigError, match="no such folder"):
+        inbox(server[0] + "/nowhere").ready()
+
+
+def test_a_known_host_key_opens_the_door(server: tuple[str, Path]):
+    known = KEY.export_public_key().decode()
+    assert inbox(server[0], extra={"host_key": known}).ready() == []
+
+
+def test_another_host_key_is_denied_before_the_password_is_told(server: tuple[str, Path]):
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    with pytest.raises(DeniedError, match="another host key"):
+        inbox(server[0], extra={"host_key": other}).ready()

@@ -1,0 +1,54 @@
+"""Adapters are found by name, imported late, and cheap to import."""
+
+import subprocess
+import sys
+
+import pytest
+
+from orderflow import adapters
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.source import Adapter
+
+
+def test_the_adapters_of_this_package_are_known_and_no_kit_is():
+    assert {"shopify", "woocommerce", "csv_drop"} <= set(adapters.known())
+    assert not set(adapters.known()) & adapters.KITS
+
+
+@pytest.mark.parametrize("name", adapters.known())
+def test_every_known_adapter_is_found(name: str):
+    found = adapters.find(name)
+    assert isinstance(found, Adapter)
+    assert found.options.model_config["extra"] == "forbid"
+
+
+def test_an_unknown_adapter_is_refused_with_what_was_perhaps_meant():
+    with pytest.raises(
+        ConfigError, match=r"no adapter 'shopfy'; did you mean 'shopify'\? Known adapters: .*woocommerce"
+    ):
+        adapters.find("shopfy")
+
+
+@pytest.mark.parametrize("name", ["http", "graphql", "..", "", "shopify.source"])
+def test_what_is_no_adapter_is_refused(name: str):
+    with pytest.raises(ConfigError, match="there is no adapter"):
+        adapters.find(name)
+
+
+@pytest.mark.parametrize("name", adapters.known())
+def test_importing_an_adapter_needs_neither_network_nor_frames(name: str):
+    heavy = ("httpx", "pandas", "pyarrow", "numpy", "fsspec", "paramiko", "yaml", "airflow")
+    code = (
+        "import sys; from orderflow import adapters; before = set(sys.modules)\n"
+        f"adapters.find({name!r}); print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "include"})
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_listing_the_adapters_imports_none_of_them():
+    code = (
+        "import sys; from orderflow import adapters as a; a.known(); print('orderflow.adapters.shopify' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "include"})
+    assert done.stdout.strip() == "False", done.stderr

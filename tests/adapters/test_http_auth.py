@@ -1,0 +1,163 @@
+"""Signing: headers, tokens that are renewed ahead of their end or when refused, and secrets that never show."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+
+import httpx
+import pytest
+from http_server import Asked, Reply, Time, account, serve
+
+from orderflow.adapters.http import Bearer, Header, Token, basic, client, judge, login
+from orderflow.domain.errors import ConfigError, DeniedError, TransientError
+from orderflow.domain.source import Limits, Secret
+
+
+class Platform:
+    """Hands out tokens t1, t2, ... and takes only the newest; a refresh token may be used once."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.refused_once: set[str] = set()
+        self.lock = threading.Lock()
+
+    def reply(self, asked: Asked) -> Reply:
+        with self.lock:
+            if asked.path == "/token":
+                given = json.loads(asked.body).get("refresh")
+                if self.number and given != f"r{self.number}":
+                    return Reply(400, b'{"error": "refresh token was used"}')
+                self.number += 1
+                return Reply(body=json.dumps({"token": f"t{self.number}", "refresh": f"r{self.number}"}).encode())
+            ok = asked.headers.get("authorization") == f"Bearer t{self.number}" and self.number > 0
+            return Reply(200 if ok else 401, b"[]")
+
+
+def bearer(url: str, time: Time, kept: list, token: Token | None = None, hours: float = 1) -> Bearer:
+    def renewal(old: Token | None) -> httpx.Request:
+        refresh = old.refresh.reveal() if old and old.refresh else None
+        return httpx.Request("POST", f"{url}/token", json={"refresh": refresh})
+
+    def reading(response: httpx.Response) -> Token:
+        judge(response, wanted="a token", now=time.clock(), table={400: (DeniedError, "renew the authorisation")})
+        said = response.json()
+        return Token(Secret(said["token"]), time.clock() + timedelta(hours=hours), Secret(said["refresh"]))
+
+    return Bearer(token, renewal=renewal, reading=reading, clock=time.clock, on_token=kept.append)
+
+
+def test_a_token_is_got_once_and_kept_before_it_is_used():
+    time, kept, platform = Time(), [], Platform()
+    with serve(platform.reply) as (url, seen):
+        asking = client(account(url), time.runtime(), Limits(), auth=bearer(url, time, kept))
+        assert [asking.get("/orders").status_code for _ in range(3)] == [200, 200, 200]
+    assert [asked.path for asked in seen] == ["/token", "/orders", "/orders", "/orders"]
+    assert kept == [{"access_token": "t1", "expires_at": "2026-03-01T13:00:00+00:00", "refresh_token": "r1"}]
+
+
+def test_a_token_is_renewed_before_it_ends():
+    time, kept, platform = Time(), [], Platform()
+    with serve(platform.reply) as (url, seen):
+        asking = client(account(url), time.runtime(), Limits(), auth=bearer(url, time, kept))
+        asking.get("/orders")
+        time.now += timedelta(minutes=59, seconds=1)
+        assert asking.get("/orders").status_code == 200
+    assert [asked.path for asked in seen] == ["/token", "/orders", "/token", "/orders"]
+
+
+def test_a_refused_token_is_renewed_once_and_the_page_asked_for_again():
+    time, kept, platform = Time(), [], Platform()
+    platform.number = 7
+    old = Token(Secret("t6"), None, Secret("r7"))
+    with serve(platform.reply) as (url, seen):
+        response = client(account(url), time.runtime(), Limits(), auth=bearer(url, time, kept, old)).get("/orders")
+    assert response.status_code == 200
+    assert [asked.headers.get("authorization") for asked in seen] == ["Bearer t6", None, "Bearer t8"]
+
+
+def test_a_token_that_is_refused_even_when_new_is_denied_not_renewed_for_ever():
+    time = Time()
+
+    def reply(asked: Asked) -> Reply:
+        return Reply(body=b'{"token": "t", "refresh": "r"}') if asked.path == "/token" else Reply(401)
+
+    with serve(reply) as (url, seen):
+        response = client(account(url), time.runtime(), Limits(), auth=bearer(url, time, [])).get("/orders")
+    assert response.status_code == 401
+    assert [asked.path for asked in seen] == ["/token", "/orders", "/token", "/orders"]
+
+
+def test_threads_share_one_renewal_because_a_refresh_token_may_count_once():
+    time, kept, platform = Time(), [], Platform()
+    with serve(platform.reply) as (url, seen):
+        asking = client(account(url), time.runtime(), Limits(), auth=bearer(url, time, kept))
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(asking.get("/orders").status_code)) for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert statuses == [200] * 8
+    assert [asked.path for asked in seen].count("/token") == 1
+    assert len(kept) == 1
+
+
+def test_a_refused_renewal_is_denied_and_the_next_request_may_try_again():
+    time, platform = Time(), Platform()
+    platform.number = 3
+    with serve(platform.reply) as (url, _):
+        asking = client(account(url), time.runtime(), Limits(), auth=bearer(url, time, []))
+        for _ in range(2):
+            with pytest.raises(DeniedError, match="renew the authorisation"):
+                asking.get("/orders")
+
+
+def test_a_renewal_that_meets_a_busy_platform_is_tried_again():
+    time, kept, platform = Time(), [], Platform()
+    failures = [Reply(503), Reply(503)]
+    with serve(lambda asked: failures.pop() if failures and asked.path == "/token" else platform.reply(asked)) as (
+        url,
+        _,
+    ):
+        asking = client(account(url), time.runtime(), Limits(), auth=bearer(url, time, kept))
+        assert asking.get("/orders").status_code == 200
+    assert len(time.slept) == 2
+
+
+def test_a_renewal_at_a_platform_that_stays_down_is_transient():
+    time = Time()
+    with serve(lambda _: Reply(503)) as (url, _), pytest.raises(TransientError, match="a token"):
+        client(account(url), time.runtime(), Limits(), auth=bearer(url, time, [])).get("/orders")
+
+
+def test_a_stored_token_comes_back_as_it_went():
+    token = Token(Secret("t1"), Time().now, Secret("r1"))
+    back = Token.stored(token.to_json())
+    assert back is not None
+    assert back.to_json() == token.to_json()
+    assert Token.stored({"access_token": "t"}).expires_at is None
+    assert Token.stored({}) is None
+
+
+def test_basic_and_header_sign_and_show_nothing():
+    with serve(lambda _: Reply()) as (url, seen):
+        client(account(url), Time().runtime(), Limits(), auth=basic(account(url))).get("/")
+        client(account(url), Time().runtime(), Limits(), auth=Header("x-key", Secret("s1"), prefix="Key ")).get("/")
+    assert seen[0].headers["authorization"] == "Basic a2V5LTAwMDE6c2VjcmV0LTAwMDE="
+    assert seen[1].headers["x-key"] == "Key s1"
+
+
+@pytest.mark.parametrize("auth", [basic(account("https://x.test")), Header("x-key", Secret("secret-0001"))])
+def test_no_auth_object_shows_its_secret(auth: httpx.Auth):
+    assert "secret-0001" not in repr(auth)
+    assert "secret-0001" not in repr(Token(Secret("secret-0001")))
+
+
+@pytest.mark.parametrize("missing", [{"login": None}, {"password": None}, {"login": ""}, {"password": Secret("")}])
+def test_a_connection_without_credentials_is_refused(missing: dict):
+    with pytest.raises(ConfigError, match="connection loopback: login and password"):
+        login(account("https://x.test", **missing))

@@ -1,0 +1,3 @@
+"""An adapter that a developer broke."""
+
+raise RuntimeError("half written")

@@ -1,0 +1,349 @@
+"""A simulated Odoo over real HTTP and a real PostgreSQL: what the target relies on, as Odoo's public source has it.
+
+Every call is one REPEATABLE READ transaction, tried again when it cannot be serialised. `ir_model_data` is unique by
+module and name and written by the same `ON CONFLICT` statement; `load` catches errors into messages and answers HTTP
+200; products carry a 20 % tax that applies unless a line's taxes are cleared; unit prices keep two places;
+`action_cancel` returns a wizard unless told otherwise; confirmed orders neither lose lines nor confirm twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import psycopg2.extensions
+from psycopg2.sql import SQL, Identifier
+
+LOGIN, KEY, DATABASE = "orderflow", "api-key-0123456789", "shop"
+SKUS = [f"SKU-{number:03d}" for number in range(1, 11)]
+SCHEMA = """
+CREATE TABLE ir_model_data (id serial PRIMARY KEY, module text, name text, model text, res_id int, noupdate bool,
+    write_date timestamp DEFAULT now(), UNIQUE (module, name));
+CREATE TABLE res_country (id serial PRIMARY KEY, code text, name text);
+CREATE TABLE res_country_state (id serial PRIMARY KEY, code text, name text, country_id int);
+CREATE TABLE res_currency (id serial PRIMARY KEY, name text);
+CREATE TABLE product_pricelist (id serial PRIMARY KEY, name text, currency_id int);
+CREATE TABLE product_product (id serial PRIMARY KEY, name text, default_code text, active bool DEFAULT true);
+CREATE TABLE res_partner (id serial PRIMARY KEY, name text NOT NULL, ref text, parent_id int, type text, street text,
+    street2 text, city text, zip text, country_id int, state_id int, email text, phone text);
+CREATE SEQUENCE sale_number;
+CREATE TABLE sale_order (id serial PRIMARY KEY, name text DEFAULT 'S' || lpad(nextval('sale_number')::text, 5, '0'),
+    state text DEFAULT 'draft', origin text, client_order_ref text, partner_id int NOT NULL REFERENCES res_partner,
+    partner_invoice_id int, partner_shipping_id int, pricelist_id int DEFAULT 1, locked bool DEFAULT false,
+    write_date timestamp DEFAULT now());
+CREATE TABLE sale_order_line (id serial PRIMARY KEY, order_id int REFERENCES sale_order, product_id int, name text,
+    product_uom_qty numeric, price_unit numeric(20,2), discount numeric, sequence int, taxed bool,
+    qty_delivered numeric DEFAULT 0, qty_invoiced numeric DEFAULT 0);
+CREATE TABLE stock_picking (id serial PRIMARY KEY, sale_id int REFERENCES sale_order, state text DEFAULT 'assigned');
+INSERT INTO res_country (code, name) VALUES ('TW', 'Taiwan'), ('US', 'United States'), ('DE', 'Germany');
+INSERT INTO res_country_state (code, name, country_id) VALUES ('NY', 'New York', 2);
+INSERT INTO res_currency (name) VALUES ('EUR'), ('USD'), ('JPY'), ('THB');
+INSERT INTO product_pricelist (name, currency_id) VALUES ('Euro', 1), ('Dollar', 2), ('Yen', 3);
+"""
+TABLES = {
+    "res.partner": "res_partner", "res.country": "res_country", "res.country.state": "res_country_state",
+    "product.pricelist": "product_pricelist", "product.product": "product_product", "sale.order": "sale_order",
+    "sale.order.line": "sale_order_line",
+}  # fmt: skip
+AMOUNT = """(SELECT coalesce(sum(round(product_uom_qty * price_unit, 2) * CASE WHEN taxed THEN 1.2 ELSE 1 END), 0)
+    FROM sale_order_line WHERE order_id = t.id)"""
+DELIVERY = """(SELECT CASE WHEN count(*) FILTER (WHERE state != 'cancel') = 0 THEN NULL
+    WHEN count(*) FILTER (WHERE state NOT IN ('done', 'cancel')) = 0 THEN 'full'
+    WHEN count(*) FILTER (WHERE state = 'done') > 0 THEN 'started' ELSE 'pending' END
+    FROM stock_picking WHERE sale_id = t.id)"""
+COMPUTED = {
+    ("sale_order", "amount_total"): f"{AMOUNT}::float8",
+    ("sale_order", "delivery_status"): DELIVERY,
+    ("sale_order", "order_line"): "(SELECT coalesce(json_agg(l.id ORDER BY l.id), '[]') FROM sale_order_line l "
+    "WHERE l.order_id = t.id)",
+    ("sale_order", "currency_id"): "(SELECT json_build_array(c.id, c.name) FROM product_pricelist p "
+    "JOIN res_currency c ON c.id = p.currency_id WHERE p.id = t.pricelist_id)",
+    ("product_pricelist", "currency_id.name"): "(SELECT c.name FROM res_currency c WHERE c.id = t.currency_id)",
+    ("sale_order_line", "qty_delivered"): "t.qty_delivered::float8",
+    ("sale_order_line", "qty_invoiced"): "t.qty_invoiced::float8",
+}
+
+
+class OdooError(Exception):
+    """An exception inside Odoo, with the name its API tells."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+def user_error(message: str) -> OdooError:
+    return OdooError("odoo.exceptions.UserError", message)
+
+
+class Odoo:
+    """The database side; `modern` is version 19 (`tax_ids`), otherwise 17 (`tax_id`)."""
+
+    def __init__(self, dsn: str, *, modern: bool) -> None:
+        self.dsn = dsn
+        self.taxes = "tax_ids" if modern else "tax_id"
+        self.local = threading.local()
+        with self._transaction() as cursor:
+            cursor.execute(SCHEMA)
+            for code in [*SKUS, "SHIP", "MISC"]:
+                cursor.execute("INSERT INTO product_product (name, default_code) VALUES (%s, %s)", (code, code))
+
+    def call(self, model: str, method: str, ids: list[int] | None, parameters: dict[str, Any]) -> Any:
+        """One call as Odoo's `retrying` makes it."""
+        context = parameters.pop("context", {})
+        if model not in TABLES or method.startswith("_"):
+            raise OdooError("odoo.exceptions.AccessError", f"{model}.{method} may not be called")
+        for attempt in range(5):
+            try:
+                with self._transaction() as cursor:
+                    work = getattr(self, method)
+                    own = {} if ids is None else {"ids": ids}
+                    return work(cursor, model, context=context, **own, **parameters)
+            except (psycopg2.errors.SerializationFailure, psycopg2.errors.DeadlockDetected) as error:
+                if attempt == 4:
+                    raise OdooError(f"psycopg2.errors.{type(error).__name__}", str(error)) from error
+        return None
+
+    def fields_get(self, cursor: Any, model: str, *, allfields: list[str], attributes: list[str], context: Any) -> Any:
+        known = {"sale.order.line": {self.taxes}}.get(model, set(allfields) - {"tax_id", "tax_ids"})
+        return {field: {"type": "char"} for field in allfields if field in known}
+
+    def search_read(
+        self,
+        cursor: Any,
+        model: str,
+        *,
+        domain: list[Any],
+        fields: list[str],
+        order: str,
+        context: Any,
+        limit: int | None = None,
+    ) -> Any:
+        table = TABLES[model]
+        where, values = _where(table, domain)
+        active = " AND t.active" if table == "product_product" else ""
+        columns = ", ".join(f'{_column(table, field)} AS "{field}"' for field in ["id", *fields])
+        bound = f" LIMIT {int(limit)}" if limit else ""
+        cursor.execute(f"SELECT {columns} FROM {table} AS t WHERE {where}{active} ORDER BY {order}{bound}", values)
+        names = [column.name for column in cursor.description]
+        return [
+            {name: False if value is None else value for name, value in zip(names, row, strict=True)}
+            for row in cursor.fetchall()
+        ]
+
+    def get_external_id(self, cursor: Any, model: str, *, ids: list[int], context: Any) -> Any:
+        cursor.execute(
+            "SELECT DISTINCT ON (res_id) res_id, module || '.' || name FROM ir_model_data "
+            "WHERE model = %s AND res_id = ANY(%s) ORDER BY res_id, id",
+            (model, ids),
+        )
+        return dict.fromkeys(ids, "") | dict(cursor.fetchall())
+
+    def load(
+        self, cursor: Any, model: str, *, fields: list[str], data: list[list[str]], context: dict[str, Any]
+    ) -> Any:
+        ((name, *cells),) = data
+        values = {field.removesuffix("/.id"): cell or None for field, cell in zip(fields[1:], cells, strict=True)}
+        cursor.execute("SAVEPOINT model_load")
+        try:
+            identity = self._load_record(cursor, model, name, values, context)
+        except (psycopg2.Error, OdooError) as error:
+            cursor.execute("ROLLBACK TO SAVEPOINT model_load")
+            return {"ids": False, "messages": [{"type": "error", "message": str(error)}], "nextrow": 0}
+        return {"ids": [identity], "messages": [], "nextrow": 0}
+
+    def _load_record(self, cursor: Any, model: str, name: str, values: dict[str, Any], context: dict[str, Any]) -> int:
+        module, _, suffix = name.partition(".")
+        update = context.get("mode") == "update"
+        cursor.execute("SELECT res_id, noupdate FROM ir_model_data WHERE module = %s AND name = %s", (module, suffix))
+        if (held := cursor.fetchone()) is not None:
+            if not (update and held[1]):
+                raise user_error("the record would be written again")
+            return int(held[0])
+        if model == "res.partner" and "Refuse me" in (values.get("name") or ""):
+            raise user_error(f"The contact {values['name']} is on the black list.")
+        columns = SQL(", ").join(map(Identifier, values))
+        marks = SQL(", ").join([SQL("%s")] * len(values))
+        statement = SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING id").format(
+            Identifier(TABLES[model]), columns, marks
+        )
+        cursor.execute(statement, list(values.values()))
+        (identity,) = cursor.fetchone()
+        cursor.execute(
+            "INSERT INTO ir_model_data (module, name, model, res_id, noupdate) VALUES (%s, %s, %s, %s, %s) "
+            "ON CONFLICT (module, name) DO UPDATE SET (model, res_id, write_date) = "
+            "(excluded.model, excluded.res_id, now() at time zone 'UTC') "
+            "WHERE (ir_model_data.res_id != excluded.res_id OR ir_model_data.model != excluded.model) "
+            + ("AND NOT ir_model_data.noupdate" if update else ""),
+            (module, suffix, model, identity, bool(context.get("noupdate"))),
+        )
+        return int(identity)
+
+    def write(self, cursor: Any, model: str, *, ids: list[int], vals: dict[str, Any], context: Any) -> bool:
+        (identity,) = ids
+        vals = dict(vals)
+        lines = vals.pop("order_line", [])
+        cursor.execute("SELECT state FROM sale_order WHERE id = %s", (identity,))
+        (state,) = cursor.fetchone()
+        if state == "sale" and "pricelist_id" in vals:
+            raise user_error("You cannot change the pricelist of a confirmed order !")
+        updates = SQL(", ").join(SQL("{} = %s").format(Identifier(column)) for column in [*vals, "write_date"])
+        cursor.execute(SQL("UPDATE sale_order SET {} WHERE id = %s").format(updates), [*vals.values(), "now", identity])
+        for command, _, values in ([*line, None][:3] for line in lines):
+            if command == 5:
+                if state == "sale":
+                    raise user_error("Once a sales order is confirmed, you can't remove one of its lines")
+                cursor.execute("DELETE FROM sale_order_line WHERE order_id = %s", (identity,))
+            else:
+                taxed = values.pop(self.taxes, None) != [[6, 0, []]]
+                row = {"order_id": identity, "taxed": taxed, **values}
+                columns = SQL(", ").join(map(Identifier, row))
+                marks = SQL(", ").join([SQL("%s")] * len(row))
+                cursor.execute(
+                    SQL("INSERT INTO sale_order_line ({}) VALUES ({})").format(columns, marks), list(row.values())
+                )
+        return True
+
+    def action_confirm(self, cursor: Any, model: str, *, ids: list[int], context: Any) -> bool:
+        (identity,) = ids
+        if self._state(cursor, identity) not in ("draft", "sent"):
+            raise user_error("Some orders are not in a state requiring confirmation.")
+        cursor.execute("UPDATE sale_order SET state = 'sale', write_date = now() WHERE id = %s", (identity,))
+        cursor.execute("INSERT INTO stock_picking (sale_id) VALUES (%s)", (identity,))
+        return True
+
+    def action_cancel(self, cursor: Any, model: str, *, ids: list[int], context: dict[str, Any]) -> Any:
+        (identity,) = ids
+        if self._state(cursor, identity) != "draft" and not context.get("disable_cancel_warning"):
+            return {"type": "ir.actions.act_window", "res_model": "sale.order.cancel"}
+        cursor.execute("UPDATE sale_order SET state = 'cancel', write_date = now() WHERE id = %s", (identity,))
+        cursor.execute("UPDATE stock_picking SET state = 'cancel' WHERE sale_id = %s AND state != 'done'", (identity,))
+        return True
+
+    def action_draft(self, cursor: Any, model: str, *, ids: list[int], context: Any) -> bool:
+        cursor.execute(
+            "UPDATE sale_order SET state = 'draft' WHERE id = ANY(%s) AND state IN ('cancel', 'sent')", (ids,)
+        )
+        return True
+
+    def _state(self, cursor: Any, identity: int) -> str:
+        cursor.execute("SELECT state, locked FROM sale_order WHERE id = %s", (identity,))
+        state, locked = cursor.fetchone()
+        if locked:
+            raise user_error("You cannot cancel a locked order. Please unlock it first.")
+        return str(state)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        """One transaction on this thread's own connection."""
+        if not hasattr(self.local, "connection"):
+            self.local.connection = psycopg2.connect(self.dsn)
+            self.local.connection.set_session(isolation_level="REPEATABLE READ")
+        with self.local.connection as connection, connection.cursor() as cursor:
+            yield cursor
+
+
+@contextlib.contextmanager
+def running(dsn: str, *, modern: bool = False) -> Iterator[str]:
+    """Serve on a free port; yields the URL."""
+    odoo = Odoo(dsn, modern=modern)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, answer = (
+                _jsonrpc(odoo, body) if self.path == "/jsonrpc" else _json2(odoo, self.path, self.headers, body)
+            )
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _jsonrpc(odoo: Odoo, body: dict[str, Any]) -> tuple[int, Any]:
+    service, method, arguments = (body["params"][name] for name in ("service", "method", "args"))
+    answer: dict[str, Any] = {"jsonrpc": "2.0", "id": body["id"]}
+    try:
+        if (service, method) == ("common", "authenticate"):
+            return 200, answer | {"result": 2 if arguments[:3] == [DATABASE, LOGIN, KEY] else False}
+        database, user, key, model, name, positional, keywords = arguments
+        if (database, user, key) != (DATABASE, 2, KEY):
+            denied = {"name": "odoo.exceptions.AccessDenied", "message": "Access Denied"}
+            return 200, answer | {"error": {"code": 200, "message": "Odoo Server Error", "data": denied}}
+        ids = positional[0] if positional else None
+        return 200, answer | {"result": odoo.call(model, name, ids, dict(keywords))}
+    except OdooError as error:
+        data = {"name": error.name, "message": str(error), "arguments": [str(error)], "debug": "Traceback ..."}
+        return 200, answer | {"error": {"code": 200, "message": "Odoo Server Error", "data": data}}
+
+
+def _json2(odoo: Odoo, path: str, headers: Any, body: dict[str, Any]) -> tuple[int, Any]:
+    match = re.fullmatch(r"/json/2/([\w.]+)/(\w+)", path)
+    if headers["Authorization"] != f"bearer {KEY}" or headers["X-Odoo-Database"] != DATABASE:
+        return 401, {
+            "name": "werkzeug.exceptions.Unauthorized",
+            "message": "Invalid apikey",
+            "arguments": [],
+            "debug": "",
+        }
+    if match is None or match[1] not in TABLES:
+        return 404, {"name": "werkzeug.exceptions.NotFound", "message": "the model does not exist", "arguments": []}
+    try:
+        return 200, odoo.call(match[1], match[2], body.pop("ids", None), body)
+    except OdooError as error:
+        status = 422 if error.name.startswith("odoo.") else 500
+        return status, {
+            "name": error.name,
+            "message": str(error),
+            "arguments": [str(error)],
+            "context": {},
+            "debug": "",
+        }
+
+
+def _where(table: str, domain: list[Any]) -> tuple[str, list[Any]]:
+    """Odoo's prefix notation: `|` takes two terms, terms side by side are joined by AND."""
+
+    def term(rest: list[Any]) -> tuple[str, list[Any]]:
+        head = rest.pop(0)
+        if head == "|":
+            (left, one), (right, other) = term(rest), term(rest)
+            return f"({left} OR {right})", one + other
+        field, operator, value = head
+        sign = {"=": "= %s", "in": "= ANY(%s)", "=like": "LIKE %s"}[operator]
+        return f"{_column(table, field)} {sign}", [value]
+
+    rest, parts, values = list(domain), [], []
+    while rest:
+        text, bound = term(rest)
+        parts.append(text)
+        values += bound
+    return " AND ".join(parts) or "true", values
+
+
+def _column(table: str, field: str) -> str:
+    return COMPUTED.get((table, field), f't."{field}"')

@@ -1,0 +1,89 @@
+"""Remote procedures over HTTP: what is tried again, what is counted, and what an answer without JSON means."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from orders import runtime
+
+from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
+from orderflow.domain.source import Account, Meter, Runtime
+from orderflow.oms.rpc import Rpc
+
+
+class Answers:
+    """Gives one answer after the other and remembers the requests and the waits."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers, self.requests, self.waits = list(answers), [], []
+        self.meter = Meter()
+        self.runtime = Runtime(
+            clock=runtime().clock, sleep=self.waits.append, meter=self.meter, transport=httpx.MockTransport(self)
+        )
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def post(self, body: Any = None) -> tuple[int, Any]:
+        rpc = Rpc(Account("erp", "https://erp.example.test/base"), self.runtime, timeout=5)
+        return rpc.post("/call", body, endpoint="work")
+
+
+def test_numbers_keep_their_digits_both_ways() -> None:
+    answers = Answers(httpx.Response(200, content=b'{"total": 34.10, "big": 12345678901234567890}'))
+
+    assert answers.post({"price": Decimal("0.10"), "名": "茶"}) == (
+        200,
+        {"total": "34.10", "big": 12345678901234567890},
+    )
+    assert answers.requests[0].content == '{"price":0.10,"名":"茶"}'.encode()
+    assert answers.requests[0].url == "https://erp.example.test/base/call"
+
+
+def test_a_busy_or_silent_server_is_asked_three_times_and_retry_after_wins() -> None:
+    busy = httpx.Response(429, headers={"retry-after": "7"})
+    answers = Answers(busy, httpx.ConnectError("refused"), httpx.Response(200, json=1))
+
+    assert answers.post() == (200, 1)
+    assert answers.waits == [7, 2]
+    endpoint = answers.meter.endpoints["work"]
+    assert (endpoint.calls, endpoint.retries, endpoint.statuses) == (3, 2, {"429": 1, "error": 1, "200": 1})
+
+
+def test_a_server_that_stays_silent_is_transient_and_says_how_long_to_wait() -> None:
+    with pytest.raises(TransientError, match="ReadTimeout") as caught:
+        Answers(*[httpx.ReadTimeout("silence")] * 3).post()
+    assert caught.value.retry_after is None
+
+    patient = Answers(httpx.Response(503, headers={"retry-after": "600"}))
+    with pytest.raises(TransientError) as caught:
+        patient.post()
+    assert caught.value.retry_after == 600
+    assert len(patient.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (401, DeniedError),
+        (403, DeniedError),
+        (404, ConfigError),
+        (500, TransientError),
+        (200, DriftError),
+        (302, DriftError),
+    ],
+)
+def test_an_answer_without_json_is_told_by_its_status(status: int, expected: type[Exception]) -> None:
+    with pytest.raises(expected, match=str(status)):
+        Answers(httpx.Response(status, text="<html>secret</html>")).post()
+
+
+def test_errors_in_json_are_left_to_the_protocol() -> None:
+    assert Answers(httpx.Response(422, json={"name": "x"})).post() == (422, {"name": "x"})

@@ -1,0 +1,373 @@
+"""Planted defects: for every rule an order (or raw record) that breaks that rule and no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+
+from good_orders import FETCHED, order, shipment, with_line, with_part
+from orderflow.domain.order import Charge, Contact, Discount, Line, Order, Payment, Refund, Tax
+
+Defect = Callable[[int], Order | bytes | list[Order]]
+
+
+def at(**passed: float) -> str:
+    """A time that lies so long before the moment of fetching; a negative one lies after it."""
+    return (FETCHED - timedelta(**passed)).isoformat()
+
+
+def euros(text: str | None) -> int:
+    return round(float(text or 0) * 100)
+
+
+def text(cents: int) -> str:
+    return f"{cents / 100:.2f}"
+
+
+def record(**raw: object) -> bytes:
+    return json.dumps(raw).encode()
+
+
+def refunded(number: int, cents: int | None = None, **changes: object) -> Order:
+    """A good order of which some money was given back."""
+    good = order(number)
+    cents = 100 if cents is None else cents
+    fields = {
+        "payment_status": "partially_refunded",
+        "refunded": text(cents),
+        "refunds": [Refund(refund_id="R1", amount=text(cents), at=at(minutes=20))],
+    }
+    return msgspec.structs.replace(good, **(fields | changes))
+
+
+def cancelled(number: int, **changes: object) -> Order:
+    fields = {"order_status": "cancelled", "cancelled_at": at(minutes=20), "cancel_reason": "customer"}
+    return order(number, **(fields | changes))
+
+
+def two_sets(number: int, rate: int = 11, **changes: object) -> Order:
+    """A good order that tells all amounts a second time, in kronor."""
+    good = order(number)
+
+    def times(amount: str | None) -> str | None:
+        return None if amount is None else text(euros(amount) * rate)
+
+    def both(part: msgspec.Struct, *names: str) -> msgspec.Struct:
+        return msgspec.structs.replace(part, **{f"shop_{name}": times(getattr(part, name)) for name in names})
+
+    second = {
+        f"shop_{name}": times(getattr(good, name))
+        for name in ("items_total", "discount_total", "charge_total", "tax_total", "grand_total", "paid")
+    }
+    return msgspec.structs.replace(
+        good,
+        **(
+            second
+            | {
+                "shop_currency": "SEK",
+                "lines": [both(line, "unit_price", "discount", "total") for line in good.lines],
+                "charges": [both(charge, "amount", "total") for charge in good.charges],
+                "discounts": [both(each, "amount", "allocated") for each in good.discounts],
+                "taxes": [both(tax, "amount") for tax in good.taxes],
+                "payments": [both(payment, "amount") for payment in good.payments],
+            }
+            | changes
+        ),
+    )
+
+
+def grown(good: Order, cents: int, **changes: object) -> Order:
+    """The order with so much more in its grand total, paid and payment, explained by what else is changed."""
+    total = text(euros(good.grand_total) + cents)
+    payments = [msgspec.structs.replace(payment, amount=total) for payment in good.payments]
+    return msgspec.structs.replace(good, **({"grand_total": total, "paid": total, "payments": payments} | changes))
+
+
+def with_discount(number: int, listed: int, allocated: int | None, cents: int) -> Order:
+    """A good order with one more discount, which makes the grand total so much larger."""
+    good = order(number)
+    extra = Discount(kind="manual", amount=text(listed), allocated=None if allocated is None else text(allocated))
+    total = text(euros(good.discount_total) + listed)
+    return grown(good, cents, discounts=[*good.discounts, extra], discount_total=total)
+
+
+def with_charge(number: int, **fields: object) -> Order:
+    """A good order with a second charge that costs nothing, but for what is given."""
+    good = order(number)
+    return msgspec.structs.replace(good, charges=[*good.charges, Charge(**({"amount": "0", "total": "0"} | fields))])
+
+
+def free(number: int) -> Order:
+    line = Line(number=1, line_id="1", sku="SKU-001", title="Tea", quantity="1", unit_price="0", total="0")
+    amounts = dict.fromkeys(("items_total", "discount_total", "charge_total", "tax_total", "grand_total", "paid"), "0")
+    return order(number, lines=[line], charges=[], discounts=[], taxes=[], payments=[], **amounts)
+
+
+def negative_line(number: int) -> Order:
+    """A line that gives money back instead of a discount: quantity 1 at 5.00, discount 15.00, total -10.00."""
+    good = order(number)
+    extra = Line(
+        number=3, line_id="x", kind="service", title="Gift", quantity="1", unit_price="5", discount="15", total="-10"
+    )
+    items = text(euros(good.items_total) - 1000)
+    return grown(
+        good,
+        -1000,
+        lines=[*good.lines, extra],
+        items_total=items,
+        discount_total=text(euros(good.discount_total) + 1500),
+        discounts=[*good.discounts, Discount(kind="manual", amount="15", allocated="15")],
+    )
+
+
+def negative_unit_price(number: int) -> Order:
+    good = order(number)
+    extra = Line(number=3, line_id="x", kind="service", title="Gift", quantity="0", unit_price="-5", total="0")
+    return msgspec.structs.replace(good, lines=[*good.lines, extra])
+
+
+def negative_line_discount(number: int) -> Order:
+    """A line that is dearer than its price: 5.00 with a discount of -1.00."""
+    good = order(number)
+    extra = Line(
+        number=3, line_id="x", kind="service", title="Gift", quantity="1", unit_price="5", discount="-1", total="6"
+    )
+    return grown(good, 600, lines=[*good.lines, extra], items_total=text(euros(good.items_total) + 600))
+
+
+def fractional(number: int) -> Order:
+    """Half a piece at 3.00."""
+    good = order(number)
+    extra = Line(number=3, line_id="x", sku="SKU-002", title="Tea", quantity="0.5", unit_price="3", total="1.5")
+    return grown(good, 150, lines=[*good.lines, extra], items_total=text(euros(good.items_total) + 150))
+
+
+def huge(number: int) -> Order:
+    good = order(number)
+    extra = Line(number=3, line_id="x", sku="SKU-002", title="Tea", quantity="100001", unit_price="0", total="0")
+    return msgspec.structs.replace(good, lines=[*good.lines, extra])
+
+
+def too_fine(number: int) -> Order:
+    """A thousandth of a euro, in the shipping and in the grand total."""
+    good = order(number)
+    total = f"{good.grand_total}1"
+    return msgspec.structs.replace(
+        good,
+        grand_total=total,
+        paid=good.paid,
+        charges=[msgspec.structs.replace(good.charges[0], amount="49.001", total="49.001")],
+        charge_total="49.001",
+        payment_status="partially_paid",
+    )
+
+
+def line_too_fine(number: int) -> Order:
+    """A line of 1.005, made whole by the rounding."""
+    good = order(number)
+    extra = Line(number=3, line_id="x", sku="SKU-002", title="Tea", quantity="1", unit_price="1.005", total="1.005")
+    items = f"{euros(good.items_total) / 100 + 1.005:.3f}"
+    return grown(good, 100, lines=[*good.lines, extra], items_total=items, rounding="-0.005")
+
+
+def rounded(number: int) -> Order:
+    """Five euros and a hundredth of the total that nothing but the rounding explains."""
+    good = order(number)
+    cents = 500 + euros(good.grand_total) // 50
+    return grown(good, cents, rounding=text(cents))
+
+
+def moved(good: Order, **changes: object) -> Order:
+    return msgspec.structs.replace(good, **changes)
+
+
+def contact(number: int, **changes: object) -> Order:
+    return with_part(order(number), "contacts", **changes)
+
+
+def shipped(number: int, **changes: object) -> Order:
+    good = order(number, fulfilment_status="shipped", order_status="completed")
+    return msgspec.structs.replace(good, shipments=[shipment(good, **changes)])
+
+
+def more_discount(number: int) -> Order:
+    """A discount larger than all lines, so that none of it can be shared."""
+    good = order(number)
+    amount = euros(good.items_total) + 100
+    return with_discount(number, amount, 0, -amount)
+
+
+def lines_gone(number: int) -> Order:
+    amounts = dict.fromkeys(("items_total", "discount_total", "tax_total"), "0")
+    good = order(number, lines=[], discounts=[], taxes=[], **amounts)
+    return grown(good, 4900 - euros(good.grand_total))
+
+
+def bare(number: int, **changes: object) -> Order:
+    """A draft without lines and money."""
+    parts = {name: [] for name in ("lines", "charges", "discounts", "taxes", "payments")}
+    amounts = dict.fromkeys(("items_total", "discount_total", "charge_total", "tax_total", "paid", "paid_at"))
+    return order(number, order_status="draft", payment_status="unpaid", **parts, **(amounts | changes))
+
+
+def nothing_ordered(number: int) -> Order:
+    good = order(number)
+    lines = [
+        msgspec.structs.replace(line, quantity="0", discount="0", total="0", quantity_ordered="0")
+        for line in good.lines
+    ]
+    amounts = dict.fromkeys(("items_total", "discount_total", "tax_total"), "0")
+    return grown(
+        msgspec.structs.replace(good, lines=lines, discounts=[], taxes=[], **amounts), 4900 - euros(good.grand_total)
+    )
+
+
+def shares_its_number(number: int) -> list[Order]:
+    return [order(number, order_number="#twin"), order(number, order_id=f"B{number}", order_number="#twin")]
+
+
+DEFECTS: dict[str, Defect] = {
+    "RECORD_MALFORMED": lambda n: b'{"order_id": "A%d", "lines": [' % n,
+    "MAPPING_FAILED": lambda n: record(order_id=f"A{n}", crash="secret buyer"),
+    "ORDER_ID_MISSING": lambda n: record(order_id="  "),
+    "TYPE_WRONG": lambda n: record(wrong=5),
+    **{
+        code: (lambda n, code=code: record(refuse=code, value="x"))
+        for code in (
+            "RAW_SHAPE",
+            "DETAIL_MISSING",
+            "STATUS_UNKNOWN",
+            "CODE_UNKNOWN",
+            "AMOUNT_MISSING",
+            "CURRENCY_MIXED",
+        )
+    },
+    "AMOUNT_MALFORMED": lambda n: with_line(order(n), discount="1,50"),
+    "AMOUNT_TOO_FINE": lambda n: with_line(order(n), 1, tax="0.1234567"),
+    "AMOUNT_OUT_OF_RANGE": lambda n: order(n, items_total="1000000000001"),
+    "TIME_MALFORMED": lambda n: order(n, closed_at="01/03/2026"),
+    "TIME_AMBIGUOUS": lambda n: order(n, closed_at="2025-11-02T01:30:00", placed_at=at(days=200), paid_at=at(days=200)),
+    "IDENTIFIER_TOO_LONG": lambda n: order(n, order_number="9" * 201),
+    "TEST_ORDER": lambda n: order(n, is_test=True),
+    "ORDER_STATUS_UNKNOWN": lambda n: order(n, order_status="OPEN?"),
+    "PAYMENT_STATUS_UNKNOWN": lambda n: order(n, payment_status="已付款"),
+    "FULFILMENT_STATUS_UNKNOWN": lambda n: order(n, fulfilment_status=""),
+    "RETURN_STATUS_UNKNOWN": lambda n: order(n, return_status="maybe"),
+    "MASKING_UNKNOWN": lambda n: order(n, masking="oaid"),
+    "LINES_MISSING": lines_gone,
+    "CURRENCY_MISSING": lambda n: order(n, currency=None),
+    "CURRENCY_UNKNOWN": lambda n: order(n, currency="RMB"),
+    "SHOP_CURRENCY_MISSING": lambda n: two_sets(n, shop_currency=None),
+    "GRAND_TOTAL_MISSING": lambda n: order(n, grand_total=None),
+    "PLACED_AT_MISSING": lambda n: order(n, placed_at=None),
+    "UPDATED_AT_MISSING": lambda n: order(n, channel_updated_at=None),
+    "ORDER_NUMBER_DUPLICATE": shares_its_number,
+    "CHARGE_KIND_UNKNOWN": lambda n: with_charge(n, kind="freight"),
+    "DISCOUNT_KIND_UNKNOWN": lambda n: with_part(order(n), "discounts", kind="voucher"),
+    "FUNDER_UNKNOWN": lambda n: with_part(order(n), "discounts", funded_by="bank"),
+    "TAX_LIABLE_UNKNOWN": lambda n: with_part(order(n), "taxes", liable="buyer"),
+    "PAYMENT_KIND_UNKNOWN": lambda n: order(
+        n, payments=[*order(n).payments, Payment(payment_id="x", kind="transfer", amount="1")]
+    ),
+    "PAYMENT_RESULT_UNKNOWN": lambda n: order(
+        n, payments=[*order(n).payments, Payment(payment_id="x", status="maybe", amount="1")]
+    ),
+    "LINE_KIND_UNKNOWN": lambda n: with_line(order(n), kind="sample"),
+    "LINE_NUMBER_WRONG": lambda n: with_line(order(n), 1, number=1),
+    "LINE_ID_DUPLICATE": lambda n: with_line(order(n), 1, line_id=order(n).lines[0].line_id),
+    "PARENT_LINE_UNKNOWN": lambda n: with_line(order(n), 1, kind="bundle_child", parent_line_id="nowhere"),
+    "SKU_MISSING": lambda n: with_line(order(n), sku=None),
+    "SKU_UNMAPPED": lambda n: with_line(order(n), sku="NEW-1"),
+    "CODE_INVISIBLE": lambda n: with_line(order(n), sku="SKU\u200b-001"),
+    "GTIN_WRONG": lambda n: with_line(order(n), gtin="4006381333932"),
+    "TITLE_MISSING": lambda n: with_line(order(n), title=" \u200b "),
+    "TITLE_TOO_LONG": lambda n: with_line(order(n), title="茶" * 1001),
+    "QUANTITY_MISSING": lambda n: with_line(order(n), quantity=None),
+    "QUANTITY_NEGATIVE": lambda n: with_line(order(n), quantity_returned="-1"),
+    "QUANTITY_FRACTIONAL": fractional,
+    "QUANTITY_HUGE": huge,
+    "NOTHING_ORDERED": nothing_ordered,
+    "FULFILLED_TOO_MANY": lambda n: with_line(order(n), quantity_fulfilled="99"),
+    "RETURNED_TOO_MANY": lambda n: with_line(order(n), quantity_returned="99"),
+    "SHIPMENT_LINE_UNKNOWN": lambda n: shipped(n, lines=[("nowhere", "1")]),
+    "REFUND_LINE_UNKNOWN": lambda n: with_part(refunded(n), "refunds", lines=[("nowhere", "1")]),
+    "SHIPPED_TOO_MANY": lambda n: shipped(n, lines=[(f"{n}-1", "99")]),
+    "REFUNDED_TOO_MANY": lambda n: with_part(refunded(n), "refunds", lines=[(f"{n}-1", "99")]),
+    "SHIPMENT_ID_DUPLICATE": lambda n: moved(shipped(n), shipments=[shipped(n, lines=[]).shipments[0]] * 2),
+    "GRAND_TOTAL_MISMATCH": lambda n: grown(order(n), 1),
+    "GRAND_TOTAL_NEGATIVE": lambda n: bare(n, grand_total="-1"),
+    "GRAND_TOTAL_TOO_FINE": too_fine,
+    "LINE_TOTAL_MISSING": lambda n: with_line(order(n), total=None),
+    "LINE_TOTAL_NEGATIVE": negative_line,
+    "LINE_TOTAL_TOO_FINE": line_too_fine,
+    "LINE_EQUATION": lambda n: with_line(order(n), 1, unit_price="9999.99"),
+    "UNIT_PRICE_NEGATIVE": negative_unit_price,
+    "CHARGE_TOTAL_MISSING": lambda n: with_part(order(n), "charges", total=None),
+    "CHARGE_EQUATION": lambda n: with_charge(n, discount="3"),
+    "CHARGE_NEGATIVE": lambda n: grown(moved(with_charge(n, amount="-5", total="-5"), charge_total="44.00"), -500),
+    "DISCOUNT_NEGATIVE": negative_line_discount,
+    "DISCOUNT_OVERALLOCATED": lambda n: with_discount(n, 100, 150, 50),
+    "DISCOUNT_UNALLOCATED": more_discount,
+    "ITEMS_TOTAL_MISMATCH": lambda n: order(n, items_total="1.00"),
+    "CHARGES_TOTAL_MISMATCH": lambda n: order(n, charge_total="48.99"),
+    "DISCOUNT_TOTAL_MISMATCH": lambda n: order(n, discount_total="77.00"),
+    "TAX_TOTAL_MISMATCH": lambda n: with_part(order(n), "taxes", amount="0.01"),
+    "TAX_NEGATIVE": lambda n: moved(order(n), taxes=[*order(n).taxes, Tax(amount="-1"), Tax(amount="1")]),
+    "TAX_RATE_IMPLAUSIBLE": lambda n: with_part(order(n), "taxes", rate="25"),
+    "ROUNDING_LARGE": rounded,
+    "FREE_WITHOUT_DISCOUNT": free,
+    "SHOP_AMOUNTS_INCOMPLETE": lambda n: with_line(two_sets(n), shop_total=None),
+    "SETS_DIFFER": lambda n: two_sets(n, shop_currency="EUR"),
+    "PAYMENT_NEGATIVE": lambda n: order(
+        n, payments=[*order(n).payments, Payment(payment_id="x", status="failure", amount="-1")]
+    ),
+    "PAYMENT_ID_DUPLICATE": lambda n: order(
+        n, payments=[*order(n).payments, Payment(payment_id=f"P{n}", status="failure", amount="1")]
+    ),
+    "PAYMENTS_MISMATCH": lambda n: with_part(order(n), "payments", amount="1"),
+    "PAID_TOO_LITTLE": lambda n: with_part(order(n, paid="1"), "payments", amount="1"),
+    "PAID_TOO_MUCH": lambda n: with_part(order(n, paid="9999"), "payments", amount="9999"),
+    "PAID_BUT_UNPAID": lambda n: order(n, payment_status="unpaid"),
+    "REFUND_NEGATIVE": lambda n: moved(
+        refunded(n),
+        refunds=[*refunded(n).refunds, Refund(refund_id="x", amount="-1"), Refund(refund_id="y", amount="1")],
+    ),
+    "REFUND_ID_DUPLICATE": lambda n: refunded(n, 200, refunds=[Refund(refund_id="R", amount="1.00")] * 2),
+    "REFUNDED_TOO_MUCH": lambda n: refunded(n, 9_999_900),
+    "REFUNDS_MISMATCH": lambda n: refunded(n, refunded="1.50"),
+    "TIME_IN_FUTURE": lambda n: order(n, channel_updated_at=at(minutes=-6)),
+    "TIME_IMPLAUSIBLE": lambda n: order(n, channel_created_at="1970-01-01T00:00:00Z"),
+    "EVENT_IN_FUTURE": lambda n: with_part(order(n), "payments", at=at(minutes=-6)),
+    "UPDATED_BEFORE_CREATED": lambda n: order(n, channel_created_at=at(minutes=1)),
+    "PLACED_AFTER_UPDATED": lambda n: order(n, placed_at=at(minutes=1), paid_at=at(minutes=1)),
+    "ENDED_BEFORE_PLACED": lambda n: order(n, paid_at=at(hours=12)),
+    "SHIPPED_BEFORE_PLACED": lambda n: shipped(n, shipped_at=at(hours=12)),
+    "DELIVERED_BEFORE_SHIPPED": lambda n: shipped(n, delivered_at=at(minutes=31)),
+    "SHIP_BY_BEFORE_PLACED": lambda n: with_line(order(n), ship_by=at(hours=12)),
+    "DELIVER_BY_BEFORE_SHIP_BY": lambda n: with_line(order(n), ship_by=at(hours=-24), deliver_by=at(hours=-23)),
+    "CANCELLED_BUT_OPEN": lambda n: order(n, cancelled_at=at(minutes=20)),
+    "CANCELLED_WITHOUT_TIME": lambda n: cancelled(n, cancelled_at=None),
+    "CANCELLED_BUT_SHIPPED": lambda n: moved(shipped(n), order_status="cancelled", cancelled_at=at(minutes=20)),
+    "UNFULFILLED_BUT_SHIPPED": lambda n: moved(shipped(n), order_status="open", fulfilment_status="unfulfilled"),
+    "RETURNED_BUT_UNFULFILLED": lambda n: order(n, return_status="in_transit"),
+    "REFUNDED_WITHOUT_REFUND": lambda n: order(n, payment_status="partially_refunded"),
+    "REFUND_WITHOUT_STATUS": lambda n: refunded(n, payment_status="paid"),
+    "FULLY_REFUNDED_IN_PART": lambda n: refunded(n, payment_status="refunded"),
+    "HOLD_WITHOUT_REASON": lambda n: order(n, order_status="on_hold"),
+    "CONTACT_ROLE_UNKNOWN": lambda n: record(role=n),
+    "CONTACT_ROLE_DUPLICATE": lambda n: moved(
+        order(n), contacts=[*order(n).contacts, Contact(role="bill_to", name="X")]
+    ),
+    "MASK_UNDECLARED": lambda n: contact(n, phone="070****567"),
+    "SHIP_TO_MISSING": lambda n: moved(order(n), contacts=order(n).contacts[1:]),
+    "COUNTRY_UNKNOWN": lambda n: contact(n, country="Atlantis", phone="+46701234567"),
+    "COUNTRY_MISSING": lambda n: contact(n, country=None, postal_code=None, phone="+46701234567"),
+    "RECIPIENT_MISSING": lambda n: contact(n, name=" "),
+    "ADDRESS_INCOMPLETE": lambda n: contact(n, address=["", "\u3000"]),
+    "POSTAL_CODE_WRONG": lambda n: contact(n, postal_code="SE-11122-9"),
+    "PHONE_WRONG": lambda n: contact(n, phone="call me maybe"),
+    "EMAIL_WRONG": lambda n: contact(n, email="buyer.example.com"),
+}

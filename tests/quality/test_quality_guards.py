@@ -1,0 +1,172 @@
+"""Batch guards and profiles: pure functions over counts, history and samples."""
+
+import msgspec
+import pytest
+
+import good_orders
+from orderflow.domain.batch import Batch, Counts
+from orderflow.domain.channel import Validation
+from orderflow.quality import guards
+from orderflow.quality.guards import History, compare, findings
+from orderflow.quality.profile import Profile, Sampler, merged, profile
+
+
+def batch(**counts):
+    return Batch(
+        channel="c",
+        window_start=good_orders.WINDOW.start,
+        window_end=good_orders.WINDOW.end,
+        run_id="r",
+        landing="/l",
+        counts=Counts(**counts),
+        reasons={"TEST_ORDER": counts.get("quarantined", 0)},
+    )
+
+
+def codes(found):
+    return [(each.code, each.severity) for each in found]
+
+
+def rules(**fields):
+    return Validation(**fields)
+
+
+@pytest.mark.parametrize(
+    ("cleaned", "refused", "unreadable", "alarms"),
+    [(100, 5, 0, False), (100, 6, 0, True), (100, 3, 3, True), (3, 3, 0, False), (4, 4, 1, True), (1000, 50, 0, False)],
+)
+def test_refused_orders_alarm_by_their_share_but_never_by_a_few(cleaned, refused, unreadable, alarms):
+    found = findings(batch(cleaned=cleaned, quarantined=refused, unreadable=unreadable), rules())
+    assert codes(found) == ([("TOO_MANY_REFUSED", "alarm")] if alarms else [])
+
+
+@pytest.mark.parametrize(("orders", "code"), [(4, "TOO_FEW_ORDERS"), (5, None), (10, None), (11, "TOO_MANY_ORDERS")])
+def test_the_number_of_orders_alarms_outside_its_band(orders, code):
+    found = findings(batch(cleaned=orders), rules(orders_per_window=(5, 10)))
+    assert codes(found) == ([(code, "alarm")] if code else [])
+    assert all(str(orders) in each.message for each in found)
+
+
+@pytest.mark.parametrize(
+    ("history", "band", "alarms"),
+    [
+        ((5,) * 8, None, True),
+        ((5,) * 7, None, False),
+        ((5,) * 7 + (0,), None, False),
+        ((), None, False),
+        ((5,) * 8, (0, 10), False),
+    ],
+)
+def test_no_orders_alarm_only_where_there_always_were_some(history, band, alarms):
+    found = findings(batch(), rules(orders_per_window=band), history=History(orders=history))
+    assert codes(found) == ([("UNEXPECTEDLY_EMPTY", "alarm")] if alarms else [])
+
+
+def raw(number, **changes):
+    plain = {
+        "id": number,
+        "status": ("paid", "open")[number % 2],
+        "buyer": {"name": f"N{number}"},
+        "lines": [{"sku": "x"}],
+    }
+    return plain | changes
+
+
+def test_a_profile_knows_paths_types_and_shares():
+    found = profile(raw(number, note=None if number % 2 else "x") for number in range(10))
+    assert found.records == 10
+    assert found.share("buyer.name") == 1.0
+    assert found.fields["note"].types == {"null", "text"}
+    assert found.fields["lines[].sku"].records == 10
+    assert found.share("nowhere") == 0.0
+
+
+def test_a_profile_keeps_categories_and_never_anything_personal():
+    records = [
+        {
+            "order_status": "PAID",
+            "payment": {"method": "信用卡", "type": "a.person@example.com"},
+            "buyer": {"name": "Anna", "city": "Lund", "phone": "+46701234567", "kind": "0701234567"},
+            "statusText": "free prose",
+            "reason": "Please deliver to my neighbour Anna Öberg at Storgatan 1",
+        }
+    ] * 3
+    found = profile(iter(records))
+    kept = {path: field.categories for path, field in found.fields.items() if field.categories is not None}
+    assert kept == {"order_status": {"PAID"}, "payment.method": {"信用卡"}}
+    for personal in (b"Anna", b"Lund", b"070", b"example.com", b"Storgatan"):
+        assert personal not in found.to_json()
+
+
+def test_names_that_are_ids_are_one_path():
+    found = profile([{"items": {"100200300": {"a": 1}, "100200301": {"a": 2}}}])
+    assert set(found.fields) == {"items.*.a"}
+
+
+def test_a_sample_is_spread_over_the_batch_and_does_not_depend_on_chunks():
+    sampler = Sampler(100_000)
+    for ordinal in range(100_000):
+        sampler.see(ordinal, {"id": ordinal})
+    assert sampler.profile().records == 200
+
+
+def test_profiles_survive_storage():
+    found = profile(raw(number) for number in range(3))
+    assert Profile.from_json(found.to_json()) == found
+
+
+def test_the_same_records_bring_no_finding():
+    found = profile(raw(number) for number in range(60))
+    assert compare(found, found) == []
+
+
+def test_new_and_missing_fields_types_and_categories_are_found():
+    earlier = profile(raw(number, old=1, price="1.50") for number in range(60))
+    now = profile(raw(number, fresh="x", price=2, status="refunded") for number in range(60))
+    assert [(each.code, each.message) for each in compare(now, earlier)] == [
+        ("CATEGORY_NEW", "field status has the new categories refunded"),
+        ("FIELD_GONE", "field old was in 100% of the records and is in none"),
+        ("FIELD_NEW", "field fresh is new, in 100% of the records"),
+        ("TYPE_NEW", "field price is number; before it was text"),
+    ]
+    assert {each.severity for each in compare(now, earlier)} == {"note"}
+
+
+def test_a_list_that_is_empty_today_is_not_missing():
+    earlier = profile(raw(number) for number in range(60))
+    now = profile(raw(number, lines=[]) for number in range(60))
+    assert [each.code for each in compare(now, earlier) if each.code == "FIELD_GONE"] == []
+
+
+def test_few_records_prove_nothing():
+    few = guards.FEWEST_RECORDS - 1
+    earlier = profile(raw(number, old=1) for number in range(few))
+    now = profile(raw(number, fresh=1) for number in range(60))
+    assert compare(now, earlier) == []
+
+
+def test_profiles_of_several_batches_are_one():
+    one = profile(raw(number) for number in range(4))
+    other = profile(raw(number, status="void", extra=1) for number in range(6))
+    both = merged(one, other)
+    assert (
+        both
+        == merged(other, one)
+        == profile([*(raw(n) for n in range(4)), *(raw(n, status="void", extra=1) for n in range(6))])
+    )
+
+
+def test_findings_stand_with_the_alarms_first():
+    earlier = profile(raw(number, old=1) for number in range(60))
+    found = findings(
+        batch(cleaned=3),
+        rules(orders_per_window=(5, 9)),
+        history=History(profile=earlier),
+        profile=profile(raw(n) for n in range(60)),
+    )
+    assert codes(found) == [("TOO_FEW_ORDERS", "alarm"), ("FIELD_GONE", "note")]
+
+
+def test_history_is_plain_json():
+    history = History(orders=(1, 2), profile=profile([raw(1)]))
+    assert msgspec.convert(msgspec.to_builtins(history), History) == history

@@ -1,0 +1,3 @@
+from staging_fixtures import ask, migrated, store, template
+
+__all__ = ["ask", "migrated", "store", "template"]
