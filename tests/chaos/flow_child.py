@@ -1,4 +1,4 @@
-"""One run of the flow in a process of its own, which kills itself at a given point: `flow_child.py CHANNELS WINDOW POINT`.
+"""One run of the flow in a process of its own, which kills itself where told: `flow_child.py CHANNELS WINDOW POINT`.
 
 POINT is `stage:n`, the n-th time that the stage tells its progress, or `-` for a run to the end.
 """

@@ -208,7 +208,7 @@ def test_frames_know_the_kind_of_every_field_of_the_canonical_order():
 def test_frames_of_strips_are_the_frames_of_all_orders():
     orders = [order(number) for number in range(1, 8)]
     whole = fr.from_orders(orders)
-    strips = fr.joined([fr.from_orders(orders[:3]), fr.from_orders([]), fr.from_orders(orders[3:])])
+    strips = fr.joined([fr.strip(orders[:3]), fr.strip([]), fr.strip(orders[3:])])
     for table in fr.TABLES:
         assert fr.table(strips, table).equals(fr.table(whole, table))
         assert fr.pandas(strips, table).shape == (len(fr.table(whole, table)), len(whole[table]))

@@ -125,7 +125,7 @@ def test_an_oms_that_is_down_keeps_everything_pending_and_says_so(store, ask, sh
     assert ask("SELECT count(*), count(first_sent_at) > 0, count(last_error) > 0 FROM orderflow.outbox") == [
         (100, True, True)
     ]
-    assert ask("SELECT count(*) <= 60 FROM orderflow.outbox WHERE attempts > 0") == [(True,)], "it gives up soon"
+    assert ask("SELECT count(*) <= 70 FROM orderflow.outbox WHERE attempts > 0") == [(True,)], "it gives up soon"
     assert ask("SELECT state FROM orderflow.windows") == [("loaded",)]
 
 
@@ -316,7 +316,8 @@ def test_a_sender_that_is_killed_in_the_middle_leaves_nothing_lost_or_twice(stor
                 time.sleep(0.02)
             child.kill()
         oms.recover()
-        assert ask("SELECT count(*) FROM orderflow.outbox WHERE first_sent_at IS NOT NULL") == [(10,)]
+        claimed = ask("SELECT count(*) FROM orderflow.outbox WHERE first_sent_at IS NOT NULL")
+        assert claimed == [(15,)], "two requests in flight, one ready"
         assert ask("SELECT count(*) FROM orderflow.outbox") == [(110 - arrived,)]
     delivered = deliver(store, shop, oms)
     assert delivered.accepted == 50

@@ -1,5 +1,6 @@
 """The catalogue as people read it, and what others rely on without loading pandas."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -23,7 +24,7 @@ def test_every_rule_stands_in_the_catalogue_once():
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)
 def test_a_rule_says_what_it_means_and_how_to_cure_it(rule):
-    assert re.fullmatch(r"[A-Z][A-Z_]+[A-Z]", rule.code)
+    assert re.fullmatch(r"[A-Z]+(_[A-Z]+)*", rule.code)
     assert rule.meaning
     assert rule.cure
     assert not rule.meaning.endswith(".")
@@ -43,6 +44,20 @@ def test_whoever_reads_channel_files_loads_no_pandas():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(include)}
     )
     assert told.stdout.strip() == "set()"
+
+
+def test_every_code_with_which_an_adapter_refuses_a_record_stands_in_the_catalogue():
+    adapters = Path(__file__).resolve().parents[2] / "include" / "orderflow" / "adapters"
+    codes = {
+        call.args[0].value
+        for path in adapters.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", None) == "RecordError"
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert len(codes) > 20
+    assert codes <= set(RULES)
 
 
 def test_lookups_name_fields_that_exist():

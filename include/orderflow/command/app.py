@@ -10,6 +10,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from orderflow.domain import errors
 
@@ -34,14 +35,15 @@ EXIT_CODES = {
 
 def main() -> None:
     """Run the command of the command line; an error of ours becomes a message and an exit code, not a traceback."""
-    from orderflow.command import channels, serve, staged  # noqa: F401 - importing registers their commands
+    import orderflow.command.channels
+    import orderflow.command.serve
+    import orderflow.command.staged  # noqa: F401 - importing these registers their commands
 
     try:
         app()
     except errors.OrderflowError as error:
-        Console(stderr=True, soft_wrap=True).print(
-            f"[bold red]{type(error).__name__}[/bold red]", str(error), markup=True, highlight=False
-        )
+        message = Text.assemble((type(error).__name__, "bold red"), f" {error}")
+        Console(stderr=True, soft_wrap=True).print(message)
         sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 6))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from orderflow import config
 from orderflow.command import ports
@@ -47,9 +48,9 @@ def check(
         print(json.dumps({"channels": [channel.name for channel in reading.channels], "problems": found}))
     else:
         for problem in reading.problems:
-            console.print(f"[red]error[/red] {problem}", highlight=False, soft_wrap=True)
+            console.print(Text.assemble(("error", "red"), f" {problem}"), soft_wrap=True)
         for warning in reading.warnings:
-            console.print(f"[yellow]note[/yellow] {warning}", highlight=False, soft_wrap=True)
+            console.print(Text.assemble(("note", "yellow"), f" {warning}"), soft_wrap=True)
         console.print(f"{len(reading.channels)} channels are right, {len(reading.problems)} problems")
     if reading.problems:
         raise typer.Exit(2)

@@ -98,9 +98,16 @@ def _connection_text(name: str) -> str:
     variable = f"AIRFLOW_CONN_{name.upper()}"
     text = os.environ.get(variable)
     if not text:
+        example = _DATABASE if name == "orderflow_db" else _SHOP
         raise ConfigError(
-            f"{variable} is not set; it holds the connection {name!r}, for instance "
-            '{"conn_type": "http", "host": "https://shop.example", "password": "..."}; '
+            f"{variable} is not set; it holds the connection {name!r}, for instance {example}; "
             f"while the demo runs: source {home() / 'env'}"
         )
     return text
+
+
+_SHOP = '{"conn_type": "http", "host": "https://shop.example", "password": "..."}'
+_DATABASE = (
+    '{"conn_type": "postgres", "host": "127.0.0.1", "port": 5432, "login": "orderflow", "password": "...", '
+    '"schema": "orderflow"}'
+)

@@ -22,6 +22,8 @@ from orderflow.orchestration.window import END, START
 
 LONGEST_TASK = timedelta(hours=12)
 """A task that runs longer hangs: even a month of a large shop is pulled in less. It is ended and tried again."""
+AFTER_A_KILL = timedelta(seconds=30)
+"""Pause before a task runs again whose process was killed: the policy is asked in that process, so it cannot tell."""
 
 
 def reading(include: Path) -> config.Reading:
@@ -61,6 +63,7 @@ def build(channel: Channel, include: Path) -> DAG:
             "owner": owner,
             "retries": RETRIES,
             "retry_policy": ErrorTreeRetryPolicy(),
+            "retry_delay": AFTER_A_KILL,
             "execution_timeout": LONGEST_TASK,
         },
     ) as dag:

@@ -8,6 +8,7 @@ all of them. Production uses the separate services of `docker-compose.yml`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -26,7 +27,7 @@ COMPONENTS = {
     "triggerer": ["triggerer"],
     "scheduler": ["scheduler"],
 }
-PATIENCE = 20.0
+PATIENCE = 8.0
 """Seconds a component has to end by itself."""
 
 
@@ -84,7 +85,7 @@ def _fork(name: str, arguments: list[str], logs: Path) -> int:
         os.dup2(out, 1)
         os.dup2(out, 2)
         settings.dispose_orm(do_log=False)
-        settings.configure_orm()
+        settings.configure_orm()  # type: ignore[no-untyped-call] # Airflow has no types here
         sys.argv = ["airflow", *arguments]
         parsed = cli_parser.get_parser().parse_args(arguments)
         parsed.func(parsed)
@@ -109,6 +110,7 @@ def _answers(url: str) -> bool:
 def _restart_dead(running: dict[str, int], logs: Path) -> bool:
     dead = {name for name, pid in running.items() if os.waitpid(pid, os.WNOHANG)[0]}
     for name in dead:
+        _end_group(running[name])
         print(f"{name} ended and is started again; its log is {logs / name}.log", flush=True)
         time.sleep(1)
         running[name] = _fork(name, COMPONENTS[name], logs)
@@ -123,10 +125,13 @@ def _stop(running: dict[str, int]) -> None:
         left = {pid for pid in left if not os.waitpid(pid, os.WNOHANG)[0]}
         time.sleep(0.05)
     for pid in running.values():
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+        _end_group(pid)
+
+
+def _end_group(pid: int) -> None:
+    """Kill what a component has left: its workers would go on without anybody who knows of them."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -86,11 +86,12 @@ def clean(
 
 def _mapped(channel: Channel, folder: Path, sampler: Sampler) -> Iterator[Chunk]:
     """The batch's records as canonical orders, chunk by chunk."""
+    adapter, options = channel.adapter, channel.options
 
     def to_order(raw: Raw) -> Order:
-        return channel.adapter.to_order(raw, channel.options)
+        return adapter.to_order(raw, options)
 
-    return chunks(landing.records(folder), to_order, see=sampler.see, order_id=channel.adapter.order_id)
+    return chunks(landing.records(folder), to_order, see=sampler.see, order_id=adapter.order_id)
 
 
 def _cleaned(chunk: Chunk, settings: Settings) -> tuple[dict[str, pa.Table], int, dict[str, int]]:

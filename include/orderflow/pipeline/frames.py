@@ -22,18 +22,16 @@ Columns are the fields of the domain's classes, and their kind decides their typ
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from orderflow.domain.order import PARTS, Order, Part
 
@@ -163,37 +161,46 @@ def empty(array: pa.Array) -> bool:
     return bool(array.null_count == len(array))
 
 
-def from_orders(orders: Sequence[Order]) -> Frames:
-    """The frames of mapped orders, all values as the mapping left them.
+class Strip(NamedTuple):
+    """Some orders as columns: how many parts each has by table, and the columns that hold anything."""
 
-    Fastest for a few hundred orders at a time, whose objects still lie in the processor's cache. Raises TypeError,
+    size: int
+    counts: dict[str, Ints]
+    columns: Frames
+
+
+def strip(orders: Sequence[Order]) -> Strip:
+    """The columns of mapped orders, all values as the mapping left them.
+
+    Meant for a few hundred orders at a time, whose objects still lie in the processor's cache. Raises TypeError,
     ValueError or an Arrow error when a value has another type than its class declares.
     """
-    frames = {"orders": _arrays("orders", orders)}
+    columns = {"orders": _arrays("orders", orders)}
+    counts: dict[str, Ints] = {}
     for name in PARTS:
         lists: list[list[Part]] = list(map(attrgetter(name), orders))
-        counts = np.fromiter(map(len, lists), np.int64, len(lists))
-        starts = np.repeat(np.cumsum(counts) - counts, counts)
+        counts[name] = np.fromiter(map(len, lists), np.int64, len(lists))
+        columns[name] = _arrays(name, list(chain.from_iterable(lists)))
+    return Strip(len(orders), counts, columns)
+
+
+def joined(strips: Sequence[Strip]) -> Frames:
+    """Strips that follow each other as frames."""
+    frames: Frames = {"orders": _concatenated(strips, "orders", [each.size for each in strips])}
+    for name in PARTS:
+        counts = np.concatenate([each.counts[name] for each in strips] or [np.zeros(0, np.int64)])
+        before = np.repeat(np.cumsum(counts) - counts, counts)
         place = {
-            "order_row": pa.array(np.repeat(np.arange(len(orders)), counts)),
-            "position": pa.array(np.arange(len(starts)) - starts + 1),
+            "order_row": pa.array(np.repeat(np.arange(len(counts)), counts)),
+            "position": pa.array(np.arange(len(before)) - before + 1),
         }
-        frames[name] = place | _arrays(name, list(chain.from_iterable(lists)))
+        frames[name] = place | _concatenated(strips, name, [int(each.counts[name].sum()) for each in strips])
     return frames
 
 
-def joined(strips: Sequence[Frames]) -> Frames:
-    """Frames that follow each other as one."""
-    starts = np.cumsum([0, *(len(strip["orders"]["order_id"]) for strip in strips)])
-    frames: Frames = {}
-    for name in TABLES:
-        arrays = {field: [strip[name][field] for strip in strips] for field in strips[0][name]}
-        if name != "orders":
-            arrays["order_row"] = [
-                pc.add(rows, int(start)) for rows, start in zip(arrays["order_row"], starts, strict=False)
-            ]
-        frames[name] = {field: pa.concat_arrays(pieces) for field, pieces in arrays.items()}
-    return frames
+def from_orders(orders: Sequence[Order]) -> Frames:
+    """The frames of mapped orders; raises what `strip` raises."""
+    return joined([strip(orders)])
 
 
 def size(frames: Frames) -> int:
@@ -208,32 +215,47 @@ def parts_of(frames: Frames, name: str) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 
 def _arrays(name: str, parts: Sequence[Part]) -> dict[str, pa.Array]:
-    """The columns of one table: rows become tuples in C, and tuples become columns in C."""
-    by_name: dict[str, Sequence[Any]] = dict(
+    """The columns that hold anything: rows become tuples in C, and tuples become columns in C."""
+    if not parts:
+        return {}
+    by_name = dict(
         zip(TABLES[name].__struct_fields__, zip(*map(msgspec.structs.astuple, parts), strict=True), strict=True)
-        if parts
-        else ()
     )
-    return {field.name: _array(field, by_name.get(field.name, ())) for field in FIELDS[name]}
+    arrays = ((field.name, _array(field, by_name[field.name])) for field in FIELDS[name])
+    return {field: array for field, array in arrays if array is not None}
 
 
-def _array(field: Field, values: Sequence[Any]) -> pa.Array:
-    kind = TEXT_TYPES[field.kind]
+def _array(field: Field, values: Sequence[Any]) -> pa.Array | None:
     if not any(values) and (field.kind in {"texts", "pairs", "map"} or values.count(None) == len(values)):
-        return _nothing(kind, len(values))
+        return None
     if field.kind == "map":
-        return pa.array([_map_text(value) if value else None for value in values], kind)
+        return pa.array([_map_text(value) if value else None for value in values], pa.string())
     if field.kind == "pairs":
         return _pairs(values)
-    return pa.array(values, kind)
+    return pa.array(values, TEXT_TYPES[field.kind])
 
 
-@functools.lru_cache(maxsize=1024)
+def _concatenated(strips: Sequence[Strip], name: str, sizes: Sequence[int]) -> dict[str, pa.Array]:
+    """Every column of a table, where strips that hold nothing of it are filled up."""
+    found: dict[str, pa.Array] = {}
+    for field in FIELDS[name]:
+        pieces = [each.columns[name].get(field.name) for each in strips]
+        kind = TEXT_TYPES[field.kind]
+        if any(piece is not None for piece in pieces):
+            filled = (
+                _nothing(kind, size) if piece is None else piece for piece, size in zip(pieces, sizes, strict=True)
+            )
+            found[field.name] = pa.concat_arrays(filled)
+        else:
+            found[field.name] = _nothing(kind, sum(sizes))
+    return found
+
+
 def _nothing(kind: pa.DataType, size: int) -> pa.Array:
     """Nulls, or empty lists."""
     if not pa.types.is_list(kind):
         return pa.nulls(size, kind)
-    return pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.array([], kind.value_type))
+    return pa.ListArray.from_arrays(pa.array(np.zeros(size + 1, np.int32)), pa.nulls(0, kind.value_type))
 
 
 def _map_text(value: dict[str, str | None]) -> str:

@@ -24,6 +24,9 @@ ATTEMPTS = 3
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between attempts, doubling from the first; a longer wait that the OMS asks for is left to the next sync."""
 
+AHEAD = 1
+"""Claims that wait, ready, for the next free thread, so that the OMS never waits for our bookkeeping."""
+
 BARREN = 3
 """Requests in a row (at least; or as many as fly at once) that settle nothing, after which the OMS counts as down."""
 
@@ -76,7 +79,7 @@ def sync(
         claims = staging.claims(channel.name, channel.oms.batch)
         going = True
         while going or flying:
-            while going and len(flying) < channel.oms.concurrency:
+            while going and len(flying) < channel.oms.concurrency + AHEAD:
                 claim = next(claims, None)
                 if claim is None:
                     going = False

@@ -58,7 +58,7 @@ def _judged(view: View, table: str, checks: Sequence[Check]) -> list[pa.Table]:
             evidence[check.name] = column
             columns[check.name] = _column(check)
     try:
-        pandera.DataFrameSchema(columns).validate(pd.DataFrame(evidence, copy=False), lazy=True)
+        pandera.DataFrameSchema(columns).validate(pd.DataFrame(evidence, copy=False), lazy=True, inplace=True)
     except SchemaErrors as errors:
         by_name = {check.name: check for check in checks}
         return [_rows(view, by_name, name, cases) for name, cases in errors.failure_cases.groupby("check", sort=False)]

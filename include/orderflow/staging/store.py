@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.batch import Batch
-from orderflow.domain.errors import TransientError
+from orderflow.domain.errors import ConfigError, TransientError
 from orderflow.domain.staging import Chunk, RawRecord
 from orderflow.domain.target import Receipt, Submission
 from orderflow.staging import load, outbox
@@ -47,8 +47,19 @@ class Store:
 
 
 def connect(dsn: str, *, name: str = "orderflow") -> Connection:
-    """A connection of one's own; raises `TransientError` when the server does not answer within ten seconds."""
+    """A connection of one's own.
+
+    Raises `TransientError` when the server does not answer within ten seconds, `ConfigError` for what is no DSN.
+    """
     try:
         return psycopg2.connect(dsn, application_name=name, connect_timeout=10)
     except psycopg2.OperationalError as error:
-        raise TransientError(f"the staging database does not answer: {str(error).strip()}") from error
+        said = " ".join(str(error).split())
+        raise TransientError(
+            f"the staging database does not answer: {said}; start it, or correct its connection"
+        ) from error
+    except psycopg2.ProgrammingError:
+        raise ConfigError(
+            "the address of the staging database cannot be read; write it like "
+            "postgresql://user:password@host:5432/name, special characters of the password percent-encoded"
+        ) from None

@@ -25,7 +25,7 @@ class Vault:
         wrong = [key_id for key_id, key in keys.items() if len(key) != 32]
         if wrong or not keys:
             raise ConfigError(
-                f"the vault key {wrong[0]!r} is not 32 bytes long"
+                f"the vault key {wrong[0]!r} is not 32 bytes long; make one with `openssl rand -base64 32`"
                 if wrong
                 else "the vault has no key; make one with `openssl rand -base64 32`"
             )
@@ -37,7 +37,9 @@ class Vault:
         """Read `id:base64[,id:base64...]`, the current key first; older ones stay to open what they sealed."""
         keys: dict[str, bytes] = {}
         for part in secret.reveal().split(","):
-            key_id, _, encoded = part.strip().partition(":")
+            key_id, colon, encoded = part.strip().partition(":")
+            if not colon:
+                raise ConfigError("a vault key has no id in front of it; write it as id:base64, such as k1:...")
             try:
                 keys[key_id] = base64.b64decode(encoded, validate=True)
             except binascii.Error as error:

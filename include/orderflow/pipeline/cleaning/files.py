@@ -38,8 +38,8 @@ _FORMAT: dict[str, Any] = {
     "data_page_version": "2.0",
     "store_schema": False,
 }
-"""Zstandard finds repetitions better, and faster, than Parquet's dictionaries do at this size; all our types are Parquet's
-own, so that a schema beside them would only cost time."""
+"""Zstandard finds repetitions better, and faster, than Parquet's dictionaries do at this size. All our types are
+Parquet's own, so that a second schema beside them would only cost time."""
 
 
 def write(folder: Path, chunk: int, tables: Mapping[str, pa.Table]) -> None:

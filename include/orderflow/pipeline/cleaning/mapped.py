@@ -20,10 +20,10 @@ from orderflow.domain.source import Raw
 from orderflow.pipeline import frames as fr
 from orderflow.pipeline.landing import Record
 
-CHUNK_ORDERS = 2_500
+CHUNK_ORDERS = 3_000
 CHUNK_BYTES = 16 * 1024 * 1024
-STRIP_ORDERS = 250
-"""Orders that are turned into frames together: as many as the processor's cache holds."""
+STRIP_ORDERS = 120
+"""Orders that are turned into columns together: as many as the processor's cache holds."""
 
 UNREADABLE = pa.schema(
     [
@@ -62,7 +62,7 @@ class Evidence(NamedTuple):
 class Chunk:
     """Frames of mapped orders, the evidence of each, and the records that could not be read."""
 
-    strips: list[fr.Frames] = field(default_factory=list)
+    strips: list[fr.Strip] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     unreadable: list[dict[str, Any]] = field(default_factory=list)
     records: int = 0
@@ -98,11 +98,11 @@ class Chunk:
     def add(self, orders: list[Order], evidence: list[Evidence]) -> None:
         """Take in mapped orders; one whose values have wrong types becomes unreadable first."""
         try:
-            frames = fr.from_orders(orders)
+            strip = fr.strip(orders)
         except (TypeError, ValueError, pa.ArrowException):
             orders, evidence = self._with_right_types(orders, evidence)
-            frames = fr.from_orders(orders)
-        self.strips.append(frames)
+            strip = fr.strip(orders)
+        self.strips.append(strip)
         self.evidence += evidence
 
     def _with_right_types(self, orders: list[Order], evidence: list[Evidence]) -> tuple[list[Order], list[Evidence]]:
@@ -124,10 +124,10 @@ def chunks(
     see: Callable[[int, Raw], None],
     order_id: Callable[[Raw], str | None] = lambda _: None,
 ) -> Iterator[Chunk]:
-    """Decode and map the records, a chunk at a time; `see` is shown every decoded record with its ordinal, and
-    `order_id` names the order of a record that gives none.
+    """Decode and map the records, a chunk at a time.
 
-    Orders become frames a few hundred at a time, so that memory is that of one chunk's frames. A mapping refuses a
+    `see` is shown every decoded record with its ordinal; `order_id` names the order of a record that gives none. Orders
+    become frames a few hundred at a time, so that memory is that of one chunk's frames. A mapping refuses a
     record with `RecordError`; whatever else it raises is a fault of the mapping and refuses that record alone.
     """
     chunk = Chunk()
@@ -147,10 +147,11 @@ def chunks(
                 chunk.refuse(source, error, _named(raw, order_id))
             chunk.records += 1
             chunk.bytes += len(data)
-            if len(orders) >= STRIP_ORDERS or chunk.full:
+            full = chunk.full
+            if full or len(orders) >= STRIP_ORDERS:
                 chunk.add(orders, evidence)
                 orders, evidence = [], []
-            if chunk.full:
+            if full:
                 yield chunk
                 chunk = Chunk()
     if chunk.records:
@@ -208,7 +209,7 @@ def _place(error: Exception) -> str:
 def _type_error(order: Order) -> RecordError | None:
     """What stands where the class declares another type, if anything that no frame can hold."""
     try:
-        fr.from_orders([order])
+        fr.strip([order])
     except (TypeError, ValueError, pa.ArrowException) as failure:
         try:
             msgspec.json.decode(msgspec.json.encode(order), type=Order)

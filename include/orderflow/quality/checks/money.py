@@ -15,6 +15,7 @@ from orderflow.quality.view import Ints, Mask, View
 
 SETS = ("", "shop_")
 """What the fields of the two currency sets begin with."""
+_LARGEST = 4 * 10**18
 
 
 def beyond(difference: Ints, allowed: Ints | int) -> Ints:
@@ -55,11 +56,16 @@ def _grand_total_residue(prefix: str, view: View) -> Ints | None:
 
 
 def _product(quantity: Ints, price: Ints) -> tuple[Ints, Mask]:
-    """Quantity x price in millionths, rounded down, and whether it is exact; both are below 10^18."""
+    """Quantity x price in millionths, rounded down, and whether it is exact; both are at most 10^18.
+
+    A product that leaves 64 bits is shown as the largest that does not: no line's total comes near it.
+    """
     whole, part = quantity // MILLION, quantity % MILLION
     units, millionths = price // MILLION, price % MILLION
     small = part * millionths
-    return whole * price + part * units + small // MILLION, small % MILLION == 0
+    product = whole * price + part * units + small // MILLION
+    rough = quantity.astype(float) * price.astype(float) / MILLION
+    return np.where(np.abs(rough) > _LARGEST, np.sign(rough) * _LARGEST, product).astype(np.int64), small % MILLION == 0
 
 
 def _line_residue(prefix: str, view: View) -> Ints | None:

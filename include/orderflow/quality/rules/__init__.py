@@ -5,11 +5,12 @@ Codes are stable: channel files waive them, reports count them, and quarantine r
 
 from __future__ import annotations
 
-from orderflow.quality.rules import contacts, history, lines, money, order, records
+from orderflow.quality.rules import contacts, files, history, lines, money, order, records
 from orderflow.quality.rules.rule import Rule
 
 TOPICS: dict[str, tuple[Rule, ...]] = {
     "Records that cannot be read": records.RULES,
+    "Files and interchanges": files.RULES,
     "Orders": order.RULES,
     "Lines and what they refer to": lines.RULES,
     "Money": money.RULES,

@@ -36,8 +36,8 @@ console = Console()
 
 HISTORY = timedelta(hours=24)
 """How much of the past the shops hold when the demo starts."""
-LIVE = timedelta(seconds=100)
-"""How long new orders come in a demo that stops by itself."""
+LIVE = timedelta(seconds=60)
+"""How long, at least, new orders come in a demo that stops by itself."""
 LATE = 20
 """Longest delay, in seconds, after which a shop's list shows a change."""
 DUE_AFTER = timedelta(seconds=90)
@@ -166,7 +166,7 @@ def _story(layout: Layout, *, once: bool) -> tuple[Story, bool]:
         if once or story.ends is None:
             return story, story.ends is not None
     now = datetime.now(UTC).replace(microsecond=0)
-    story = Story(live_from=now.replace(second=0), ends=now + LIVE if once else None)
+    story = Story(live_from=now.replace(second=0), ends=_ends(now) if once else None)
     path.write_bytes(msgspec.json.encode(story))
     return story, False
 
@@ -230,12 +230,22 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _end(demo: Demo) -> datetime:
-    """The first whole minute by which every change must have been pulled."""
-    assert demo.story.ends is not None
+def _settled() -> timedelta:
+    """How long after a change its window may end, so that the run of that window must find it."""
     settle = max(channel.settle for channel in config.read(PROJECT / "include" / "channels").channels)
-    seen = demo.story.ends + settle + timedelta(seconds=10)
-    return seen.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return settle + timedelta(seconds=10)
+
+
+def _ends(now: datetime) -> datetime:
+    """When the worlds come to rest: late enough to be seen alive, and just in time for the end of a window."""
+    last = (now + LIVE + _settled()).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return last - _settled()
+
+
+def _end(demo: Demo) -> datetime:
+    """The end of the window that pulls the last change of the worlds."""
+    assert demo.story.ends is not None
+    return demo.story.ends + _settled()
 
 
 def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
