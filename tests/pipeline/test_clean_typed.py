@@ -211,4 +211,3 @@ def test_frames_of_strips_are_the_frames_of_all_orders():
     strips = fr.joined([fr.strip(orders[:3]), fr.strip([]), fr.strip(orders[3:])])
     for table in fr.TABLES:
         assert fr.table(strips, table).equals(fr.table(whole, table))
-        assert fr.pandas(strips, table).shape == (len(fr.table(whole, table)), len(whole[table]))

@@ -231,6 +231,18 @@ def test_amounts_in_verdicts_are_decimal_text(millionths, text):
     assert amount(millionths) == text
 
 
+def test_a_check_that_fails_itself_stops_the_stage(tmp_path, monkeypatch):
+    from orderflow.domain.errors import BalanceError
+    from orderflow.quality import schemas
+    from orderflow.quality.checks.check import missing
+
+    broken = missing("TEST_ORDER", "orders", "is_test", lambda view: view.flag("is_test"))
+    broken = broken._replace(holds=lambda column: column / "x")
+    monkeypatch.setattr(schemas, "PASSES", ((broken,),))
+    with pytest.raises(BalanceError, match="pandera could not decide TEST_ORDER:is_test on orders"):
+        judge(tmp_path, order(1))
+
+
 def test_an_order_of_nothing_names_all_that_is_missing(tmp_path):
     assert {code for code, _, _ in judge(tmp_path, Order(order_id="1"))} == {
         "LINES_MISSING",

@@ -1,4 +1,4 @@
-"""Frames: many orders as tables, every column an Arrow array; pandas shows a table as a frame without copying.
+"""Frames: many orders as tables of Arrow arrays, which pandas and pandera take over as columns without copying.
 
 `orders` has one row per order; each part of an order (`lines`, `charges`, ...: `domain.order.PARTS`) has a table of its
 own with `order_row`, the row of its order in `orders`, and `position`, which counts from 1 within the order. Rows of
@@ -30,13 +30,12 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args, get
 
 import msgspec
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from orderflow.domain.order import PARTS, Order, Part
 
 Frames: TypeAlias = dict[str, dict[str, pa.Array]]
-"""Arrow arrays by table and field; `pandas` shows them as a pandas frame."""
+"""Arrow arrays by table and field."""
 Column: TypeAlias = tuple[str, str]
 """Table and field."""
 Ints: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
@@ -58,13 +57,6 @@ TEXT_TYPES: dict[Kind, pa.DataType] = {
     "pairs": pa.list_(pa.struct([("line_id", pa.string()), ("quantity", pa.string())])),
     "map": pa.string(),
 }
-TYPES: dict[Kind, pa.DataType] = {
-    **TEXT_TYPES,
-    "amount": pa.int64(),
-    "time": TIMESTAMP,
-    "pairs": pa.list_(pa.struct([("line_id", pa.string()), ("quantity", pa.int64())])),
-}
-
 _SIMPLE: dict[Any, Kind] = {
     str: "code",
     int: "integer",
@@ -130,12 +122,6 @@ def put(frames: Frames, changes: Mapping[Column, pa.Array]) -> Frames:
     for (table, field), array in changes.items():
         changed[table] = changed[table] | {field: array}
     return changed
-
-
-def pandas(frames: Frames, name: str) -> pd.DataFrame:
-    """A table as a pandas frame over the same memory."""
-    columns = {field: pd.arrays.ArrowExtensionArray(array) for field, array in frames[name].items()}
-    return pd.DataFrame(columns, copy=False)
 
 
 def table(frames: Frames, name: str) -> pa.Table:

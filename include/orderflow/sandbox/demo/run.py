@@ -42,7 +42,7 @@ LATE = 20
 """Longest delay, in seconds, after which a shop's list shows a change."""
 DUE_AFTER = timedelta(seconds=90)
 """How old a window, or an order, must be to be expected in the OMS while the schedule goes on."""
-UNTIL_DONE = timedelta(minutes=4)
+UNTIL_DONE = timedelta(minutes=10)
 """How long the demo waits for the last window before it says that something is wrong."""
 
 
