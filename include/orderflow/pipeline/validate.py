@@ -42,7 +42,7 @@ from orderflow.quality.view import View
 
 log = logging.getLogger(__name__)
 
-CHUNKS_AT_ONCE = 3
+CHUNKS_AT_ONCE = 2
 
 VERDICTS = pa.schema(
     [

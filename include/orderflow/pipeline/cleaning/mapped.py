@@ -20,7 +20,7 @@ from orderflow.domain.source import Raw
 from orderflow.pipeline import frames as fr
 from orderflow.pipeline.landing import Record
 
-CHUNK_ORDERS = 3_000
+CHUNK_ORDERS = 5_000
 CHUNK_BYTES = 16 * 1024 * 1024
 STRIP_ORDERS = 120
 """Orders that are turned into columns together: as many as the processor's cache holds."""
