@@ -9,8 +9,12 @@ from orderflow import adapters
 
 
 @pytest.fixture(autouse=True)
-def _adapters_of_the_tests(monkeypatch):
-    monkeypatch.setattr(adapters, "__path__", [*adapters.__path__, str(HERE / "adapters")])
+def _adapters_of_the_tests():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapters, "__path__", [*adapters.__path__, str(HERE / "adapters")])
+        adapters._names.cache_clear()
+        yield
+    adapters._names.cache_clear()
 
 
 @pytest.fixture
