@@ -1,4 +1,4 @@
-# demo · down · clean · check · test · test-real · chaos · bench · docs · lock
+# demo · down · clean · check · test · test-real · lock
 # Needs Python 3.11 or newer and make; everything else comes from requirements.txt into .venv.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPATH := include
 export ORDERFLOW_HOME := $(HOME_DIR)
 
-.PHONY: help demo down clean check test test-e2e test-real chaos bench docs lock install install-dev
+.PHONY: help demo down clean check test test-real lock install install-dev
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -1,4 +1,4 @@
-"""`orderflow`: check, run, fetch, status, sandbox, oms, demo.
+"""`orderflow`: check, run, fetch, status, migrate, sandbox, oms, demo.
 
 Exit codes: 0 done · 1 done, but what was asked to hold does not hold · 2 fix a file, setting or argument ·
 3 credentials · 4 the other side is down, try again · 5 the platform changed · 6 a fault of Orderflow.

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,17 +15,17 @@ import httpx
 import msgspec
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 
 from orderflow import config
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 from orderflow.sandbox import postgres
 from orderflow.sandbox.demo.airflow_api import AirflowApi
-from orderflow.sandbox.demo.figures import Figures, figures
+from orderflow.sandbox.demo.figures import figures
 from orderflow.sandbox.demo.layout import PROJECT, Layout
 from orderflow.sandbox.demo.processes import Processes
 from orderflow.sandbox.demo.proof import Proof, prove
+from orderflow.sandbox.demo.tables import progress, result
 from orderflow.sandbox.shop import Shop
 from orderflow.staging import ledger
 from orderflow.staging.migrate import migrate
@@ -159,14 +158,14 @@ def _interrupt(*_: object) -> None:
 
 
 def _story(layout: Layout, *, once: bool) -> tuple[Story, bool]:
-    """The worlds of an earlier demo in this folder, or new ones; and whether they were played to their end before."""
-    path = layout.home / "demo.json"
+    """The worlds of an earlier demo in this folder, going on, or new ones; and whether they have ended."""
+    path, now = layout.home / "demo.json", datetime.now(UTC).replace(microsecond=0)
+    story = Story(live_from=now.replace(second=0))
     if path.exists():
         story = msgspec.json.decode(path.read_bytes(), type=Story)
-        if once or story.ends is None:
-            return story, story.ends is not None
-    now = datetime.now(UTC).replace(microsecond=0)
-    story = Story(live_from=now.replace(second=0), ends=_ends(now) if once else None)
+        if once and story.ends is not None:
+            return story, True
+    story = msgspec.structs.replace(story, ends=_ends(now) if once else None)
     path.write_bytes(msgspec.json.encode(story))
     return story, False
 
@@ -186,7 +185,7 @@ def _play(demo: Demo, *, once: bool, again: bool) -> int:
         holds = _watch(demo, history, again=again)
         proofs = _proofs(demo)
         console.print()
-        console.print(_result(demo, proofs))
+        console.print(result(proofs, figures(demo.dsn)))
         if again:
             holds &= _same(before, _versions(demo))
         holds &= _verdict(proofs)
@@ -266,7 +265,7 @@ def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
                     pulled[channel] = True
             if not again:
                 _heal(demo, history.end, min(end, now - DUE_AFTER), triggered)
-            live.update(_progress(demo, figures(demo.dsn)))
+            live.update(_shown(demo))
             if all(pulled.values()) and _done(demo, run_id, Window(history.start, end)):
                 return True
             time.sleep(0.5)
@@ -304,30 +303,9 @@ def _done(demo: Demo, run_id: str, span: Window) -> bool:
     return covered and all(found[channel].pending == 0 for channel in demo.channels)
 
 
-def _progress(demo: Demo, found: dict[str, Figures]) -> Group:
-    rows: dict[str, Callable[[Figures], object]] = {
-        "newest window": lambda f: f.state,
-        "windows in the OMS": lambda f: f"{f.synced} of {f.windows}",
-        "records fetched": lambda f: f.fetched or 0,
-        "orders staged": lambda f: f.staged,
-        "changes of orders": lambda f: f.edits,
-        "orders in the OMS": lambda f: f.delivered,
-        "waiting for the OMS": lambda f: f.pending,
-        "in quarantine": lambda f: f.quarantined,
-        "top reason": lambda f: f.top,
-    }
-    table = _table("on the way", demo.channels)
-    for name, cell in rows.items():
-        table.add_row(name, *(str(cell(found[each])) if each in found else "-" for each in demo.channels))
+def _shown(demo: Demo) -> Group:
+    table = progress(demo.channels, figures(demo.dsn))
     return Group(table, f"Airflow: {demo.layout.airflow_url}  (user admin, password admin)")
-
-
-def _table(title: str, channels: list[str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    table.add_column("", no_wrap=True)
-    for channel in channels:
-        table.add_column(channel, justify="right")
-    return table
 
 
 def _proofs(demo: Demo) -> list[Proof]:
@@ -337,29 +315,6 @@ def _proofs(demo: Demo) -> list[Proof]:
         prove(channel, demo.dsn, layout.sandbox_url, layout.oms_url, live_from=story.live_from, until=until)
         for channel in demo.channels
     ]
-
-
-def _result(demo: Demo, proofs: list[Proof]) -> Table:
-    found = figures(demo.dsn)
-    rows: dict[str, Callable[[Proof, Figures], object]] = {
-        "windows": lambda _, f: f.windows,
-        "orders on the channel": lambda p, _: p.orders,
-        "records fetched": lambda _, f: f.fetched,
-        "accepted and staged": lambda p, _: p.staged,
-        "in quarantine": lambda p, _: p.quarantined,
-        "top reason": lambda _, f: f.top,
-        "in the OMS": lambda p, _: p.delivered,
-        "effects in the OMS": lambda p, _: p.effects,
-        "missing": lambda p, _: len(p.missing),
-        "twice": lambda p, _: len(p.twice),
-        "unexplained": lambda p, _: len(p.unexplained),
-        "visible to OMS, median": lambda p, _: "-" if p.lag is None else f"{p.lag[0]:.0f} s",
-        "visible to OMS, 95%": lambda p, _: "-" if p.lag is None else f"{p.lag[1]:.0f} s",
-    }
-    table = _table("what the channels really hold, and where it is", demo.channels)
-    for name, cell in rows.items():
-        table.add_row(name, *(str(cell(proof, found[proof.channel])) for proof in proofs))
-    return table
 
 
 def _verdict(proofs: list[Proof]) -> bool:
@@ -408,6 +363,6 @@ def _look_around(demo: Demo, history: Window) -> None:
             if now >= next_proof:
                 _heal(demo, history.end, now - DUE_AFTER, triggered)
                 proofs, next_proof = _proofs(demo), now + timedelta(seconds=30)
-            shown = [_result(demo, proofs)] if proofs else []
-            live.update(Group(_progress(demo, figures(demo.dsn)), *shown, hint))
+            shown = [result(proofs, figures(demo.dsn))] if proofs else []
+            live.update(Group(_shown(demo), *shown, hint))
             time.sleep(1)
