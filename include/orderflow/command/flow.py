@@ -14,12 +14,10 @@ from orderflow.domain.channel import Channel
 from orderflow.domain.source import Account, Runtime
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
-from orderflow.pipeline.clean import clean
 from orderflow.pipeline.extract import acknowledge, extract
-from orderflow.pipeline.load import load
+from orderflow.pipeline.flow import staged
 from orderflow.pipeline.progress import Progress, silent
 from orderflow.pipeline.sync import Delivered, sync
-from orderflow.pipeline.validate import validate
 from orderflow.staging import ledger, skus
 from orderflow.staging.store import Store
 
@@ -45,9 +43,7 @@ def stage_window(channel: Channel, window: Window, store: Store, *, progress: Pr
     folder = landing.folder(ports.landing(), channel.name, window, run_id)
     batch = extract(channel, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
     ledger.extracted(store.connection, batch)
-    batch = clean(channel, batch, skus=skus.current(store.connection, channel.name), progress=progress)
-    batch = validate(channel, batch, progress=progress)
-    batch = load(channel, batch, store, progress=progress)
+    batch = staged(channel, batch, store, skus=skus.current(store.connection, channel.name), progress=progress)
     acknowledge(batch, folder, source)
     return batch
 

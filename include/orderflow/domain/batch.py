@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from orderflow.domain.errors import BalanceError
 from orderflow.domain.window import Window
+
+Purpose: TypeAlias = Literal["window", "repair", "sweep", "replay", "hint"]
+"""Why a batch was pulled. A `window` proves a span of time; the others bring single orders by their ids, or again from
+the landing zone: `repair` what reconciliation missed, `sweep` what is not final, `replay` what lies there already,
+`hint` what a webhook named."""
 
 
 class Endpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -61,6 +67,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     run_id: str
     landing: str
     """The batch's own folder in the landing zone, as a path or URL."""
+    purpose: Purpose = "window"
     counts: Counts = msgspec.field(default_factory=Counts)
     reasons: dict[str, int] = msgspec.field(default_factory=dict)
     """Quarantined orders by rule code (an order with two broken rules counts in both)."""

@@ -27,6 +27,7 @@ from upath import UPath
 
 from orderflow.domain.batch import Batch, tally
 from orderflow.domain.channel import Channel
+from orderflow.domain.decision import Decisions
 from orderflow.domain.order import Order
 from orderflow.domain.source import Raw
 from orderflow.pipeline import frames as fr
@@ -45,7 +46,12 @@ PROFILE = "profile.json"
 
 
 def clean(
-    channel: Channel, batch: Batch, *, skus: Mapping[str, str] | None = None, progress: Progress = silent
+    channel: Channel,
+    batch: Batch,
+    *,
+    skus: Mapping[str, str] | None = None,
+    decisions: Decisions | None = None,
+    progress: Progress = silent,
 ) -> Batch:
     """Map, type and repair every record of the batch; replaces what an earlier attempt wrote.
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
-from orderflow.domain.batch import Batch, Counts
+from orderflow.domain.batch import Batch, Counts, Purpose
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import DriftError, TooManyError
-from orderflow.domain.source import Acknowledging, Runtime, Source
+from orderflow.domain.errors import ConfigError, DriftError, TooManyError
+from orderflow.domain.source import Acknowledging, ById, Runtime, Source
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.progress import Progress, silent
 
 log = logging.getLogger(__name__)
+
+IDS_AT_ONCE = 500
+"""Ids handed to a source together; it cuts them to what its platform takes."""
 
 
 def extract(
@@ -58,6 +63,52 @@ def extract(
         endpoints=runtime.meter.endpoints,
         seconds={"extract": (runtime.clock() - begun).total_seconds()},
         notes=notes,
+    )
+
+
+def extract_ids(
+    channel: Channel,
+    order_ids: Iterable[str],
+    source: Source,
+    folder: Path,
+    *,
+    span: Window,
+    run_id: str,
+    runtime: Runtime,
+    purpose: Purpose,
+    progress: Progress = silent,
+) -> Batch:
+    """Pull single orders by their ids into the landing folder of a batch that proves no window.
+
+    Ids that the channel does not know bring no record. `span` is where these orders belong in time, for the story only.
+    Raises `ConfigError` where the channel cannot be asked by id.
+    """
+    if not isinstance(source, ById):
+        raise ConfigError(
+            f"{channel.name}: {channel.adapter_name} cannot be asked for single orders; pull the window they changed in"
+        )
+    begun = runtime.clock()
+    asked = 0
+    with landing.Writer(folder) as writer:
+        ids = iter(order_ids)
+        while some := list(islice(ids, IDS_AT_ONCE)):
+            for page in source.fetch_ids(some):
+                writer.write(page, runtime.clock())
+            asked += len(some)
+            progress("extract", asked, None)
+    counts = Counts(pages=writer.pages, bytes=writer.bytes, fetched=writer.records)
+    log.info("extracted by id purpose=%s asked=%d records=%d", purpose, asked, counts.fetched)
+    return Batch(
+        channel=channel.name,
+        window_start=span.start,
+        window_end=span.end,
+        run_id=run_id,
+        landing=str(folder),
+        purpose=purpose,
+        counts=counts,
+        endpoints=runtime.meter.endpoints,
+        seconds={"extract": (runtime.clock() - begun).total_seconds()},
+        notes=[] if writer.records >= asked else [f"asked for {asked} orders by id, the channel sent {writer.records}"],
     )
 
 

@@ -26,6 +26,7 @@ from upath import UPath
 
 from orderflow.domain.batch import Batch, tally
 from orderflow.domain.channel import Channel, Validation
+from orderflow.domain.decision import Decisions
 from orderflow.domain.errors import ConfigError, DriftError
 from orderflow.domain.money import MILLION
 from orderflow.domain.order import PARTS
@@ -70,8 +71,15 @@ _UNJUDGED = {
 """Fields that no check looks at: they are not read."""
 
 
-def validate(channel: Channel, batch: Batch, *, history: History | None = None, progress: Progress = silent) -> Batch:
-    """Judge every cleaned order, then the batch; replaces the verdicts of an earlier attempt.
+def validate(
+    channel: Channel,
+    batch: Batch,
+    *,
+    history: History | None = None,
+    decisions: Decisions | None = None,
+    progress: Progress = silent,
+) -> Batch:
+    """Judge every cleaned order, then the batch (guards judge windows only); replaces an earlier attempt's verdicts.
 
     Raises `ConfigError` when the channel file waives an unknown rule, and `DriftError` when a guard alarms and the
     channel file says `guards: stop`. With `guards: hold` the batch returns with `held` set, with `warn` with a note.
@@ -103,6 +111,8 @@ def validate(channel: Channel, batch: Batch, *, history: History | None = None, 
         seconds=batch.seconds | {"validate": time.perf_counter() - began},
     ).balance("validate")
     log.info("validated accepted=%d quarantined=%d", judged - refused, refused)
+    if batch.purpose != "window":
+        return batch
     return _guarded(channel, batch, findings(batch, channel.validate_, history=history, profile=_profile(folder)))
 
 

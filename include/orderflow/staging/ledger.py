@@ -55,8 +55,14 @@ def unreachable(connection: Connection, channel: str, window: Window, run_id: st
 
 
 def record_load(cursor: Cursor, batch: Batch) -> None:
-    """Mark the window as covered; only in the transaction that writes its orders."""
-    _write(cursor, batch, "loaded")
+    """Mark the window as covered; only in the transaction that writes its orders.
+
+    A batch of another purpose covers nothing: it is recorded beside the windows.
+    """
+    if batch.purpose == "window":
+        _write(cursor, batch, "loaded")
+    else:
+        _record_extra(cursor, batch)
     record_calls(cursor, batch.channel, batch.window, batch.run_id, batch.endpoints)
 
 
@@ -178,6 +184,21 @@ def _write(cursor: Cursor, batch: Batch, state: str, error: str | None = None) -
             "error": error,
             **receipt,
         },
+    )
+
+
+def _record_extra(cursor: Cursor, batch: Batch) -> None:
+    parts = ["counts", "reasons", "warnings", "repairs", "seconds", "notes"]
+    columns = ["channel", "purpose", "run_id", "window_start", "window_end", "landing", *parts]
+    values = {name: getattr(batch, name) for name in columns} | {name: _json(getattr(batch, name)) for name in parts}
+    cursor.execute(
+        f"""
+        INSERT INTO orderflow.extra_batches ({", ".join(columns)})
+        VALUES ({", ".join(f"%({name})s" for name in columns)})
+        ON CONFLICT (channel, purpose, run_id, window_start, window_end) DO UPDATE SET
+            loaded_at = now(), {", ".join(f"{name} = excluded.{name}" for name in ["landing", *parts])}
+        """,  # noqa: S608 - names of this function, no input
+        values,
     )
 
 
