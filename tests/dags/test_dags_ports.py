@@ -22,6 +22,7 @@ HOUR = Window(NOW - timedelta(hours=1), NOW)
 @pytest.fixture
 def database(dsn, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ORDERFLOW_DB", json.dumps({"conn_type": "postgres", "extra": {"dsn": dsn}}))
+    monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY", "k1:" + "A" * 43 + "=")
     with ports.database() as connection:
         migrate(connection)
         yield connection
@@ -52,6 +53,23 @@ def test_an_unforeseen_error_is_recorded_by_its_class_only(database, channel):
     with pytest.raises(ValueError, match="Jane Doe"), ports.recorded(channel, HOUR, "run_1"):
         raise ValueError("cannot read Jane Doe")
     assert row(database) == ("failed", "ValueError; the task's log has the details")
+
+
+def test_a_renewed_token_is_used_until_the_connection_gets_other_credentials(database, channel, monkeypatch):
+    shop = {"conn_type": "http", "host": "https://shop.example", "extra": {"access_token": "old", "id": 7}}
+    seen = []
+    adapter = replace(channel.adapter, open=lambda _, account, runtime: seen.append((account, runtime)))
+    channel = channel.model_copy(update={"adapter": adapter})
+    monkeypatch.setenv("AIRFLOW_CONN_A", json.dumps(shop))
+    with ports.source(channel, healing=False):
+        seen[-1][1].on_token({"access_token": "newer-one", "expires_at": "2026-12-01T00:00:00Z"})
+    with ports.source(channel, healing=False):
+        assert seen[-1][0].extra == {"access_token": "newer-one", "id": 7, "expires_at": "2026-12-01T00:00:00Z"}
+        with seen[-1][1].renewing() as kept:
+            assert kept["access_token"] == "newer-one"
+    monkeypatch.setenv("AIRFLOW_CONN_A", json.dumps(shop | {"extra": {"access_token": "given"}}))
+    with ports.source(channel, healing=False):
+        assert seen[-1][0].extra == {"access_token": "given"}
 
 
 def test_a_skipped_stage_is_no_failure(database, channel):

@@ -5,6 +5,7 @@ import json
 import pytest
 from dag_project import ROOT
 
+from orderflow.config import connections
 from orderflow.domain.errors import ConfigError
 from orderflow.orchestration import settings
 
@@ -17,7 +18,7 @@ def test_an_account_is_the_airflow_connection(monkeypatch):
     connection(
         monkeypatch, "shop", conn_type="http", host="https://shop.example/api", login="ck", password="cs_long_one"
     )
-    account = settings.account("shop")
+    account = connections.account(settings.connection("shop"))
     assert (account.name, account.url, account.login) == ("shop", "https://shop.example/api", "ck")
     assert account.password.reveal() == "cs_long_one"
 
@@ -32,7 +33,7 @@ def test_an_account_means_the_same_as_on_the_command_line(monkeypatch):
         '{"conn_type": "file", "host": "/srv/drop"}',
     ):
         monkeypatch.setenv("AIRFLOW_CONN_SHOP", text)
-        ours, theirs = settings.account("shop"), account_from_text("shop", text)
+        ours, theirs = connections.account(settings.connection("shop")), account_from_text("shop", text)
         assert (ours.url, ours.login, dict(ours.extra)) == (theirs.url, theirs.login, dict(theirs.extra))
 
 
@@ -65,26 +66,6 @@ def test_the_landing_zone_is_a_folder_or_an_object_store(monkeypatch, tmp_path):
     monkeypatch.delenv("ORDERFLOW_LANDING")
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     assert settings.landing_root() == tmp_path / "landing"
-
-
-def test_a_renewed_token_is_used_until_the_connection_gets_other_credentials(monkeypatch):
-    written = {}
-    monkeypatch.setattr(settings.Variable, "set", lambda key, value: written.update({key: value}))
-    connection(
-        monkeypatch, "shop", conn_type="http", host="https://shop.example", extra={"refresh_token": "old", "id": 7}
-    )
-    settings.keep_token("shop")({"refresh_token": "newer-one", "expires_at": "2026-12-01T00:00:00Z"})
-    assert list(written) == ["orderflow_token_shop"]
-    monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_TOKEN_SHOP", written["orderflow_token_shop"])
-    assert settings.account("shop").extra == {
-        "refresh_token": "newer-one",
-        "id": 7,
-        "expires_at": "2026-12-01T00:00:00Z",
-    }
-    connection(
-        monkeypatch, "shop", conn_type="http", host="https://shop.example", extra={"refresh_token": "given", "id": 7}
-    )
-    assert settings.account("shop").extra == {"refresh_token": "given", "id": 7}
 
 
 def test_only_the_file_that_registers_is_scanned_under_plugins(tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from orderflow.command import ports
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel
-from orderflow.domain.source import Account, Runtime
+from orderflow.domain.source import Account
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.extract import acknowledge, extract
@@ -38,25 +37,21 @@ def stage_window(channel: Channel, window: Window, store: Store, *, progress: Pr
     """The four stages up to staging, with the ledger told before and after."""
     run_id = f"command__{window.name}"
     ledger.begin(store.connection, channel.name, window, run_id)
-    runtime = ports.runtime()
-    source = channel.adapter.open(channel.options, ports.account(channel.connection), runtime)
     folder = landing.folder(ports.landing(), channel.name, window, run_id)
-    batch = extract(channel, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
-    ledger.extracted(store.connection, batch)
-    batch = staged(channel, batch, store, skus=skus.current(store.connection, channel.name), progress=progress)
-    acknowledge(batch, folder, source)
+    with ports.source(channel) as (source, runtime):
+        batch = extract(channel, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
+        ledger.extracted(store.connection, batch)
+        batch = staged(channel, batch, store, skus=skus.current(store.connection, channel.name), progress=progress)
+        acknowledge(batch, folder, source)
     return batch
 
 
 def fetched(channel: Channel, window: Window, limit: int, record: Path | None) -> Iterator[bytes]:
     """The first records of a window, straight from the channel; recorded as a contract case where a folder is given."""
-    runtime, account = ports.runtime(), ports.account(channel.connection)
-    recording = None
-    if record is not None:
-        runtime, recording = _recorded(runtime, account)
-    source = channel.adapter.open(channel.options, account, runtime)
-    records = chain.from_iterable(page.records for page in source.fetch(channel.asks(window)))
-    yield from islice(records, limit)
+    recording = None if record is None else _recording(ports.account(channel.connection))
+    with ports.source(channel, transport=recording) as (source, runtime):
+        records = chain.from_iterable(page.records for page in source.fetch(channel.asks(window)))
+        yield from islice(records, limit)
     if record is not None and recording is not None:
         told = {
             "about": f"recorded from {channel.adapter_name}",
@@ -67,13 +62,12 @@ def fetched(channel: Channel, window: Window, limit: int, record: Path | None) -
         recording.write(record, told)
 
 
-def _recorded(runtime: Runtime, account: Account) -> tuple[Runtime, Recording]:
-    """A runtime whose exchanges are kept, scrubbed of the account's secrets and of buyers' data."""
+def _recording(account: Account) -> Recording:
+    """A transport that keeps every exchange, scrubbed of the account's secrets and of buyers' data."""
     import httpx
 
     from orderflow.adapters.record import Recording, Scrubber
 
     secrets = [account.password.reveal()] if account.password else []
     secrets += [str(value) for value in account.extra.values()]
-    recording = Recording(httpx.HTTPTransport(), Scrubber(secrets))
-    return replace(runtime, transport=recording), recording
+    return Recording(httpx.HTTPTransport(), Scrubber(secrets))

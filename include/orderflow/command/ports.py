@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from upath import UPath
 
@@ -20,15 +21,20 @@ from orderflow import config
 from orderflow.config import connections
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
-from orderflow.domain.source import Account, Runtime, Secret
+from orderflow.domain.source import Account, Runtime, Secret, Source
 
 if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+
     from orderflow.domain.target import Target
     from orderflow.staging.store import Store
+    from orderflow.staging.vault import Vault
 
 INCLUDE = Path(__file__).resolve().parents[2]
 CHANNELS = INCLUDE / "channels"
 TARGETS = INCLUDE / "targets"
+STAGING = "orderflow_db"
+"""Connection of the staging database."""
 
 
 def home() -> Path:
@@ -49,9 +55,50 @@ def account(name: str) -> Account:
     return connections.account_from_text(name, _connection_text(name))
 
 
+@contextmanager
+def source(channel: Channel, *, healing: bool = False, transport: Any = None) -> Iterator[tuple[Source, Runtime]]:
+    """The open channel, within the budget and with the tokens that it shares with every other run of its account.
+
+    Both are kept in staging; without a staging database the channel is opened alone, which an account whose refresh
+    token changes does not survive: `ConfigError`. `transport` takes the place of the network's (`Runtime.transport`).
+    """
+    alone = replace(runtime(), transport=transport)
+    found = connections.connection_from_text(channel.connection, _connection_text(channel.connection))
+    if f"AIRFLOW_CONN_{STAGING.upper()}" not in os.environ:
+        if found.extra.get("refresh_token"):
+            raise ConfigError(
+                f"connection {found.name} has a refresh_token, which may change with its use, and there is no staging "
+                f"database to keep the new one in: set AIRFLOW_CONN_{STAGING.upper()}"
+            )
+        yield channel.adapter.open(channel.options, connections.account(found), alone), alone
+        return
+    from orderflow.staging.budget import Budget
+    from orderflow.staging.store import connect
+    from orderflow.staging.tokens import Tokens
+
+    def database() -> Connection:
+        return connect(dsn(), name="orderflow command")
+
+    limits = channel.adapter.limits
+    with ExitStack() as stack:
+        sealing = stack.enter_context(staging()).vault
+        throttle = limits.rate and Budget(
+            stack.enter_context(closing(database())),
+            f"{channel.adapter_name}.{channel.connection}",
+            rate=limits.rate,
+            burst=limits.burst,
+            lane="backfill" if healing else "live",
+            sleep=time.sleep,
+        )
+        tokens = Tokens(found.name, connections.fingerprint(found), database, sealing)
+        handed = replace(alone, throttle=throttle or None, on_token=tokens.keep, renewing=tokens.renewing)
+        account = connections.account(found, token=tokens.latest())
+        yield channel.adapter.open(channel.options, account, handed), handed
+
+
 def dsn() -> str:
     """The libpq URI of staging, from the connection `orderflow_db`."""
-    return connections.dsn(connections.connection_from_text("orderflow_db", _connection_text("orderflow_db")))
+    return connections.dsn(connections.connection_from_text(STAGING, _connection_text(STAGING)))
 
 
 def channel(name: str, folder: Path = CHANNELS) -> Channel:
@@ -65,11 +112,8 @@ def channel(name: str, folder: Path = CHANNELS) -> Channel:
     raise ConfigError(f"there is no channel {name!r} in {folder}; known are {', '.join(known) or 'none yet'}")
 
 
-@contextmanager
-def staging() -> Iterator[Store]:
-    """Staging, with its schema brought up to date."""
-    from orderflow.staging.migrate import migrate
-    from orderflow.staging.store import Store, connect
+def _vault() -> Vault:
+    """What seals personal data; raises `ConfigError` where its key is not set."""
     from orderflow.staging.vault import Vault
 
     key = os.environ.get("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY")
@@ -78,10 +122,19 @@ def staging() -> Iterator[Store]:
             "AIRFLOW_VAR_ORDERFLOW_VAULT_KEY is not set; personal data cannot be sealed without its key; "
             'make one with: echo "k1:$(openssl rand -base64 32)"'
         )
+    return Vault.parse(Secret(key))
+
+
+@contextmanager
+def staging() -> Iterator[Store]:
+    """Staging, with its schema brought up to date."""
+    from orderflow.staging.migrate import migrate
+    from orderflow.staging.store import Store, connect
+
     connection = connect(dsn(), name="orderflow command")
     try:
         migrate(connection)
-        yield Store(connection, Vault.parse(Secret(key)))
+        yield Store(connection, _vault())
     finally:
         connection.close()
 

@@ -7,6 +7,7 @@ URI (airflow.apache.org, "Managing Connections"). Airflow's own fields are `conn
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 from collections.abc import Mapping
@@ -54,15 +55,24 @@ def connection_from_text(name: str, text: str) -> Connection:
         ) from None
 
 
-def account(connection: Connection) -> Account:
-    """What an adapter or an OMS target is handed. `url` has no trailing slash; an HTTP one always has its scheme."""
+def account(connection: Connection, *, token: Mapping[str, Any] | None = None) -> Account:
+    """What an adapter or an OMS target is handed. `url` has no trailing slash; an HTTP one always has its scheme.
+
+    `token` is the renewed token that was kept last; it takes the place of the one in the extra fields.
+    """
     return Account(
         name=connection.name,
         url=_url(connection),
         login=connection.login,
         password=Secret(connection.password) if connection.password else None,
-        extra=connection.extra,
+        extra={**connection.extra, **(token or {})},
     )
+
+
+def fingerprint(connection: Connection) -> str:
+    """Changes when somebody gives the connection other credentials, which outdates the tokens got with the old ones."""
+    credentials = [connection.host, connection.login, connection.password, sorted(connection.extra.items())]
+    return hashlib.sha256(json.dumps(credentials, default=str).encode()).hexdigest()
 
 
 def dsn(connection: Connection) -> str:

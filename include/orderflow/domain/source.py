@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -138,12 +139,17 @@ class Meter:
         return self.endpoints.setdefault(name, Endpoint())
 
 
+Renewing: TypeAlias = Callable[[], AbstractContextManager[Mapping[str, JsonValue] | None]]
+"""Be the only process that renews an account's token while the context lasts; it gives the token that was kept
+last, by whichever process, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """What the outside hands an adapter; tests hand their own.
 
     `transport` replaces the network (an `httpx.BaseTransport`); `throttle` is the account's shared budget, if any;
-    `on_token` stores a refreshed token before it is used.
+    `on_token` stores a refreshed token before it is used; `renewing` makes this process the only one that renews.
     """
 
     clock: Callable[[], datetime]
@@ -153,6 +159,7 @@ class Runtime:
     throttle: Throttle | None = None
     transport: Any = None
     on_token: Callable[[Mapping[str, JsonValue]], None] | None = None
+    renewing: Renewing | None = None
 
 
 class Options(BaseModel):

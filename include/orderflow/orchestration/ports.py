@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.log import mask_secret
 
+from orderflow.config import connections
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError, OrderflowError
-from orderflow.domain.source import Runtime, Source, Throttle
+from orderflow.domain.source import Runtime, Source
 from orderflow.domain.target import Target
 from orderflow.domain.window import Window
 from orderflow.orchestration import settings
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
     from orderflow.staging.store import Store
+    from orderflow.staging.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +71,12 @@ def source(channel: Channel, *, healing: bool) -> Iterator[tuple[Source, Runtime
                 lane="backfill" if healing else "live",
                 sleep=time.sleep,
             )
-        runtime = _runtime(channel.connection, throttle)
-        yield channel.adapter.open(channel.options, settings.account(channel.connection), runtime), runtime
+        tokens = _tokens(channel.connection)
+        account = connections.account(settings.connection(channel.connection), token=tokens.latest())
+        runtime = Runtime(
+            clock=_now, sleep=time.sleep, throttle=throttle, on_token=_hidden(tokens.keep), renewing=tokens.renewing
+        )
+        yield channel.adapter.open(channel.options, account, runtime), runtime
 
 
 def target(channel: Channel, folder: Path) -> Target:
@@ -77,16 +84,38 @@ def target(channel: Channel, folder: Path) -> Target:
     from orderflow import oms
 
     found = oms.find(channel.oms.target, folder)
-    return oms.open_target(found, settings.account(found.connection), _runtime(found.connection, None))
+    account = connections.account(settings.connection(found.connection))
+    return oms.open_target(found, account, Runtime(clock=_now, sleep=time.sleep))
 
 
-def _runtime(connection: str, throttle: Throttle | None) -> Runtime:
-    return Runtime(
-        clock=lambda: datetime.now(UTC),
-        sleep=time.sleep,
-        throttle=throttle,
-        on_token=settings.keep_token(connection),
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _tokens(name: str) -> Tokens:
+    """The renewed tokens of the account behind this connection; they are kept in staging."""
+    from orderflow.staging.store import connect
+    from orderflow.staging.tokens import Tokens
+    from orderflow.staging.vault import Vault
+
+    found = settings.connection(name)
+    return Tokens(
+        name,
+        connections.fingerprint(found),
+        lambda: connect(settings.staging_dsn(), name="orderflow token"),
+        Vault.parse(settings.vault_key()),
     )
+
+
+def _hidden(keep: Callable[[Mapping[str, Any]], None]) -> Callable[[Mapping[str, Any]], None]:
+    """Keep a token, and from then on hide it in the task's log."""
+
+    def hide(token: Mapping[str, Any]) -> None:
+        for value in token.values():
+            mask_secret(value)
+        keep(token)
+
+    return hide
 
 
 def demand_reach(connection: Connection, channel: Channel, window: Window, run_id: str, now: datetime) -> None:

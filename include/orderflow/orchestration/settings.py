@@ -5,67 +5,26 @@ Everything here is read inside a task, never while a DAG file is parsed.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import json
-import logging
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
-from airflow.sdk.log import mask_secret
 from upath import UPath
 
 from orderflow.config import connections
 from orderflow.domain.errors import ConfigError
-from orderflow.domain.source import Account, Secret
-
-log = logging.getLogger(__name__)
+from orderflow.domain.source import Secret
 
 STAGING = "orderflow_db"
 """Airflow connection (type postgres) of the staging database."""
 VAULT_KEY = "orderflow_vault_key"
 """Airflow variable with the key that seals personal data."""
-_TOKEN = "orderflow_token_"  # noqa: S105 - a name, no secret
-"""Prefix of the Airflow variables that hold renewed tokens, by connection."""
 LANDING = "ORDERFLOW_LANDING"
 """Environment variable with the landing zone: a folder, or an fsspec URL such as s3://bucket/landing."""
 ALERTS = "orderflow_alerts"
 """Airflow connection (type apprise): where alerts go, by tag."""
-
-
-def account(name: str) -> Account:
-    """The account behind an Airflow connection, with the token that it was given last.
-
-    Raises `ConfigError` when there is no such connection.
-    """
-    found = connection(name)
-    kept = Variable.get(_TOKEN + name, default=None)
-    token = json.loads(kept) if kept else {}
-    if token.get("of") == _fingerprint(found):
-        found = dataclasses.replace(found, extra={**found.extra, **token["token"]})
-    return connections.account(found)
-
-
-def keep_token(name: str) -> Callable[[Mapping[str, Any]], None]:
-    """Where a platform's renewed token goes: an Airflow variable, good for as long as the connection stays the same."""
-
-    def keep(token: Mapping[str, Any]) -> None:
-        for value in token.values():
-            mask_secret(value)
-        Variable.set(_TOKEN + name, json.dumps({"of": _fingerprint(connection(name)), "token": dict(token)}))
-        log.info("token kept connection=%s", name)
-
-    return keep
-
-
-def _fingerprint(found: connections.Connection) -> str:
-    """Changes when somebody gives the connection other credentials, which outdates the tokens got with the old ones."""
-    credentials = [found.host, found.login, found.password, sorted(found.extra.items())]
-    return hashlib.sha256(json.dumps(credentials, default=str).encode()).hexdigest()
 
 
 def staging_dsn() -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
 
 from orderflow.domain.errors import ConfigError
-from orderflow.domain.source import Account, JsonValue, Secret
+from orderflow.domain.source import Account, JsonValue, Renewing, Secret
 
 EARLY = timedelta(minutes=1)
 """A token is renewed this long before it expires, so that it does not expire on the way."""
@@ -63,7 +64,7 @@ class Bearer(httpx.Auth):
 
     `renewal(token)` builds the request for a new token out of the old one (None when there is none); `reading(answer)`
     turns its answer into the token, or raises. `on_token` stores a new token before it is used, because the platform
-    may have withdrawn the old one already. Threads share one renewal.
+    may have withdrawn the old one already. Threads share one renewal, and with `renewing` so do processes.
 
     `sign(request, token)` puts the token on a request where that takes more than one header; it runs again on the same
     request when that is asked again. `refused(answer)` says whether the token was refused, where the platform says so
@@ -80,6 +81,7 @@ class Bearer(httpx.Auth):
         reading: Callable[[httpx.Response], Token],
         clock: Callable[[], datetime],
         on_token: Callable[[Mapping[str, JsonValue]], None] | None = None,
+        renewing: Renewing | None = None,
         header: str = "authorization",
         prefix: str = "Bearer ",
         sign: Callable[[httpx.Request, Token], None] | None = None,
@@ -89,6 +91,7 @@ class Bearer(httpx.Auth):
         self._clock, self._on_token = clock, on_token
         self._header, self._prefix = header, prefix
         self._sign, self._refused = sign or self._put, refused
+        self._renewing = renewing or _alone
         self._lock = threading.Lock()
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -109,15 +112,29 @@ class Bearer(httpx.Auth):
         return token.expires_at is not None and self._clock() >= token.expires_at - EARLY
 
     def _renew(self, used: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
-        """A newer token than `used`: the one another thread has got meanwhile, or one asked for now."""
+        """A newer token than `used`: the one another thread or process has got meanwhile, or one asked for now."""
         with self._lock:
             if self._token is None or self._token is used:
-                response = yield self._renewal(used)
-                token = self._reading(response)
-                if self._on_token:
-                    self._on_token(token.to_json())
-                self._token = token
+                with self._renewing() as kept:
+                    self._token = yield from self._newest(used, Token.stored(kept or {}))
             return self._token
+
+    def _newest(self, used: Token | None, kept: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
+        if kept and (used is None or kept.value.reveal() != used.value.reveal()):
+            if not self._ends(kept):
+                return kept
+            used = kept
+        response = yield self._renewal(used)
+        token = self._reading(response)
+        if self._on_token:
+            self._on_token(token.to_json())
+        return token
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else talks to this account."""
+    yield None
 
 
 def login(account: Account) -> tuple[str, Secret]:

@@ -89,6 +89,7 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
         reading=reading,
         clock=runtime.clock,
         on_token=runtime.on_token,
+        renewing=runtime.renewing,
         sign=sign,
         refused=refused,
     )

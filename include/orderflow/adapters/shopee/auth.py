@@ -95,6 +95,7 @@ def auth(shop_id: int, account: Account, runtime: Runtime) -> Bearer:
         reading=reading,
         clock=runtime.clock,
         on_token=runtime.on_token,
+        renewing=runtime.renewing,
         sign=sign,
         refused=refused,
     )

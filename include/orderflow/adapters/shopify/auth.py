@@ -58,6 +58,7 @@ def auth(account: Account, runtime: Runtime) -> httpx.Auth:
         reading=reading,
         clock=runtime.clock,
         on_token=runtime.on_token,
+        renewing=runtime.renewing,
         header=HEADER,
         prefix="",
     )

@@ -102,6 +102,7 @@ def auth(shop_cipher: str, account: Account, runtime: Runtime) -> Bearer:
         reading=reading,
         clock=runtime.clock,
         on_token=runtime.on_token,
+        renewing=runtime.renewing,
         sign=sign,
         refused=refused,
     )
