@@ -6,7 +6,7 @@ platform's own, and `README.md` (what is known of the platform, and from where).
 because every channel file that names it does so while DAGs are parsed: `source.py`, and with it the network library, is
 imported by `open` at the earliest.
 
-`http`, `graphql`, `files`, `edi` and `xml` are kits, not adapters: what several adapters share.
+`described`, `http`, `graph`, `files`, `edi` and `xml` are kits, not adapters: what several adapters share.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pkgutil
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Adapter
 
-KITS = frozenset({"edi", "files", "graphql", "http", "xml"})
+KITS = frozenset({"described", "edi", "files", "graph", "http", "xml"})
 """What stands in this package and is no adapter; the only packages here that an adapter may import."""
 
 

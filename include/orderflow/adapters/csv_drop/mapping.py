@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -51,7 +51,7 @@ def to_order(raw: Raw, options: Options) -> Order:
         _contact("sold_to", head, options.sold_to),
     )
     contacts = [contact for contact in people if contact]
-    return Order(**_totalled(fields, lines, charges), lines=lines, charges=charges, contacts=contacts)
+    return Order(**_totalled(fields, lines, charges, options.order), lines=lines, charges=charges, contacts=contacts)
 
 
 def _head(rows: Sequence[Raw], options: Options) -> Raw:
@@ -197,16 +197,23 @@ def _contact(
     return Contact(role=role, **found) if found else None
 
 
-def _totalled(fields: dict[str, Any], lines: Sequence[Line], charges: Sequence[Charge]) -> dict[str, Any]:
-    """The fields with the sums that the file has no column for; what a file states is never touched."""
+def _totalled(
+    fields: dict[str, Any], lines: Sequence[Line], charges: Sequence[Charge], columns: Collection[str]
+) -> dict[str, Any]:
+    """The fields with the sums that the file has no column for; a column's empty cell stays empty."""
     parts: list[Line | Charge] = [*lines, *charges]
-    fields.setdefault("items_total", _sum(line.total for line in lines))
-    fields.setdefault("charge_total", _sum(charge.total for charge in charges))
-    fields.setdefault("tax_total", _sum(part.tax or "0" for part in parts))
-    sums = [fields["items_total"], fields["charge_total"]]
-    sums += [] if fields.get("taxes_included") else [fields["tax_total"]]
+
+    def stated(name: str, amount: str | None) -> str | None:
+        return fields.setdefault(name, None if name in columns else amount)
+
+    sums = [
+        stated("items_total", _sum(line.total for line in lines)),
+        stated("charge_total", _sum(charge.total for charge in charges)),
+    ]
+    tax = stated("tax_total", _sum(part.tax or "0" for part in parts))
+    sums += [] if fields.get("taxes_included") else [tax]
     sums += [fields["rounding"]] if "rounding" in fields else []
-    fields.setdefault("grand_total", _sum(sums))
+    stated("grand_total", _sum(sums))
     return fields
 
 

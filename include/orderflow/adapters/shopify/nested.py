@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from orderflow.adapters.graphql import Graph, fitting
+from orderflow.adapters.graph import Graph, fitting
 from orderflow.adapters.http import Question, by_cursor, walk
 from orderflow.adapters.shopify import queries
 from orderflow.adapters.shopify.shapes import ENCODER, EXACT, NODE

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from orderflow.adapters.graphql import Graph, fitting
+from orderflow.adapters.graph import Graph, fitting
 from orderflow.adapters.http import Question, by_cursor, client, walk
 from orderflow.adapters.shopify import LIMITS, Options, queries
 from orderflow.adapters.shopify.amounts import is_zero, pair, plus

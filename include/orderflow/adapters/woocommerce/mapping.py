@@ -92,7 +92,7 @@ def _order(raw: Raw, options: Options) -> Order:
     paid_at = _time(raw["date_paid_gmt"])
     return Order(
         order_id=str(raw["id"]),
-        order_number=str(raw["number"]),
+        order_number=str(raw["number"]) if raw["number"] else None,
         parent_id=str(raw["parent_id"]) if raw["parent_id"] else None,
         origin=ORIGINS.get(raw["created_via"], raw["created_via"]) or None,
         placed_at=_time(raw["date_created_gmt"]),

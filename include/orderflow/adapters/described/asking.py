@@ -1,0 +1,257 @@
+"""What a channel file says of an API: how to sign in, what to ask, how to page, how to tell an answer from an error."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from orderflow.adapters.described.mapping import Mapped
+from orderflow.adapters.described.values import PathText
+from orderflow.domain import source
+from orderflow.domain.channel import Duration, Zone
+from orderflow.domain.source import Blind, Limits
+
+Scalar: TypeAlias = str | bool | int
+Params: TypeAlias = dict[str, Any]
+
+
+class Block(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Open(Block):
+    """No credentials at all."""
+
+    kind: Literal["none"]
+
+
+class Basic(Block):
+    """HTTP Basic with the connection's login and password."""
+
+    kind: Literal["basic"]
+
+
+class Fixed(Block):
+    """The connection's password in one header, or in one parameter of the address."""
+
+    kind: Literal["header", "query"]
+    name: str = "Authorization"
+    prefix: str = ""
+
+
+class Login(Block):
+    """A token that is bought with login and password, and bought again before it ends."""
+
+    kind: Literal["token"]
+    path: str
+    send: Literal["json", "form"] = "json"
+    constants: Params = {}
+    """What the request holds besides (`grant_type: client_credentials`)."""
+    login_as: str | None = None
+    """Name of the parameter that takes the connection's login; dots lead into objects of JSON."""
+    password_as: str | None = None
+    refresh_as: str | None = None
+    """Name of the parameter that takes the refresh token, where the platform gives one."""
+    basic: bool = False
+    """Login and password go into an HTTP Basic header instead."""
+    token: str
+    """Where the answer holds the token: a path, or `header:<name>`."""
+    refresh: PathText | None = None
+    expires_in: PathText | None = None
+    """Where the answer tells how many seconds the token is good for."""
+    lifetime: Duration | None = None
+    """How long a token is good for, where the answer does not tell."""
+    header: str = "Authorization"
+    prefix: str = "Bearer "
+
+
+Auth: TypeAlias = Annotated[Open | Basic | Fixed | Login, Field(discriminator="kind")]
+
+
+class Moment(Block):
+    """One end of the window in the request."""
+
+    name: str
+    """Name of the parameter; in JSON, dots lead into objects."""
+    form: str = "iso"
+    """`iso`, `iso_ms`, `epoch`, `epoch_ms`, or the signs of strftime."""
+    quoted: bool = False
+    """An epoch as text, where numbers would stand in JSON."""
+
+
+class Sentence(Block):
+    """Both ends in one parameter: `{start}` and `{end}` stand for them."""
+
+    name: str
+    text: Annotated[str, Field(pattern=r"\{start\}")]
+    form: str = "iso"
+
+
+class Between(Block):
+    """The filter on a time. Without `end` everything since `start` comes, and more than was asked for is no harm."""
+
+    start: Moment | None = None
+    end: Moment | None = None
+    sentence: Sentence | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Between:
+        if (self.start is None) == (self.sentence is None) or (self.sentence and self.end):
+            raise ValueError("say either start (and end), or sentence")
+        return self
+
+
+class Size(Block):
+    name: str
+    value: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Numbered(Block):
+    """Pages by number, or by how many orders to leave out."""
+
+    kind: Literal["page", "offset"]
+    name: str
+    first: Annotated[int, Field(ge=0, le=1)] = 1
+    """Number of the first page."""
+    size: Size
+    total: str | None = None
+    """Where the answer tells how many orders there are: a path, or `header:<name>`.
+
+    With it pages are read from the last to the first: an order that leaves the list while one reads hides no other.
+    """
+
+
+class Cursor(Block):
+    """Each answer names the next page, in its body or in a header."""
+
+    kind: Literal["cursor"]
+    name: str
+    at: str
+    """Where the answer holds the cursor: a path, or `header:<name>`; an empty one ends the list."""
+    more: PathText | None = None
+    """Where the answer says whether more follows, if it gives a cursor even with the last page."""
+    size: Size | None = None
+    total: str | None = None
+
+
+class Linked(Block):
+    """Each answer holds the whole address of the next page: `header:link` (RFC 8288), or a path."""
+
+    kind: Literal["link"]
+    at: str = "header:link"
+    size: Size | None = None
+    total: str | None = None
+
+
+class Whole(Block):
+    """Everything comes in one answer."""
+
+    kind: Literal["none"]
+
+
+Page: TypeAlias = Annotated[Numbered | Cursor | Linked | Whole, Field(discriminator="kind")]
+
+
+class Success(Block):
+    """How a good answer looks, beyond its status: many platforms tell errors in a 200."""
+
+    at: PathText | None = None
+    """Where the code stands."""
+    good: list[Scalar] = []
+    """Codes of success."""
+    denied: list[Scalar] = []
+    """Codes that mean: the credentials are wrong or lack a right."""
+    again: list[Scalar] = []
+    """Codes that mean: too many requests, or busy."""
+    expired: list[Scalar] = []
+    """Codes that mean: buy a new token."""
+    errors: PathText | None = None
+    """A list that must be missing or empty."""
+    message: PathText | None = None
+    """Where the platform says what is wrong."""
+
+
+class Call(Block):
+    """One kind of request."""
+
+    path: str = ""
+    """Behind the connection's address; `{id}` stands for an order's id."""
+    method: Literal["GET", "POST"] = "GET"
+    params: dict[str, Scalar] = {}
+    """In the address."""
+    body: Params | None = None
+    """Sent as JSON."""
+    at: PathText = ""
+    """Where the answer holds what was asked for."""
+
+
+class Listing(Call):
+    """A list of orders."""
+
+    window: Between | None = None
+    """The filter on modified time; without it every run reads the whole list."""
+    page: Page
+
+
+class ByIds(Call):
+    """Orders by their ids: one call each where the path holds `{id}`, else several ids in one parameter."""
+
+    name: str | None = None
+    many: Annotated[int, Field(ge=1, le=1000)] = 50
+    """Ids in one call."""
+    joined: bool = True
+    """Ids as one text with commas; else as a list (in JSON) or as a repeated parameter."""
+
+
+class Sheet(Block):
+    """What is known of the platform's limits (`Limits`); the defaults assume little."""
+
+    longest_window: Duration | None = None
+    settle: Duration = timedelta(seconds=60)
+    lookback: Duration = timedelta(minutes=5)
+    resolution: Duration = timedelta(seconds=1)
+    ceiling: Annotated[int, Field(ge=1)] | None = None
+    reach: Duration | None = None
+    timezone: Zone = "UTC"
+    blind: frozenset[Blind] = frozenset()
+    rate: Annotated[float, Field(gt=0)] | None = None
+    burst: Annotated[int, Field(ge=1)] = 1
+
+
+class Described(source.Options):
+    """A platform that the channel file describes: facts only, nothing in it is ever evaluated."""
+
+    auth: Auth
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Fixed headers of every request; no secrets."""
+    limits: Sheet = Sheet()
+    orders: Listing
+    created: Between | None = None
+    """The filter on creation time, for reconciliation: the same list with this filter in the window's place."""
+    detail: Call | None = None
+    """One more call for each order; records then are `{"row": ..., "detail": ...}`, and so paths begin."""
+    by_id: ByIds | None = None
+    success: Success = Success()
+    id: PathText
+    """Where a row of the list holds the order's id."""
+    map: Mapped
+
+    @model_validator(mode="after")
+    def _ids(self) -> Described:
+        if self.detail and not _takes_id(self.detail):
+            raise ValueError("detail: neither its path nor its params or body hold {id}")
+        if self.by_id and not _takes_id(self.by_id) and self.by_id.name is None:
+            raise ValueError("by_id: say where the ids go: {id} in the path, or `name`")
+        return self
+
+    def sheet(self) -> Limits:
+        page = self.orders.page
+        size = 1000 if isinstance(page, Whole) or page.size is None else page.size.value
+        told = {name: getattr(self.limits, name) for name in Sheet.model_fields}
+        return Limits(page_size=size, **told)
+
+
+def _takes_id(call: Call) -> bool:
+    return "{id}" in call.path or "{id}" in str(call.params) or "{id}" in str(call.body)

@@ -1,0 +1,110 @@
+"""Signing in as the channel file says."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Generator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import msgspec
+
+from orderflow.adapters.described.asking import Auth, Basic, Fixed, Login, Open
+from orderflow.adapters.described.requests import at, told, within
+from orderflow.adapters.http import Bearer, Header, Token, basic, judge, login, read
+from orderflow.domain.errors import ConfigError, DeniedError
+from orderflow.domain.source import Account, Runtime, Secret
+
+_JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=str)
+
+
+class _Query(httpx.Auth):
+    """A secret in the address."""
+
+    def __init__(self, name: str, secret: Secret) -> None:
+        self._name, self._secret = name, secret
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.url = request.url.copy_set_param(self._name, self._secret.reveal())
+        yield request
+
+
+def signing(
+    auth: Auth, account: Account, runtime: Runtime, refused: Callable[[httpx.Response], bool]
+) -> httpx.Auth | None:
+    """How requests are signed; `refused` tells an answer that says that the token ended."""
+    match auth:
+        case Open():
+            return None
+        case Basic():
+            return basic(account)
+        case Fixed():
+            secret = _password(account)
+            if auth.kind == "query":
+                return _Query(auth.name, secret)
+            return Header(auth.name, secret, prefix=auth.prefix)
+        case Login():
+            return _bearer(auth, account, runtime, refused)
+
+
+def _password(account: Account) -> Secret:
+    if account.password is None:
+        raise ConfigError(
+            f"connection {account.name}: its password is empty; the platform's key or token belongs there"
+        )
+    return account.password
+
+
+def _bearer(auth: Login, account: Account, runtime: Runtime, refused: Callable[[httpx.Response], bool]) -> Bearer:
+    def renewal(token: Token | None) -> httpx.Request:
+        refresh = token.refresh if token else None
+        values: dict[str, Any] = copy.deepcopy(auth.constants)
+        if refresh and auth.refresh_as:
+            within(values, auth.refresh_as, refresh.reveal())
+        name, password = login(account) if auth.login_as or auth.basic else ("", None)
+        if auth.login_as and not auth.basic:
+            within(values, auth.login_as, name)
+        if auth.password_as:
+            within(values, auth.password_as, (password or _password(account)).reveal())
+        url = httpx.URL(account.url.rstrip("/") + "/" + auth.path.lstrip("/"))
+        headers = {"accept": "application/json"}
+        sent = {"json": values} if auth.send == "json" else {"data": values}
+        request = httpx.Request("POST", url, headers=headers, **sent)  # type: ignore[arg-type] # one of two keywords
+        if auth.basic and password:
+            next(httpx.BasicAuth(name, password.reveal()).sync_auth_flow(request))
+        return request
+
+    def reading(response: httpx.Response) -> Token:
+        judge(response, wanted="a token", now=runtime.clock(), table={400: (DeniedError, "check login and password")})
+        body = read(response, _JSON, wanted="a token")
+        value = told(response, body, auth.token)
+        if not value:
+            raise DeniedError(
+                f"connection {account.name}: the platform's answer to the login holds no token at {auth.token}; "
+                "check login and password, and auth.token in the channel file"
+            )
+        return Token(Secret(value), _end(auth, body, runtime), _refresh(auth, body))
+
+    return Bearer(
+        Token.stored(account.extra),
+        renewal=renewal,
+        reading=reading,
+        clock=runtime.clock,
+        on_token=runtime.on_token,
+        renewing=runtime.renewing,
+        header=auth.header,
+        prefix=auth.prefix,
+        refused=refused,
+    )
+
+
+def _end(auth: Login, body: Any, runtime: Runtime) -> Any:
+    seconds = at(body, auth.expires_in) if auth.expires_in else None
+    life = timedelta(seconds=float(seconds)) if seconds else auth.lifetime
+    return None if life is None else runtime.clock() + life
+
+
+def _refresh(auth: Login, body: Mapping[str, Any]) -> Secret | None:
+    value = at(body, auth.refresh) if auth.refresh else None
+    return Secret(str(value)) if value else None

@@ -1,0 +1,375 @@
+"""Talks to a platform as the channel file describes it; never translates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx
+import msgspec
+
+from orderflow.adapters.described.asking import (
+    Between,
+    Call,
+    Cursor,
+    Described,
+    Linked,
+    Numbered,
+    Success,
+    Whole,
+)
+from orderflow.adapters.described.requests import at, filtered, question, rows, told, with_id
+from orderflow.adapters.described.signing import signing
+from orderflow.adapters.described.values import parse, plain
+from orderflow.adapters.http import Question, client, judge, last_page_first, named, read, side_by_side, walk, words
+from orderflow.domain.errors import DeniedError, DriftError, RecordError, TransientError
+from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
+from orderflow.domain.window import Window
+
+_JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=str)
+ATTEMPTS = 5
+"""How often one request is made when a good status comes with the word that the platform is busy."""
+MOST_PASSES = 4
+"""How often a list without a total is read until a pass brings nothing new."""
+AT_ONCE = 4
+"""Detail calls on their way together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    response: httpx.Response
+    body: Any
+    records: list[bytes]
+    origin: str
+
+
+class Platform:
+    """A `Source`; also `Counting`, `Countable` and `ById` where the channel file says how."""
+
+    def __init__(self, options: Described, account: Account, runtime: Runtime) -> None:
+        self._options, self._runtime = options, runtime
+        self._client = client(
+            account,
+            runtime,
+            options.sheet(),
+            auth=signing(options.auth, account, runtime, self._refused),
+            headers=options.headers,
+        )
+        self._id = parse(options.id)
+        page = options.orders.page
+        if not isinstance(page, Whole) and page.total:
+            self.count = self._count
+        if options.created:
+            self.identify = self._identify
+        if options.by_id:
+            self.fetch_ids = self._fetch_ids
+
+    def fetch(self, window: Window, after: JsonValue = None) -> Iterator[Page]:
+        """Orders modified within `window`, page by page; `after` is the cursor of a page."""
+        for answer, cursor in self._listed(self._filter(self._options.orders.window, window), after):
+            yield Page(self._whole(answer.records), answer.origin, cursor)
+
+    def _count(self, window: Window) -> int:
+        page, values = self._options.orders.page, self._filter(self._options.orders.window, window)
+        if isinstance(page, Numbered):
+            return self._total(self._page(_numbered(page, values, _first(page))))
+        return self._total(self._page(values if isinstance(page, Whole) else _sized(page, values, {})))
+
+    def _identify(self, window: Window) -> Iterator[OrderStub]:
+        """Orders created within `window`."""
+        for answer, _ in self._listed(self._filter(self._options.created, window), None):
+            yield from map(self._stub, answer.records)
+
+    def _fetch_ids(self, order_ids: Sequence[str]) -> Iterator[Page]:
+        """The orders with these ids."""
+        call = self._options.by_id
+        assert call is not None
+        if call.name is None:
+            for order_id in order_ids:
+                found = self._by_id(call, order_id)
+                if found is not None:
+                    yield Page(self._whole([_one(found)]), found.origin)
+            return
+        for start in range(0, len(order_ids), call.many):
+            ids = list(order_ids[start : start + call.many])
+            answer = self._ask(question(call, {call.name: ",".join(ids) if call.joined else ids}), call.at)
+            yield Page(self._whole(answer.records), answer.origin)
+
+    def _filter(self, between: Between | None, window: Window) -> dict[str, Any]:
+        limits = self._options.limits
+        if between is None:
+            return {}
+        return filtered(between, window, resolution=limits.resolution, timezone=limits.timezone)
+
+    def _listed(self, values: Mapping[str, Any], after: JsonValue) -> Iterator[tuple[Answer, JsonValue]]:
+        """The pages of the list, each with the cursor behind it."""
+        page = self._options.orders.page
+        match page:
+            case Whole():
+                yield self._page(values), None
+            case Numbered() if page.total:
+                yield from self._backwards(page, values, after)
+            case Numbered():
+                yield from self._until_nothing_new(page, values)
+            case Cursor():
+                first = {} if after is None else {"cursor": after}
+                for _, answer in walk(first, lambda asked: self._page(_sized(page, values, asked)), _cursor(page)):
+                    following = _cursor(page)({}, answer)
+                    yield answer, following and following["cursor"]
+            case Linked():
+                first = {} if after is None else {"url": after}
+
+                def ask(asked: Question) -> Answer:
+                    return self._follow(asked["url"]) if asked else self._page(_sized(page, values, {}))
+
+                for _, answer in walk(first, ask, _link(page)):
+                    following = _link(page)({}, answer)
+                    yield answer, following and following["url"]
+
+    def _backwards(
+        self, page: Numbered, values: Mapping[str, Any], after: JsonValue
+    ) -> Iterator[tuple[Answer, JsonValue]]:
+        """From the last page to the first; the first answer only tells how many there are."""
+        first = _first(page)
+
+        def ask(asked: Question) -> Answer:
+            answer = self._page(_numbered(page, values, asked.get("page", first)))
+            if "page" not in asked:
+                self._demand_size(page, answer)
+            return answer
+
+        def pages(answer: Answer) -> int:
+            return max(1, ceil(self._total(answer) / page.size.value))
+
+        start = {} if after is None else {"page": after}
+        for asked, answer in walk(start, ask, last_page_first("page", pages, first=first)):
+            if "page" in asked:
+                yield answer, asked["page"] - 1 if asked["page"] > first else None
+
+    def _until_nothing_new(self, page: Numbered, values: Mapping[str, Any]) -> Iterator[tuple[Answer, JsonValue]]:
+        """Forwards, until a pass brings nothing new: what leaves the list moves the rest onto pages read before."""
+        seen: set[bytes] = set()
+        for _ in range(MOST_PASSES):
+            fresh, number, last = 0, _first(page), None
+            while (answer := self._page(_numbered(page, values, number))).records not in ([], last):
+                number, last = number + 1, answer.records
+                new = [record for record in answer.records if record not in seen]
+                seen.update(new)
+                fresh += len(new)
+                if new:
+                    yield Answer(answer.response, answer.body, new, answer.origin), None
+            if fresh == 0:
+                return
+        raise TransientError(
+            f"{named(answer.response.request)}: the list changed in each of {MOST_PASSES} passes while it was read; "
+            "the run tries again by itself; where the platform tells how many orders there are, name it as page.total"
+        )
+
+    def _page(self, values: Mapping[str, Any]) -> Answer:
+        return self._ask(question(self._options.orders, values), self._options.orders.at)
+
+    def _follow(self, url: str) -> Answer:
+        """The page behind a whole address, which must be the platform's own."""
+        target = self._client.base_url.join(url)
+        if (target.scheme, target.netloc) != (self._client.base_url.scheme, self._client.base_url.netloc):
+            raise DriftError(
+                f"{self._client.base_url.host}: the next page stands at {target.host}, another address; credentials "
+                "are not sent there; put that address into the connection"
+            )
+        asked = {"method": "GET", "path": str(target), "params": None, "json": None}
+        return self._ask(asked, self._options.orders.at)
+
+    def _ask(self, asked: Mapping[str, Any], place: str | None = None) -> Answer:
+        """One request; with a `place`, the records that stand there."""
+        for attempt in range(ATTEMPTS):
+            response = self._client.request(
+                asked["method"], asked["path"], params=asked["params"] or None, json=asked["json"]
+            )
+            judge(response, wanted="orders", now=self._runtime.clock())
+            body = read(response, _JSON, wanted="orders")
+            error = _fault(self._options.success, response, body)
+            if not isinstance(error, TransientError) or attempt == ATTEMPTS - 1:
+                break
+            self._runtime.sleep(float(2**attempt))
+        if error:
+            raise error
+        records = [] if place is None else rows(response.content, parse(place))
+        if records is None:
+            raise DriftError(
+                f"{named(response.request)}: no list of orders at {place or 'the top of the answer'}; the platform "
+                "changed the shape of its answer, or `at` in the channel file names another place"
+            )
+        return Answer(response, body, records, _origin(asked))
+
+    def _refused(self, response: httpx.Response) -> bool:
+        """Whether an answer says that the token ended."""
+        if response.status_code == 401:
+            return True
+        told_ = self._options.success
+        if not told_.at or not told_.expired:
+            return False
+        try:
+            body = _JSON.decode(response.content)
+        except msgspec.DecodeError:
+            return False
+        return bool(_codes(told_, body) & set(map(plain, told_.expired)))
+
+    def _total(self, answer: Answer) -> int:
+        page = self._options.orders.page
+        place = "" if isinstance(page, Whole) else page.total or ""
+        total = told(answer.response, answer.body, place)
+        if total is None or not total.isdecimal():
+            raise DriftError(
+                f"{named(answer.response.request)}: no number of orders at {place}; the platform changed the shape of "
+                "its answer, or page.total in the channel file names another place"
+            )
+        return int(total)
+
+    def _demand_size(self, page: Numbered, answer: Answer) -> None:
+        expected = min(page.size.value, self._total(answer))
+        if len(answer.records) < expected:
+            raise DriftError(
+                f"{named(answer.response.request)}: a page of {len(answer.records)} orders where {page.size.value} "
+                f"were asked for and {self._total(answer)} are there; the platform gives fewer at once than "
+                "page.size.value says, and pages would be left out; write the platform's own number there"
+            )
+
+    def _whole(self, records: Iterable[bytes]) -> list[bytes]:
+        """The records with their details, where the channel file asks for these."""
+        call, listed = self._options.detail, list(records)
+        if call is None:
+            return listed
+        ids = [self._id_of(record) for record in listed]
+        found = side_by_side(lambda order_id: self._detail(call, order_id), ids, at_once=AT_ONCE)
+        return [
+            b'{"row":%b,"detail":%b}' % (row, detail or b"null") for row, (_, detail) in zip(listed, found, strict=True)
+        ]
+
+    def _detail(self, call: Call, order_id: str | None) -> bytes | None:
+        if order_id is None:
+            return None
+        answer = self._by_id(call, order_id)
+        return None if answer is None else _one(answer)
+
+    def _by_id(self, call: Call, order_id: str) -> Answer | None:
+        """One order; None where the platform does not know it."""
+        asked = with_id(question(call, {}), order_id)
+        response = self._client.request(asked["method"], asked["path"], params=asked["params"], json=asked["json"])
+        if response.status_code in {404, 410}:
+            return None
+        judge(response, wanted="an order", now=self._runtime.clock())
+        body = read(response, _JSON, wanted="an order")
+        if error := _fault(self._options.success, response, body):
+            raise error
+        found = _raw_at(response.content, call.at)
+        return None if found is None else Answer(response, body, [found], _origin(asked))
+
+    def _id_of(self, record: bytes) -> str | None:
+        try:
+            return next(filter(None, map(plain, self._id.of((_JSON.decode(record),)))), None)
+        except TypeError:
+            return None
+
+    def _stub(self, record: bytes) -> OrderStub:
+        """What the list says of an order: with detail calls no more than its id, else what the mapping reads."""
+        order_id = self._id_of(record) or ""
+        if self._options.detail:
+            return OrderStub(order_id)
+        try:
+            order = self._options.map.compiled(_JSON.decode(record))
+        except RecordError:
+            return OrderStub(order_id)
+        return OrderStub(order.order_id, order.order_status, order.grand_total, order.currency, len(order.lines))
+
+
+def _first(page: Numbered) -> int:
+    return page.first if page.kind == "page" else 0
+
+
+def _sized(page: Cursor | Linked, values: Mapping[str, Any], asked: Question) -> dict[str, Any]:
+    size = {page.size.name: page.size.value} if page.size else {}
+    cursor = {page.name: asked["cursor"]} if isinstance(page, Cursor) and "cursor" in asked else {}
+    return {**values, **size, **cursor}
+
+
+def _numbered(page: Numbered, values: Mapping[str, Any], number: int) -> dict[str, Any]:
+    place = number if page.kind == "page" else number * page.size.value
+    return {**values, page.size.name: page.size.value, page.name: place}
+
+
+def _cursor(page: Cursor) -> Any:
+    def following(_: Question, answer: Answer) -> Question | None:
+        if page.more and told(answer.response, answer.body, page.more) in {None, "false", "0"}:
+            return None
+        cursor = told(answer.response, answer.body, page.at)
+        return {"cursor": cursor} if cursor else None
+
+    return following
+
+
+def _link(page: Linked) -> Any:
+    def following(_: Question, answer: Answer) -> Question | None:
+        if page.at == "header:link":
+            url = answer.response.links.get("next", {}).get("url")
+        else:
+            url = told(answer.response, answer.body, page.at)
+        return {"url": url} if url else None
+
+    return following
+
+
+def _codes(told_: Success, body: Any) -> set[str | None]:
+    return (
+        {plain(each) for each in parse(told_.at).of((body,)) if not isinstance(each, dict | list)}
+        if told_.at
+        else set()
+    )
+
+
+def _fault(told_: Success, response: httpx.Response, body: Any) -> TransientError | DeniedError | DriftError | None:
+    """The error that a good status hides; None for a good answer."""
+    codes = _codes(told_, body)
+    bad = bool(told_.errors and at(body, told_.errors)) or bool(told_.good and not codes & set(map(plain, told_.good)))
+    if not bad:
+        return None
+    said = ", ".join(sorted(filter(None, codes))) or "no code"
+    text = told(response, body, told_.message) if told_.message else None
+    where = f"{named(response.request)}: an error instead of orders ({words(said + ' ' + (text or ''))})"
+    if codes & set(map(plain, told_.again)):
+        return TransientError(f"{where}; the platform is busy; the run tries again by itself")
+    if codes & set(map(plain, [*told_.denied, *told_.expired])):
+        return DeniedError(f"{where}; renew the credentials in the connection, or grant the missing right")
+    return DriftError(
+        f"{where}; compare the request with the platform's documentation and `success` in the channel file"
+    )
+
+
+def _raw_at(content: bytes, place: str) -> bytes | None:
+    """The JSON document at a path of keys, byte for byte; None for nothing."""
+    raw = msgspec.Raw(content)
+    for step in parse(place).steps:
+        try:
+            inner = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        except msgspec.ValidationError:
+            return None
+        if step.key not in inner:
+            return None
+        raw = inner[step.key]
+    return None if bytes(raw).strip() == b"null" else bytes(raw)
+
+
+def _one(answer: Answer) -> bytes:
+    return answer.records[0]
+
+
+def _origin(asked: Mapping[str, Any]) -> str:
+    """The question as evidence: path and query, or path and the variables of the body."""
+    body = asked["json"]
+    if body is None:
+        query = urlencode(asked["params"] or {}, quote_via=quote)
+        return f"{asked['path']}?{query}" if query else str(asked["path"])
+    shown = body.get("variables", body) if isinstance(body, dict) else body
+    return f"{asked['path']} {msgspec.json.encode(shown).decode()}"

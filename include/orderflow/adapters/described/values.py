@@ -1,0 +1,255 @@
+"""Values of a JSON record: where they stand, how they are written, and what they become.
+
+A path names keys joined by dots (`customer.address.city`). `[]` goes through every element of a list
+(`parcels[].items`), `[0]` to one of them, `[key=value]` to those whose `key` is `value` (`meta[key=vat].value`); a key
+that holds a dot or a bracket stands in double quotes. Inside a list, `^` leads one element up (`^.currency`) and `/` to
+the whole record (`/currency`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from orderflow.domain.errors import RecordError
+from orderflow.domain.money import exponent
+
+_STEP = re.compile(r'"(?P<quoted>[^"]+)"|\[(?P<inside>[^\]]*)\]|(?P<key>[^.\[\]"]+)|(?P<dot>\.)')
+
+Scope: TypeAlias = tuple[Any, ...]
+"""The whole record, then the elements that lead to the one in hand, which stands last."""
+
+
+class Step(NamedTuple):
+    """One step of a path: into a key, to an element, or through all elements (that match)."""
+
+    key: str | None = None
+    at: int | None = None
+    match: tuple[str, str] | None = None
+
+
+class Path(NamedTuple):
+    """A parsed path: how many elements to go up (-1: to the record), and the steps from there."""
+
+    up: int
+    steps: tuple[Step, ...]
+
+    def of(self, scope: Scope) -> list[Any]:
+        """Everything that stands there; nothing for a key that is missing."""
+        found = [self._start(scope)[-1]]
+        for step in self.steps:
+            found = [each for value in found for each in _into(value, step)]
+        return found
+
+    def elements(self, scope: Scope) -> list[Scope]:
+        """The elements of the list that stands there, each behind those it stands in."""
+        start = self._start(scope)
+        found = [(start, start[-1])]
+        for step in self.steps:
+            found = [
+                (above if step.key is not None else (*above, each), each)
+                for above, value in found
+                for each in _into(value, step)
+            ]
+        through = bool(self.steps) and self.steps[-1].key is None
+        return [
+            each
+            for above, value in found
+            for each in (
+                [(*above, inner) for inner in value]
+                if isinstance(value, list)
+                else [above if through else (*above, value)]
+            )
+        ]
+
+    def _start(self, scope: Scope) -> Scope:
+        return scope[:1] if self.up < 0 else scope[: max(1, len(scope) - self.up)]
+
+
+def _into(value: Any, step: Step) -> Iterator[Any]:
+    if step.key is not None:
+        if isinstance(value, Mapping) and step.key in value:
+            yield value[step.key]
+        return
+    elements = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
+    if step.at is not None:
+        yield from elements[step.at : step.at + 1] if step.at >= 0 else elements[step.at :][:1]
+    elif step.match is not None:
+        key, wanted = step.match
+        yield from (each for each in elements if isinstance(each, Mapping) and plain(each.get(key)) == wanted)
+    else:
+        yield from elements
+
+
+def parse(text: str) -> Path:
+    """Read a path; raises `ValueError` for what is none."""
+    if text.startswith("/"):
+        return Path(-1, _steps(text, text[1:]))
+    up = len(text) - len(text.lstrip("^"))
+    return Path(up, _steps(text, text[up:].removeprefix(".") if up else text))
+
+
+def _steps(whole: str, text: str) -> tuple[Step, ...]:
+    steps, at = [], 0
+    while at < len(text):
+        found = _STEP.match(text, at)
+        if found is None:
+            raise ValueError(f"{whole!r} is no path; write keys joined by dots, such as data.orders or lines[].sku")
+        at = found.end()
+        if found["dot"] is None:
+            steps.append(_step(whole, found))
+    return tuple(steps)
+
+
+def _step(whole: str, found: re.Match[str]) -> Step:
+    inside = found["inside"]
+    if inside is None:
+        return Step(key=found["quoted"] or found["key"])
+    key, equals, wanted = inside.partition("=")
+    if equals:
+        return Step(match=(key.strip(), wanted.strip()))
+    if not inside:
+        return Step()
+    if re.fullmatch(r"-?\d+", inside):
+        return Step(at=int(inside))
+    raise ValueError(f"{whole!r}: [{inside}] is neither [], [0] nor [key=value]")
+
+
+def _is_path(text: str) -> str:
+    parse(text)
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_is_path)]
+
+
+def plain(value: Any) -> str | None:
+    """A JSON scalar as text; None for null and for empty text. Objects and lists have none: `TypeError`."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping | list):
+        raise TypeError
+    return str(value)
+
+
+class Value(BaseModel):
+    """Where a value stands, if more is to be said of it than its path."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: PathText | None = None
+    first_of: list[PathText] = []
+    """The first of these paths that holds something."""
+    join: list[PathText] = []
+    """Several values, joined by a blank."""
+    constant: str | bool | int | None = None
+    """A value that stands nowhere in the record."""
+    unit: Annotated[str, Field(pattern="^(major|minor)$")] = "major"
+    """`minor`: whole cents (of the order's currency, or with `digits` decimal places)."""
+    digits: Annotated[int, Field(ge=0, le=6)] | None = None
+    scale: Decimal = Decimal(1)
+    """What an amount is multiplied by: -1 for discounts told as negative numbers, 0.01 for a rate in percent."""
+    time: str | None = None
+    """`epoch`, `epoch_ms`, or the signs of strptime; ISO 8601 unless given."""
+    values: dict[str, str] = {}
+    """What the platform's words mean; `"*"` is for all others."""
+    default: str | None = None
+    """What an empty value means."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Value:
+        places = [self.path is not None, bool(self.first_of), bool(self.join), self.constant is not None]
+        if sum(places) != 1:
+            raise ValueError("a value needs exactly one of path, first_of, join and constant")
+        return self
+
+
+Place: TypeAlias = PathText | Value
+"""A value's path, or all that is to be said of it."""
+
+Reader: TypeAlias = Callable[[Scope, str], str | None]
+"""Reads one field: `reader(scope, currency)`; None where there is nothing."""
+
+
+def reader(field: str, kind: str, place: Place) -> Reader:
+    """How to read a field of this kind (`amount`, `time`, `code`, `text` or `flag`)."""
+    told = Value(path=place) if isinstance(place, str) else place
+    gather = _gatherer(field, kind, told)
+    convert = _converter(field, kind, told)
+
+    def read(scope: Scope, currency: str) -> str | None:
+        text = gather(scope)
+        if text is None:
+            return told.default
+        text = told.values.get(text, told.values.get("*", text)) if told.values else text
+        return convert(text, currency)
+
+    return read
+
+
+def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | None]:
+    if told.constant is not None:
+        constant = plain(told.constant)
+        return lambda _: constant
+    wanted = told.join or told.first_of or [told.path or ""]
+    paths = [parse(each) for each in wanted]
+
+    def texts(scope: Scope, path: Path, name: str) -> list[str]:
+        try:
+            return [text for each in path.of(scope) if (text := plain(each)) is not None]
+        except TypeError:
+            raise RecordError("RAW_SHAPE", field, None, f"{name} holds a list or an object, not one value") from None
+
+    def gather(scope: Scope) -> str | None:
+        found = [texts(scope, path, name) for path, name in zip(paths, wanted, strict=True)]
+        if told.join:
+            return " ".join(text for some in found for text in some) or None
+        some = next(filter(None, found), [])
+        if kind == "amount" and len(some) > 1:
+            return _total(some)
+        return ", ".join(some) or None
+
+    return gather
+
+
+def _total(texts: Sequence[str]) -> str:
+    """The sum of several amounts; where one is none, that one, so that cleaning names it."""
+    try:
+        return f"{sum((Decimal(text) for text in texts), Decimal(0)):f}"
+    except InvalidOperation:
+        return next(text for text in texts if not re.fullmatch(r"[+-]?\d+(\.\d+)?", text))
+
+
+def _converter(field: str, kind: str, told: Value) -> Callable[[str, str], str | None]:
+    if kind == "amount" and (told.unit == "minor" or told.scale != 1):
+
+        def amount(text: str, currency: str) -> str:
+            digits = exponent(currency) if told.digits is None else told.digits
+            try:
+                number = Decimal(text) * told.scale
+            except InvalidOperation:
+                return text
+            return f"{number.scaleb(-digits) if told.unit == 'minor' else number:f}"
+
+        return amount
+    if kind == "time" and told.time:
+        return lambda text, _: _moment(field, text, told.time or "")
+    return lambda text, _: text
+
+
+def _moment(field: str, text: str, form: str) -> str | None:
+    """ISO 8601 out of another spelling; an epoch of 0 is how platforms say "not yet"."""
+    try:
+        if form in {"epoch", "epoch_ms"}:
+            seconds = Decimal(text) / (1000 if form == "epoch_ms" else 1)
+            return datetime.fromtimestamp(float(seconds), UTC).isoformat() if seconds else None
+        return datetime.strptime(text.strip(), form).isoformat()  # noqa: DTZ007 -- the zone is the channel's
+    except (ValueError, InvalidOperation, OverflowError, OSError):
+        raise RecordError("TIME_MALFORMED", field, text, f"a time is written as {form}") from None

@@ -1,0 +1,64 @@
+"""Any GraphQL order API, described in the channel file. README.md shows how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import model_validator
+
+from orderflow.adapters.described import Described, adapter
+
+
+class Options(Described):
+    """As `rest`, with each call a POST of `query` and its variables.
+
+    A call says `query: ...`; names of parameters are names of variables, `params` are fixed variables; errors beside
+    the data are errors (unless `success` says otherwise).
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _posted(cls, told: Any) -> Any:
+        if not isinstance(told, dict):
+            return told
+        made = dict(told)
+        for name in ("orders", "detail", "by_id"):
+            if isinstance(call := made.get(name), dict):
+                made[name] = _post(call)
+        made.setdefault(
+            "success",
+            {
+                "errors": "errors",
+                "at": "errors[].extensions.code",
+                "message": "errors[0].message",
+                "denied": ["FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED", "ACCESS_DENIED"],
+                "again": ["THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"],
+                "expired": ["FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED"],
+            },
+        )
+        return made
+
+
+def _post(call: dict[str, Any]) -> dict[str, Any]:
+    """A call of `rest` that posts a query; its parameters become variables."""
+    made = {name: value for name, value in call.items() if name not in {"query", "params"}}
+    if "query" not in call:
+        return call
+    made |= {"method": "POST", "body": {"query": call["query"], "variables": dict(call.get("params") or {})}}
+    if "name" in made:
+        made["name"] = f"variables.{made['name']}"
+    if isinstance(window := made.get("window"), dict):
+        made["window"] = {end: _variable(moment) for end, moment in window.items()}
+    if isinstance(page := made.get("page"), dict):
+        made["page"] = {
+            key: _variable(value) if key == "size" else f"variables.{value}" if key == "name" else value
+            for key, value in page.items()
+        }
+    return made
+
+
+def _variable(told: Any) -> Any:
+    return {**told, "name": f"variables.{told['name']}"} if isinstance(told, dict) and "name" in told else told
+
+
+ADAPTER = adapter(Options)
