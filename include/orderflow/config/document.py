@@ -35,14 +35,14 @@ class Document:
         return _line_of(self.root, path)
 
     def existing(self, path: Location) -> Location:
-        """The part of `path` that stands in the file."""
-        node, found = self.root, 0
+        """The part of `path` that stands in the file, without what pydantic puts between (the tags of unions)."""
+        node, found = self.root, []
         for step in path:
-            node = _step(node, step)
-            if node is None:
-                break
-            found += 1
-        return path[:found]
+            inner = _step(node, step)
+            if inner is not None:
+                node = inner
+                found.append(step)
+        return tuple(found)
 
 
 def parse(text: str) -> Document:

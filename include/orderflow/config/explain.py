@@ -180,6 +180,18 @@ def _literal(finding: Finding) -> Words:
     return f"{shown(finding['input'])} is not allowed here", f"write {finding['ctx']['expected']}"
 
 
+def _tag(finding: Finding) -> Words:
+    """One of several forms of a block, told apart by one key of it."""
+    told = finding["ctx"]
+    key = told["discriminator"].strip("'")
+    allowed = [each.strip("'") for each in told["expected_tags"].split(", ")]
+    return f"{key} {told['tag']!r} is not allowed here", nearest(told["tag"], allowed) or f"write {', '.join(allowed)}"
+
+
+def _untagged(finding: Finding) -> Words:
+    return f"the key {finding['ctx']['discriminator']} is missing, which says what kind it is", "add it"
+
+
 def _pattern(finding: Finding) -> Words:
     pattern = finding["ctx"]["pattern"]
     return f"{shown(finding['input'])} does not fit", f"write {_PATTERNS.get(pattern, f'text that matches {pattern}')}"
@@ -232,6 +244,8 @@ _WORDS: Mapping[str, Callable[[Finding], Words]] = MappingProxyType(
         "datetime_parsing": _MOMENT,
         "datetime_from_date_parsing": _MOMENT,
         "literal_error": _literal,
+        "union_tag_invalid": _tag,
+        "union_tag_not_found": _untagged,
         "enum": _literal,
         "greater_than": _bound("more than", "gt"),
         "greater_than_equal": _bound("at least", "ge"),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from orderflow.adapters.described.values import PathText, Place, Reader, Scope, Value, parse, plain, reader
+from orderflow.adapters.described.values import PathText, Place, Places, Reader, Scope, Value, parse, plain, reader
 from orderflow.domain import order as ours
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Order, Part
@@ -79,7 +79,7 @@ class Elements(Block):
     each: PathText | None = None
     where: dict[PathText, str | list[str]] = {}
     """Only those whose value at a path is this, or one of these."""
-    fields: dict[str, Place | list[Place]]
+    fields: dict[str, Places]
     lines: Quantities | None = None
     """Of shipments and refunds: the lines in it."""
 
@@ -89,13 +89,13 @@ def _listed(value: object) -> object:
 
 
 Blocks: TypeAlias = Annotated[list[Elements], BeforeValidator(_listed)]
-Contacts: TypeAlias = dict[Literal["ship_to", "bill_to", "sold_to"], dict[str, Place | list[Place]]]
+Contacts: TypeAlias = dict[Literal["ship_to", "bill_to", "sold_to"], dict[str, Places]]
 
 
 class Mapped(Block):
     """Which value of a record is which field of our order."""
 
-    order: dict[str, Place | list[Place]]
+    order: dict[str, Places]
     lines: Blocks = []
     charges: Blocks = []
     discounts: Blocks = []
@@ -129,7 +129,7 @@ class Mapped(Block):
         return _compiled(self)
 
 
-def _check(part: str, fields: Mapping[str, Place | list[Place]]) -> None:
+def _check(part: str, fields: Mapping[str, Places]) -> None:
     known, several = FIELDS[part], LISTS.get(part, ())
     for name, place in fields.items():
         if name not in known and name not in several:
@@ -142,7 +142,7 @@ def _check(part: str, fields: Mapping[str, Place | list[Place]]) -> None:
             _check_words(f"{part}.{name}", place, words)
 
 
-def _check_words(field: str, place: Place | list[Place], words: tuple[str, ...]) -> None:
+def _check_words(field: str, place: Places, words: tuple[str, ...]) -> None:
     if not isinstance(place, Value):
         return
     said = [*place.values.values(), *filter(None, [place.default, plain(place.constant)])]
@@ -183,7 +183,7 @@ def _compiled(told: Mapped) -> Callable[[Raw], Order]:
     return to_order
 
 
-def _bare(place: Place | list[Place]) -> Place:
+def _bare(place: Places) -> Place:
     """The place of a status without what its words mean."""
     return place.model_copy(update={"values": {}, "default": None}) if isinstance(place, Value) else str(place)
 
@@ -196,7 +196,7 @@ def _shown(value: Any) -> str | None:
         return msgspec.json.encode(value).decode()
 
 
-def _filler(part: str, fields: Mapping[str, Place | list[Place]]) -> Fill:
+def _filler(part: str, fields: Mapping[str, Places]) -> Fill:
     """Reads the fields of one part; those that hold nothing are left out."""
     known, several, words = FIELDS[part], LISTS.get(part, ()), WORDS.get(part, {})
     single: list[tuple[str, str, Reader]] = []

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from orderflow.domain.errors import RecordError
 from orderflow.domain.money import exponent
@@ -171,8 +171,16 @@ class Value(BaseModel):
         return self
 
 
-Place: TypeAlias = PathText | Value
+def _form(told: object) -> str:
+    return "value" if isinstance(told, Mapping | Value) else "places" if isinstance(told, list) else "path"
+
+
+_Path: TypeAlias = Annotated[PathText, Tag("path")]
+_Value: TypeAlias = Annotated[Value, Tag("value")]
+Place: TypeAlias = Annotated[_Path | _Value, Discriminator(_form)]
 """A value's path, or all that is to be said of it."""
+Places: TypeAlias = Annotated[_Path | _Value | Annotated[list[Place], Tag("places")], Discriminator(_form)]
+"""A place, or several: the lines of an address, the tags of an order."""
 
 Reader: TypeAlias = Callable[[Scope, str], str | None]
 """Reads one field: `reader(scope, currency)`; None where there is nothing."""
