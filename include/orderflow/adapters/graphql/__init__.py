@@ -7,13 +7,15 @@ from typing import Any
 from pydantic import model_validator
 
 from orderflow.adapters.described import Described, adapter
+from orderflow.adapters.described.requests import within
 
 
 class Options(Described):
     """As `rest`, with each call a POST of `query` and its variables.
 
     A call says `query: ...`; names of parameters are names of variables, `params` are fixed variables; errors beside
-    the data are errors (unless `success` says otherwise).
+    the data are errors (unless `success` says otherwise). `by_id` and `detail` have path, query and `at` of `orders`
+    unless they say otherwise.
     """
 
     @model_validator(mode="before")
@@ -22,9 +24,13 @@ class Options(Described):
         if not isinstance(told, dict):
             return told
         made = dict(told)
+        orders = made.get("orders")
+        shared = (
+            {key: orders[key] for key in ("path", "query", "at") if key in orders} if isinstance(orders, dict) else {}
+        )
         for name in ("orders", "detail", "by_id"):
             if isinstance(call := made.get(name), dict):
-                made[name] = _post(call)
+                made[name] = _post({**shared, **call})
         made.setdefault(
             "success",
             {
@@ -44,7 +50,10 @@ def _post(call: dict[str, Any]) -> dict[str, Any]:
     made = {name: value for name, value in call.items() if name not in {"query", "params"}}
     if "query" not in call:
         return call
-    made |= {"method": "POST", "body": {"query": call["query"], "variables": dict(call.get("params") or {})}}
+    variables: dict[str, Any] = {}
+    for name, value in (call.get("params") or {}).items():
+        within(variables, name, value)
+    made |= {"method": "POST", "body": {"query": call["query"], "variables": variables}}
     if "name" in made:
         made["name"] = f"variables.{made['name']}"
     if isinstance(window := made.get("window"), dict):
