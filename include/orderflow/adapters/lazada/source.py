@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -52,10 +52,10 @@ class _List(msgspec.Struct, rename="camel"):
 
 class _Row(msgspec.Struct):
     order_id: int | str
-    updated_at: str | None = None
-    created_at: str | None = None
-    statuses: list[str] = []
-    items_count: int | str | None = None
+    updated_at: Any = None
+    created_at: Any = None
+    statuses: list[str] | None = None
+    items_count: Any = None
 
 
 class _Items(msgspec.Struct):
@@ -104,8 +104,8 @@ class Lazada:
         """Orders created within `window`; the list holds no currency, so no total is told."""
         for listed in self._lists("created", window):
             for row in map(_row, listed.rows.values()):
-                lines = None if row.items_count is None else int(row.items_count)
-                yield OrderStub(str(row.order_id), _status(row), lines=lines, updated_at=_moment(row.updated_at))
+                lines, changed = _count(row.items_count), _moment(row.updated_at)
+                yield OrderStub(str(row.order_id), _status(row), lines=lines, updated_at=changed)
 
     def count(self, window: Window) -> int:
         """Orders updated within `window`."""
@@ -163,11 +163,11 @@ class Lazada:
     def _items(self, ids: Sequence[str]) -> dict[str, bytes]:
         params = {"order_ids": f"[{','.join(ids)}]"}
         rows = self._ask(ITEMS, params, _ITEMS, wanted=f"items of {len(ids)} orders")
-        return {str(row.order_id): bytes(row.order_items) for row in rows}
+        return _asked_for(ids, {str(row.order_id): bytes(row.order_items) for row in rows}, ITEMS)
 
     def _one(self, ids: Sequence[str]) -> dict[str, bytes]:
         order = bytes(self._ask(ONE, {"order_id": ids[0]}, _RAW, wanted="one order"))
-        return {str(_row(order).order_id): order}
+        return _asked_for(ids, {str(_row(order).order_id): order}, ONE)
 
     def _ask(self, path: str, params: Question, decoder: msgspec.json.Decoder[T], *, wanted: str) -> T:
         """The `data` of a successful answer; an answer of any other shape raises the error it stands for."""
@@ -182,6 +182,16 @@ class Lazada:
             raise DriftError(
                 f"{named(response.request)}: {error} instead of {wanted}; the platform changed the shape of its answer"
             ) from None
+
+
+def _asked_for(ids: Sequence[str], found: dict[str, bytes], path: str) -> dict[str, bytes]:
+    """`found`, unless it holds orders that nobody asked for: then it is the answer to another question."""
+    if strangers := found.keys() - set(ids):
+        raise TransientError(
+            f"{path}: asked for {len(ids)} orders, got {len(strangers)} others, such as {min(strangers)}; a cache "
+            "answers for the platform; the run tries again by itself"
+        )
+    return found
 
 
 def _question(field: str, window: Window) -> dict[str, JsonValue]:
@@ -250,20 +260,28 @@ def _behind(
     return {"question": {f"{field}_after": question[f"{field}_after"], "offset": offset}, "shown": ids}
 
 
-def _status(row: _Row) -> str:
+def _status(row: _Row) -> str | None:
     """Our status of a listed order, or Lazada's words where it has one that nobody documented."""
+    if not row.statuses:
+        return None
     try:
         return state_of((), row.statuses).order
     except RecordError:
         return ",".join(row.statuses)
 
 
-def _moment(text: str | None) -> datetime | None:
+def _moment(value: Any) -> datetime | None:
     """A time of the list; None where it is none, which is the order's fault and not the list's."""
     try:
-        return datetime.fromisoformat(time_text(text) or "").astimezone(UTC)
-    except ValueError:
+        moment = datetime.fromisoformat(time_text(str(value or "")) or "")
+    except (ValueError, OverflowError, OSError):
         return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+def _count(value: Any) -> int | None:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _row(data: msgspec.Raw | bytes) -> _Row:

@@ -14,7 +14,7 @@ from orderflow.adapters.shopee import LIMITS, Options
 from orderflow.adapters.shopee.answers import UNKNOWN_ORDER, failure, said
 from orderflow.adapters.shopee.auth import auth
 from orderflow.adapters.shopee.statuses import STATES
-from orderflow.domain.errors import DriftError
+from orderflow.domain.errors import DriftError, TransientError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
 
@@ -65,7 +65,7 @@ class _Settlement(msgspec.Struct):
 
 class _Row(msgspec.Struct):
     order_sn: str
-    order_status: str = ""
+    order_status: str | None = None
 
 
 class _Listed(NamedTuple):
@@ -110,7 +110,7 @@ class Shopee:
         for listed in self._lists("create_time", window):
             for row in listed.rows.values():
                 known = _row(row)
-                state = STATES.get(known.order_status)
+                state = STATES.get(known.order_status or "")
                 yield OrderStub(known.order_sn, state.order if state else known.order_status)
 
     def _lists(self, field: str, window: Window, after: JsonValue = None) -> Iterator[_Listed]:
@@ -167,12 +167,13 @@ class Shopee:
             "request_order_status_pending": "true",
         }
         answer = self._ask("GET", DETAIL, _DETAILS, wanted=f"details of {len(ids)} orders", params=params)
-        return {_row(order).order_sn: bytes(order) for order in answer.order_list}
+        return _asked_for(ids, {_row(order).order_sn: bytes(order) for order in answer.order_list}, DETAIL)
 
     def _settlements(self, ids: Sequence[str]) -> dict[str, bytes]:
         wanted = f"settlements of {len(ids)} orders"
         rows = self._ask("POST", ESCROW, _SETTLEMENTS, wanted=wanted, json={"order_sn_list": list(ids)})
-        return {_row(row.escrow_detail).order_sn: bytes(row.escrow_detail) for row in rows}
+        found = {_row(row.escrow_detail).order_sn: bytes(row.escrow_detail) for row in rows}
+        return _asked_for(ids, found, ESCROW)
 
     def _ask(self, method: str, path: str, decoder: msgspec.json.Decoder[T], *, wanted: str, **sent: Any) -> T:
         """The `response` of a successful answer; an answer of any other shape raises the error it stands for."""
@@ -201,6 +202,16 @@ def _row(data: msgspec.Raw | bytes) -> _Row:
         return _ROW.decode(data)
     except msgspec.ValidationError as error:
         raise DriftError(f"an order of Shopee names no order_sn ({error}); the platform changed its shape") from None
+
+
+def _asked_for(ids: Sequence[str], found: dict[str, bytes], path: str) -> dict[str, bytes]:
+    """`found`, unless it holds orders that nobody asked for: then it is the answer to another question."""
+    if strangers := found.keys() - set(ids):
+        raise TransientError(
+            f"{path}: asked for {len(ids)} orders, got {len(strangers)} others, such as {min(strangers)}; a cache "
+            "answers for the platform; the run tries again by itself"
+        )
+    return found
 
 
 def _cut(order_ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -179,12 +179,30 @@ def _check_count(listed: Listed, window: Window) -> None:
 
 
 def _stub(node: Raw) -> OrderStub:
-    cash = pair(node["totalCashRoundingAdjustment"]["paymentSet"])
-    ours = not node["edited"] and is_zero(pair(node["totalRefundedSet"]))
+    """What reconciliation compares; a value that cannot be read is not told."""
     return OrderStub(
         order_id=node["id"],
         status=order_status(node),
-        total=plus(pair(node["totalPriceSet"]), cash)[0] if ours else None,
-        currency=node["presentmentCurrencyCode"],
-        updated_at=datetime.fromisoformat(node["updatedAt"]),
+        total=_total(node),
+        currency=node.get("presentmentCurrencyCode"),
+        updated_at=_moment(node.get("updatedAt")),
     )
+
+
+def _total(node: Raw) -> str | None:
+    """The total, where it is surely ours as well: an edited or refunded order's is not."""
+    try:
+        if node["edited"] or not is_zero(pair(node["totalRefundedSet"])):
+            return None
+        return plus(pair(node["totalPriceSet"]), pair(node["totalCashRoundingAdjustment"]["paymentSet"]))[0]
+    except (KeyError, TypeError, AttributeError, ArithmeticError):
+        return None
+
+
+def _moment(stamp: object) -> datetime | None:
+    """A time with its zone; None for what is none, which is the order's fault and not the list's."""
+    try:
+        moment = datetime.fromisoformat(stamp) if isinstance(stamp, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None

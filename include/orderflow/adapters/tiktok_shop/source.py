@@ -16,7 +16,7 @@ from orderflow.adapters.http import Question, by_cursor, client, judge, named, r
 from orderflow.adapters.tiktok_shop import LIMITS, Options
 from orderflow.adapters.tiktok_shop.answers import UNKNOWN_ORDER, failure, said
 from orderflow.adapters.tiktok_shop.auth import auth
-from orderflow.adapters.tiktok_shop.statuses import STATES
+from orderflow.adapters.tiktok_shop.statuses import CANCELLED, STATES
 from orderflow.domain.errors import DriftError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
@@ -53,12 +53,16 @@ class _Money(msgspec.Struct):
     total_amount: str | None = None
 
 
+class _Item(msgspec.Struct):
+    display_status: str | None = None
+
+
 class _Row(msgspec.Struct):
     id: str
-    status: str
-    update_time: int | None = None
-    payment: _Money = msgspec.field(default_factory=_Money)
-    line_items: list[msgspec.Raw] = []
+    status: str | None = None
+    update_time: Any = None
+    payment: _Money | None = None
+    line_items: list[_Item] | None = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -144,17 +148,29 @@ def _following(answer: _List) -> JsonValue:
 
 
 def _stub(order: msgspec.Raw) -> OrderStub:
-    """What reconciliation compares. The total is TikTok's; ours leaves out lines that were called off."""
+    """What reconciliation compares; a value that cannot be read is not told.
+
+    The total is TikTok's; where lines were called off it is left out, because ours is without them.
+    """
     try:
         row = _ROW.decode(order)
     except msgspec.ValidationError as error:
         raise DriftError(f"an order of TikTok Shop has another shape ({error}); the platform changed it") from None
-    state = STATES.get(row.status)
+    state, payment, items = STATES.get(row.status or ""), row.payment or _Money(), row.line_items
+    partly = row.status != CANCELLED and any(item.display_status == CANCELLED for item in items or [])
     return OrderStub(
         order_id=row.id,
         status=state.order if state else row.status,
-        total=row.payment.total_amount,
-        currency=row.payment.currency,
-        lines=len(row.line_items),
-        updated_at=datetime.fromtimestamp(row.update_time, UTC) if row.update_time else None,
+        total=None if partly else payment.total_amount,
+        currency=payment.currency,
+        lines=None if items is None else len(items),
+        updated_at=_moment(row.update_time),
     )
+
+
+def _moment(seconds: Any) -> datetime | None:
+    """A time of the list; None where it is none, which is the order's fault and not the list's."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and seconds > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None

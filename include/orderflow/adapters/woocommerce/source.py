@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -77,16 +78,25 @@ class WooCommerce:
                 yield Page(self._with_refunds(listed.rows), listed.origin)
 
     def identify(self, window: Window) -> Iterator[OrderStub]:
-        """Orders created within `window`; a refunded one without total, because ours may be less than WooCommerce's."""
+        """Orders created within `window`; a refunded one without total, because ours may be less than WooCommerce's.
+
+        A value that cannot be read is not told. An order with a created time that cannot be read is listed.
+        """
         fields = "id,status,total,currency,date_created_gmt,date_modified_gmt,refunds,line_items"
         asked = {**between("created", window, self._options.timezone), "_fields": fields}
+        start, end = window.start.replace(microsecond=0), window.end
         for listed, _ in self._listed(asked, None):
-            yield from (self._stub(_STUBS.decode(row)) for row in listed.rows)
+            for raw in map(_STUBS.decode, listed.rows):
+                created = _moment(raw.get("date_created_gmt"))
+                if created is None or start <= created < end:
+                    yield self._stub(raw)
 
     def count(self, window: Window) -> int:
         """Orders modified within `window`."""
         params = {**between("modified", window, self._options.timezone), "per_page": "1", "_fields": "id"}
-        return _number(self._get(f"{API}/orders", params, "a count of orders"), "x-wp-total")
+        response = self._get(f"{API}/orders", params, "a count of orders")
+        read(response, _ROWS, wanted="a count of orders")
+        return _number(response, "x-wp-total")
 
     def _listed(self, asked: Mapping[str, str], after: JsonValue) -> Iterator[tuple[listing.Listed, listing.Place]]:
         """Every page of a list, or those behind the cursor `after`."""
@@ -171,18 +181,18 @@ class WooCommerce:
         raise DriftError(f"{named(response.request)}: status {response.status_code} instead of {wanted}")
 
     def _stub(self, raw: Raw) -> OrderStub:
-        try:
-            status = order_status(raw["status"], self._options)
-        except RecordError:
-            status = raw["status"]
-        modified = raw["date_modified_gmt"]
+        if "id" not in raw:
+            raise DriftError(f"{API}/orders: an order without an id; a plugin changes what the site answers")
+        status, total, lines = _text(raw.get("status")), _text(raw.get("total")), raw.get("line_items")
+        with contextlib.suppress(RecordError):
+            status = order_status(status, self._options) if status else None
         return OrderStub(
             order_id=str(raw["id"]),
             status=status,
-            total=None if raw["refunds"] else raw["total"],
-            currency=raw["currency"],
-            lines=len(raw["line_items"]),
-            updated_at=datetime.fromisoformat(modified + "Z") if modified else None,
+            total=None if raw.get("refunds") else total,
+            currency=_text(raw.get("currency")),
+            lines=len(lines) if isinstance(lines, list) else None,
+            updated_at=_moment(raw.get("date_modified_gmt")),
         )
 
 
@@ -201,12 +211,24 @@ def _check(row: msgspec.Raw, asked: Mapping[str, str]) -> None:
         log.warning("record unusual shape=%s", error)
         return
     for lower, stamp in (("modified_after", head.date_modified_gmt), ("after", head.date_created_gmt)):
-        if lower in asked and stamp is not None and stamp <= asked[lower]:
+        if lower in asked and stamp is not None and _moment(stamp) and stamp <= asked[lower]:
             raise DriftError(
                 f"{API}/orders: asked for {lower}={asked[lower]}, got order {head.id} of {stamp}; the site ignores the "
                 "filter (modified_after needs WooCommerce 5.8 or newer): update WooCommerce, or remove the plugin that "
                 "takes the filter away"
             )
+
+
+def _moment(stamp: Any) -> datetime | None:
+    """One of WooCommerce's GMT times; None for what is none, which is the order's fault and not the list's."""
+    try:
+        return datetime.fromisoformat(stamp).replace(tzinfo=UTC) if isinstance(stamp, str) else None
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _has_refunds(row: bytes) -> bool:
