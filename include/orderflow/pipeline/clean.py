@@ -33,7 +33,9 @@ from orderflow.domain.source import Raw
 from orderflow.pipeline import frames as fr
 from orderflow.pipeline import landing
 from orderflow.pipeline.cleaning import duplicates, files, steps
+from orderflow.pipeline.cleaning.counts import Counts
 from orderflow.pipeline.cleaning.documents import documents
+from orderflow.pipeline.cleaning.edits import changed_by_hand
 from orderflow.pipeline.cleaning.mapped import UNREADABLE, Chunk, chunks
 from orderflow.pipeline.cleaning.steps import Settings
 from orderflow.pipeline.cleaning.typed import type_frames
@@ -55,8 +57,9 @@ def clean(
 ) -> Batch:
     """Map, type and repair every record of the batch; replaces what an earlier attempt wrote.
 
-    `skus` is the channel's SKU map (its SKU -> the OMS's), used where the channel file says `sku: mapped`. Raises
-    `ConfigError` for look-ups that cannot work and `BalanceError` when records were lost.
+    `skus` is the channel's SKU map (its SKU -> the OMS's), used where the channel file says `sku: mapped`; `decisions`
+    holds what people corrected. Raises `ConfigError` for look-ups that cannot work and `BalanceError` when records were
+    lost.
     """
     began = time.perf_counter()
     folder = cast(Path, UPath(batch.landing))
@@ -66,9 +69,10 @@ def clean(
     order_ids: list[duplicates.Hashes] = []
     unreadable: dict[str, int] = {}
     repairs: dict[str, int] = {}
+    counts_by_step = Counts()
     read = cleaned = dropped = 0
-    for number, chunk in enumerate(_mapped(channel, folder, sampler)):
-        tables, older, repaired = _cleaned(chunk, settings)
+    for number, chunk in enumerate(_mapped(channel, folder, sampler, decisions)):
+        tables, older, repaired = _cleaned(chunk, settings, counts_by_step)
         files.write(folder, number, tables)
         order_ids.append(duplicates.hashed(tables["orders"]["order_id"]))
         cleaned += len(tables["orders"])
@@ -86,30 +90,38 @@ def clean(
         reasons=unreadable,
         warnings={},
         repairs=repairs,
+        steps=counts_by_step.steps(),
         seconds=batch.seconds | {"clean": time.perf_counter() - began},
     ).balance("clean")
 
 
-def _mapped(channel: Channel, folder: Path, sampler: Sampler) -> Iterator[Chunk]:
-    """The batch's records as canonical orders, chunk by chunk."""
+def _mapped(channel: Channel, folder: Path, sampler: Sampler, decisions: Decisions | None) -> Iterator[Chunk]:
+    """The batch's records as canonical orders, with what people corrected, chunk by chunk."""
     adapter, options = channel.adapter, channel.options
+    edits = decisions.edits if decisions else {}
 
     def to_order(raw: Raw) -> Order:
         return adapter.to_order(raw, options)
 
-    return chunks(landing.records(folder), to_order, see=sampler.see, order_id=adapter.order_id)
+    return chunks(landing.records(folder), to_order, see=sampler.see, order_id=adapter.order_id, edits=edits)
 
 
-def _cleaned(chunk: Chunk, settings: Settings) -> tuple[dict[str, pa.Table], int, dict[str, int]]:
-    """The tables of one chunk, how many older versions are not in them, and how many values each repair changed."""
+def _cleaned(chunk: Chunk, settings: Settings, counts: Counts) -> tuple[dict[str, pa.Table], int, dict[str, int]]:
+    """The tables of one chunk, how many older versions are not in them, and how many values each repair changed.
+
+    What the steps did is added to `counts`.
+    """
     texts = chunk.take()
-    frames, problems = type_frames(texts, settings.timezone)
-    moved = steps.times_to_utc(texts, frames)
+    typed, problems = type_frames(texts, settings.timezone)
+    by_hand, misplaced = changed_by_hand(chunk.edits, chunk.misplaced, chunk.rows)
+    moved = steps.times_to_utc(texts, typed)
     del texts
-    frames, repaired = steps.apply(frames, settings)
-    repairs = pa.concat_tables([moved, repaired])
+    frames, repaired = steps.apply(typed, settings)
+    repairs = pa.concat_tables([by_hand, moved, repaired])
+    counts.add(typed, frames, repairs, mapped=settings.skus is not None)
     frames["orders"] |= documents(frames)._asdict()
-    tables = {name: fr.table(frames, name) for name in fr.TABLES} | {"problems": problems, "repairs": repairs}
+    found = {"problems": pa.concat_tables([problems, misplaced]), "repairs": repairs}
+    tables = {name: fr.table(frames, name) for name in fr.TABLES} | found
     keep = duplicates.newest(tables["orders"])
     if not keep.all():
         tables = files.kept(tables, keep)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 
+from orderflow.domain.decision import Edit
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Order
 from orderflow.domain.source import Raw
 from orderflow.pipeline import frames as fr
+from orderflow.pipeline.cleaning.edits import Change, Edits, edited
 from orderflow.pipeline.landing import Record
 
 CHUNK_ORDERS = 5_000
@@ -47,6 +49,7 @@ EVIDENCE: dict[str, pa.DataType] = {
 """The columns of evidence, as they stand beside the orders' own."""
 
 _decode = msgspec.json.Decoder(Raw, float_hook=str).decode
+_NO_EDITS: Edits = {}
 
 
 class Evidence(NamedTuple):
@@ -65,6 +68,10 @@ class Chunk:
     strips: list[fr.Strip] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
     unreadable: list[dict[str, Any]] = field(default_factory=list)
+    edits: list[tuple[int, Change]] = field(default_factory=list)
+    """What people corrected, by the ordinal of its record."""
+    misplaced: list[tuple[int, str]] = field(default_factory=list)
+    """Paths of edits that lead nowhere, by the ordinal of their record."""
     records: int = 0
     bytes: int = 0
 
@@ -80,6 +87,17 @@ class Chunk:
         for name, kind in EVIDENCE.items():
             frames["orders"][name] = pa.array(columns.get(name, ()), kind)
         return frames
+
+    def edit(self, order: Order, edits: Sequence[Edit], ordinal: int) -> Order:
+        """The order as people corrected it."""
+        order, changes, misplaced = edited(order, edits)
+        self.edits += [(ordinal, change) for change in changes]
+        self.misplaced += [(ordinal, path) for path in misplaced]
+        return order
+
+    def rows(self) -> dict[int, int]:
+        """The row of each order by the ordinal of its record."""
+        return {source.ordinal: row for row, source in enumerate(self.evidence)}
 
     def refuse(self, evidence: Evidence, error: RecordError, order_id: str | None = None) -> None:
         """Keep the reason why a record gives no order."""
@@ -123,8 +141,9 @@ def chunks(
     *,
     see: Callable[[int, Raw], None],
     order_id: Callable[[Raw], str | None] = lambda _: None,
+    edits: Edits = _NO_EDITS,
 ) -> Iterator[Chunk]:
-    """Decode and map the records, a chunk at a time.
+    """Decode and map the records, a chunk at a time, and put in what people corrected.
 
     `see` is shown every decoded record with its ordinal; `order_id` names the order of a record that gives none. Orders
     become frames a few hundred at a time, so that memory is that of one chunk's frames. A mapping refuses a
@@ -141,7 +160,10 @@ def chunks(
             try:
                 raw = _decoded(data)
                 see(record.ordinal, raw)
-                orders.append(_mapped(raw, to_order))
+                order = _mapped(raw, to_order)
+                if edits and (found := edits.get(order.order_id)):
+                    order = chunk.edit(order, found, record.ordinal)
+                orders.append(order)
                 evidence.append(source)
             except RecordError as error:
                 chunk.refuse(source, error, _named(raw, order_id))

@@ -125,9 +125,3 @@ def postal_code(text: str, country_code: str | None) -> str:
     pattern, division = _POSTAL_CODES[country_code]
     bare = re.sub(r"[ -]", "", plain)
     return re.sub(pattern, division, bare) if re.fullmatch(pattern, bare) else plain or text
-
-
-def postal_prefix(text: str) -> str | None:
-    """The coarse part of a postal code that names an area and no street: half of it, at most three letters."""
-    bare = re.sub(r"[^0-9A-Z]", "", text.upper())
-    return bare[: min(3, max(1, len(bare) // 2))] or None

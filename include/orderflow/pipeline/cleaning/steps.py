@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +20,8 @@ import pyarrow.compute as pc
 
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.order import postal_prefix
+from orderflow.domain.sku import SkuMap
 from orderflow.pipeline import frames as fr
 from orderflow.pipeline.cleaning import places, text
 from orderflow.pipeline.cleaning.discounts import allocated_discounts
@@ -138,9 +141,28 @@ def discounts(frames: Frames, _settings: Settings) -> Changes:
 
 
 def oms_skus(frames: Frames, settings: Settings) -> Changes:
-    """What the OMS calls every article; null where a map is wanted and does not hold it."""
+    """What the OMS calls every article; null where a map is wanted and does not hold it.
+
+    Pairs with dates are chosen by when the order was placed (else created, changed or fetched).
+    """
     skus = fr.get(frames, "lines", "sku")
-    return {("lines", "oms_sku"): skus if settings.skus is None else fr.mapped(skus, settings.skus.get)}
+    if settings.skus is None:
+        return {("lines", "oms_sku"): skus}
+    mapped = fr.mapped(skus, settings.skus.get)
+    if isinstance(settings.skus, SkuMap) and settings.skus.dated:
+        dated = pc.is_in(skus, pa.array(list(settings.skus.dated), pa.string()))
+        rows = np.flatnonzero(dated.to_numpy(zero_copy_only=False))
+        found = map(settings.skus.at, skus.take(pa.array(rows)).to_pylist(), _placed(frames, rows))
+        mapped = pc.replace_with_mask(mapped, dated, pa.array(list(found), pa.string()))
+    return {("lines", "oms_sku"): mapped}
+
+
+def _placed(frames: Frames, lines: fr.Ints) -> list[datetime]:
+    """When the orders of these lines were placed, as well as it is known."""
+    names = ("placed_at", "channel_created_at", "channel_updated_at", "fetched_at")
+    known = pc.coalesce(*(frames["orders"][name] for name in names if name in frames["orders"]))
+    moments = known.take(fr.get(frames, "lines", "order_row").take(pa.array(lines)))
+    return [moment or datetime.min.replace(tzinfo=UTC) for moment in moments.to_pylist()]
 
 
 def destinations(frames: Frames, _settings: Settings) -> Changes:
@@ -162,7 +184,7 @@ def destinations(frames: Frames, _settings: Settings) -> Changes:
     ):
         values = fr.get(frames, "contacts", name)
         if name == "postal_code":
-            values = fr.mapped(values, places.postal_prefix)
+            values = fr.mapped(values, postal_prefix)
         changes["orders", field_name] = pc.if_else(mask, values.take(taken), fr.get(frames, "orders", field_name))
     return changes
 
@@ -222,8 +244,8 @@ def recorded(frames: Frames, rule: str, column: Column, before: pa.Array, after:
             "table": pa.repeat(table, size),
             "position": pa.nulls(size, pa.int64()) if own else fr.get(frames, table, "position").take(chosen),
             "field": pa.repeat(field_name, size),
-            "before_hash": _hashed(old),
-            "after_hash": _hashed(new),
+            "before_hash": hashed(old),
+            "after_hash": hashed(new),
             "before": pa.nulls(size, pa.string()) if column in PERSONAL else _text(old),
         },
         schema=REPAIR_SCHEMA,
@@ -261,7 +283,7 @@ def _text(values: pa.Array) -> pa.Array:
     return values.cast(pa.string())
 
 
-def _hashed(values: pa.Array) -> pa.Array:
+def hashed(values: pa.Array) -> pa.Array:
     """64-bit hashes of the values' text: they tell whether two values differ and are no protection."""
     if pa.types.is_timestamp(values.type):
         values = values.cast(pa.int64())

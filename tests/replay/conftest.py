@@ -1,0 +1,16 @@
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "staging"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pipeline_load"))
+
+import pytest
+from replayed import World
+from staging_fixtures import ask, migrated, store, template
+
+__all__ = ["ask", "migrated", "store", "template"]
+
+
+@pytest.fixture
+def world(store, ask, tmp_path):
+    return World(store, ask, tmp_path / "landing")
