@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Any
 
 import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from orderflow.domain.batch import Batch
-from orderflow.domain.errors import ConfigError
 from orderflow.domain.target import idempotency_key
 from orderflow.staging.copying import storable
-from orderflow.staging.session import lock_channel, transaction
+from orderflow.staging.session import transaction
 from orderflow.staging.vault import Vault
 
 OMS_REFUSED = "OMS_REFUSED"
 """Code of an order that the OMS did not take."""
 
-Decision: TypeAlias = Literal["open", "parked", "released", "discarded"]
-
 
 def any_waiting(cursor: Cursor, channel: str) -> bool:
+    """Whether the channel has rows that a good version would end."""
     cursor.execute(
-        "SELECT EXISTS (SELECT FROM orderflow.quarantine WHERE channel = %s AND state IN ('open', 'parked'))",
-        (channel,),
+        """
+        SELECT EXISTS (SELECT FROM orderflow.quarantine WHERE channel = %(channel)s AND state IN ('open', 'parked'))
+            OR EXISTS (SELECT FROM orderflow.quarantine WHERE channel = %(channel)s AND state = 'discarded')
+            OR EXISTS (SELECT FROM orderflow.quarantine WHERE channel = %(channel)s AND replay_asked_at IS NOT NULL)
+        """,
+        {"channel": channel},
     )
     row = cursor.fetchone()
     return row is not None and bool(row[0])
@@ -34,78 +36,52 @@ def any_waiting(cursor: Cursor, channel: str) -> bool:
 def supersede(cursor: Cursor, batch: Batch) -> None:
     """Good versions (in the loading transaction's `keys`) take the place of what waits of the same orders.
 
-    What the OMS refused gives way to a changed version only: the same one would be refused again.
+    What was discarded gives way as well; what was released has gone on and stays released. What the OMS refused gives
+    way to a changed version only: the same one would be refused again. What it took too late people settle alone.
     """
     cursor.execute(
         """
         WITH better AS (
-            SELECT k.order_id FROM keys AS k
+            SELECT q.id FROM keys AS k
             CROSS JOIN LATERAL (
-                SELECT * FROM orderflow.quarantine AS q
-                WHERE q.channel = %(channel)s AND q.subject = k.order_id OFFSET 0
+                SELECT * FROM orderflow.quarantine AS q WHERE q.channel = %(channel)s
+                    AND q.subject IN (k.order_id, 'sha256:' || encode(k.raw_sha256, 'hex')) OFFSET 0
             ) AS q
-            WHERE q.state IN ('open', 'parked') AND CASE
-                WHEN q.source = 'oms'
+            WHERE (q.state IN ('open', 'parked', 'discarded') OR q.replay_asked_at IS NOT NULL) AND CASE
+                WHEN q.source = 'oms' AND q.reasons @> '[{"taken": true}]' THEN false
+                WHEN q.source = 'oms' AND NOT (%(replay)s AND q.replay_asked_at IS NOT NULL)
                     THEN EXISTS (SELECT FROM incoming AS i WHERE i.order_id = k.order_id AND i.changed)
-                WHEN q.channel_updated_at < k.channel_updated_at THEN true
+                WHEN q.channel_updated_at < k.channel_updated_at OR q.raw_sha256 = k.raw_sha256 THEN true
                 ELSE q.fetched_at <= k.fetched_at
                     AND coalesce(q.channel_updated_at <= k.channel_updated_at, true) END
         ), gone AS (
-            UPDATE orderflow.quarantine SET state = 'superseded'
-            WHERE channel = %(channel)s AND subject = ANY(ARRAY(SELECT order_id FROM better))
-            RETURNING id
+            UPDATE orderflow.quarantine SET
+                state = CASE state WHEN 'released' THEN state ELSE 'superseded' END,
+                decided_by = CASE state WHEN 'released' THEN decided_by END,
+                replay_asked_at = CASE WHEN replay_asked_at > %(until)s THEN replay_asked_at END
+            WHERE id = ANY(ARRAY(SELECT id FROM better))
+            RETURNING id, state
         )
         INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
-        SELECT id, 'load', 'superseded', 'a good version came in ' || %(window)s FROM gone
+        SELECT id, 'load', CASE state WHEN 'released' THEN 'went on' ELSE 'superseded' END,
+            'a good version came in ' || %(window)s
+        FROM gone
         """,
-        {"channel": batch.channel, "window": str(batch.window)},
+        {
+            "channel": batch.channel,
+            "window": str(batch.window),
+            "replay": batch.purpose == "replay",
+            "until": batch.decided_until,
+        },
     )
 
 
-def refuse(cursor: Cursor, channel: str, refusals: Sequence[tuple[str, int, str]]) -> None:
-    """Quarantine staged orders that the OMS refused: `(order_id, version, reason)`."""
+def refuse(cursor: Cursor, channel: str, refusals: Sequence[tuple[str, int, Sequence[dict[str, Any]]]]) -> None:
+    """Quarantine staged orders that the OMS refused, or took too late: `(order_id, version, reasons)`."""
     encoded = [
-        {
-            "order_id": order_id,
-            "version": version,
-            "reasons": [{"code": OMS_REFUSED, "field": None, "value": None, "message": reason}],
-        }
-        for order_id, version, reason in refusals
+        {"order_id": order_id, "version": version, "reasons": reasons} for order_id, version, reasons in refusals
     ]
     cursor.execute(_REFUSED_BY_OMS, {"channel": channel, "refusals": storable(msgspec.json.encode(encoded))})
-
-
-def decide(connection: Connection, quarantine_id: int, decision: Decision, *, who: str, why: str) -> None:
-    """Record a person's decision. Releasing what the OMS refused sends it again, with a key of its own.
-
-    Releasing anything else lets the next replay of its raw record waive the rules it broke. Raises `ConfigError` when
-    there is no such row, or when a newer version has taken its place.
-    """
-    with transaction(connection) as cursor:
-        cursor.execute("SELECT channel FROM orderflow.quarantine WHERE id = %s", (quarantine_id,))
-        found = cursor.fetchone()
-        if found is None:
-            raise ConfigError(f"quarantine has no row {quarantine_id}; read the list again")
-        lock_channel(cursor, found[0])
-        cursor.execute(
-            "SELECT channel, order_id, state, source FROM orderflow.quarantine WHERE id = %s FOR UPDATE",
-            (quarantine_id,),
-        )
-        channel, order_id, state, source = cursor.fetchone() or ("", "", "", "")
-        if state == "superseded":
-            raise ConfigError(
-                f"quarantine row {quarantine_id} ({channel} {order_id}) was superseded by a newer version; "
-                "nothing is left to decide"
-            )
-        if state == decision:
-            return
-        cursor.execute("UPDATE orderflow.quarantine SET state = %s WHERE id = %s", (decision, quarantine_id))
-        cursor.execute(
-            "INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why) VALUES (%s, %s, %s, %s)",
-            (quarantine_id, who, decision, why),
-        )
-        if decision == "released" and source == "oms":
-            _enqueue_again(cursor, channel, order_id)
 
 
 def raw(connection: Connection, vault: Vault, quarantine_id: int) -> bytes | None:
@@ -121,7 +97,8 @@ def raw(connection: Connection, vault: Vault, quarantine_id: int) -> bytes | Non
     return vault.open(bytes(sealed), key_id, channel, bytes(sha256).hex())
 
 
-def _enqueue_again(cursor: Cursor, channel: str, order_id: str) -> None:
+def enqueue_again(cursor: Cursor, channel: str, order_id: str) -> None:
+    """Owe the OMS a staged order that it refused once more, with a key of its own."""
     cursor.execute(
         """
         SELECT o.version, o.content_hash || o.contacts_hash, o.window_start, o.window_end,
@@ -165,16 +142,22 @@ WITH refusal AS (
         WHERE o.channel = %(channel)s AND o.order_id = r.order_id AND o.version = r.version OFFSET 0
     ) AS o
     ON CONFLICT (channel, subject) DO UPDATE SET
-        source = excluded.source, reasons = excluded.reasons, raw_sha256 = excluded.raw_sha256, sealed_raw = NULL,
+        source = excluded.source,
+        reasons = excluded.reasons || CASE WHEN q.source = 'oms' AND q.state IN ('open', 'parked')
+            THEN jsonb_path_query_array(q.reasons, '$[*] ? (@.taken == true)') ELSE '[]' END,
+        raw_sha256 = excluded.raw_sha256, sealed_raw = NULL,
         key_id = NULL, document = excluded.document, content_hash = excluded.content_hash,
         channel_updated_at = excluded.channel_updated_at, value = excluded.value, currency = excluded.currency,
         landing = excluded.landing, ordinal = excluded.ordinal, fetched_at = excluded.fetched_at,
         window_start = excluded.window_start, window_end = excluded.window_end, last_seen_at = now(),
-        times_seen = q.times_seen + 1, state = CASE WHEN q.state = 'parked' THEN 'parked' ELSE 'open' END
-    RETURNING q.id, q.state
+        times_seen = q.times_seen + 1, replay_asked_at = NULL,
+        state = CASE WHEN q.state = 'parked' AND q.decided_by IS NOT NULL THEN 'parked' ELSE 'open' END,
+        decided_by = CASE WHEN q.state = 'parked' THEN q.decided_by END
+    RETURNING q.id, q.state, q.reasons
 )
 INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
-SELECT w.id, 'sync', w.state, 'refused by the OMS'
+SELECT w.id, 'sync', w.state,
+    CASE WHEN w.reasons @> '[{"taken": true}]' THEN 'came too late for the OMS' ELSE 'refused by the OMS' END
 FROM written AS w LEFT JOIN before AS b ON b.id = w.id
 WHERE b.state IS DISTINCT FROM w.state
 """

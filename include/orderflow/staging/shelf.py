@@ -57,8 +57,12 @@ class Shelf:
             "start": self._batch.window_start,
             "end": self._batch.window_end,
             "window": str(self._batch.window),
+            "judged_by": self._batch.judged_by,
+            "replay": self._batch.purpose == "replay",
+            "until": self._batch.decided_until,
         }
         self._cursor.execute(_UPSERT, values)
+        self._cursor.execute(_NAMED, values)
 
     def _add_raw(self, records: Iterable[RawRecord]) -> None:
         rows: list[tuple[int, datetime, bytes, bytes]] = []
@@ -115,8 +119,10 @@ CREATE TEMP TABLE refused (
 CREATE TEMP TABLE raw (ordinal bigint, fetched_at timestamptz, raw_sha256 bytea, sealed_raw bytea) ON COMMIT DROP
 """
 
-# An order that is staged in a newer or the same version is not held back: its row is born superseded. An open row stays
-# as people left it; a decided one opens again only when the record or the order is not the one they decided on.
+# An order that is staged in a newer or the same version is not held back: its row is born superseded. What lacks
+# nothing but pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look. A row that a
+# person moved stays where they put it; one that they decided opens again when the record or the order is not the one
+# they decided on. A released one stays released until its replay; when that refuses it still, it opens again.
 _UPSERT = """
 WITH seen AS (
     SELECT DISTINCT ON (subject)
@@ -127,11 +133,11 @@ WITH seen AS (
     ORDER BY subject, r.channel_updated_at DESC NULLS LAST, r.ordinal DESC
 ), judged AS (
     SELECT s.*, CASE
-        WHEN o.order_id IS NULL THEN 'open'
+        WHEN o.order_id IS NULL THEN orderflow.waiting_state(s.reasons)
         WHEN s.content_hash = o.content_hash OR s.channel_updated_at < o.channel_updated_at THEN 'superseded'
-        WHEN s.channel_updated_at > o.channel_updated_at THEN 'open'
+        WHEN s.channel_updated_at > o.channel_updated_at THEN orderflow.waiting_state(s.reasons)
         WHEN o.fetched_at > s.fetched_at THEN 'superseded'
-        ELSE 'open' END AS state
+        ELSE orderflow.waiting_state(s.reasons) END AS state
     FROM seen AS s
     LEFT JOIN LATERAL (
         SELECT * FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id = s.order_id OFFSET 0
@@ -142,10 +148,11 @@ WITH seen AS (
 ), written AS (
     INSERT INTO orderflow.quarantine AS q (
         channel, subject, order_id, source, state, reasons, raw_sha256, sealed_raw, key_id, document, content_hash,
-        channel_updated_at, value, currency, landing, ordinal, fetched_at, window_start, window_end
+        channel_updated_at, value, currency, landing, ordinal, fetched_at, window_start, window_end, judged_by
     )
     SELECT %(channel)s, subject, order_id, source, state, reasons, raw_sha256, sealed_raw, %(key_id)s, document,
-        content_hash, channel_updated_at, value, currency, %(landing)s, ordinal, fetched_at, %(start)s, %(end)s
+        content_hash, channel_updated_at, value, currency, %(landing)s, ordinal, fetched_at, %(start)s, %(end)s,
+        %(judged_by)s
     FROM judged
     ON CONFLICT (channel, subject) DO UPDATE SET
         order_id = excluded.order_id, source = excluded.source, reasons = excluded.reasons,
@@ -154,22 +161,42 @@ WITH seen AS (
         channel_updated_at = excluded.channel_updated_at, value = excluded.value, currency = excluded.currency,
         landing = excluded.landing, ordinal = excluded.ordinal, fetched_at = excluded.fetched_at,
         window_start = excluded.window_start, window_end = excluded.window_end, last_seen_at = now(),
+        judged_by = excluded.judged_by,
         times_seen = q.times_seen + CASE
-            WHEN (q.window_start, q.window_end) = (excluded.window_start, excluded.window_end) THEN 0 ELSE 1 END,
-        state = CASE
-            WHEN excluded.state = 'superseded' THEN
-                CASE WHEN q.state IN ('open', 'parked') THEN 'superseded' ELSE q.state END
-            WHEN q.state IN ('open', 'parked') THEN q.state
-            WHEN q.state IN ('released', 'discarded') AND (
-                q.raw_sha256 = excluded.raw_sha256 OR q.content_hash = excluded.content_hash) THEN q.state
-            ELSE 'open' END
+            WHEN (q.window_start, q.window_end) = (excluded.window_start, excluded.window_end)
+                OR (q.raw_sha256, q.fetched_at) = (excluded.raw_sha256, excluded.fetched_at) THEN 0 ELSE 1 END,
+        replay_asked_at = CASE WHEN NOT %(replay)s OR q.replay_asked_at > %(until)s THEN q.replay_asked_at END,
+        (state, decided_by) = (
+            SELECT next, CASE WHEN next = q.state THEN q.decided_by END FROM (SELECT CASE
+                WHEN excluded.state = 'superseded' THEN
+                    CASE WHEN q.state IN ('open', 'parked') THEN 'superseded' ELSE q.state END
+                WHEN q.state IN ('open', 'parked') AND q.decided_by IS NOT NULL THEN q.state
+                WHEN q.state = 'discarded' OR q.state = 'released' AND q.replay_asked_at IS NOT NULL
+                    AND (NOT %(replay)s OR q.replay_asked_at > %(until)s)
+                    THEN CASE WHEN q.raw_sha256 = excluded.raw_sha256 OR q.content_hash = excluded.content_hash
+                        THEN q.state ELSE excluded.state END
+                ELSE excluded.state END AS next) AS decided)
     WHERE (coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at)
         >= (coalesce(q.channel_updated_at, '-infinity'), q.fetched_at)
         OR excluded.channel_updated_at IS NULL AND excluded.fetched_at >= q.fetched_at
+        OR (excluded.raw_sha256, excluded.fetched_at) = (q.raw_sha256, q.fetched_at)
     RETURNING q.id, q.state
 )
 INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
 SELECT w.id, 'load', w.state, 'refused in ' || %(window)s
 FROM written AS w LEFT JOIN before AS b ON b.id = w.id
 WHERE b.state IS DISTINCT FROM w.state
+"""
+
+# A record that named no order when it was refused first, and does now, waits as that order.
+_NAMED = """
+WITH named AS (
+    UPDATE orderflow.quarantine AS q SET state = 'superseded', decided_by = NULL, replay_asked_at = NULL
+    FROM refused AS r JOIN raw AS w USING (ordinal)
+    WHERE length(r.order_id) <= 500 AND q.channel = %(channel)s
+        AND q.subject = 'sha256:' || encode(w.raw_sha256, 'hex') AND q.state IN ('open', 'parked', 'released')
+    RETURNING q.id
+)
+INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
+SELECT id, 'load', 'superseded', 'its record names an order now, refused in ' || %(window)s FROM named
 """

@@ -1,0 +1,350 @@
+"""`orderflow quarantine`: what may not go on, why, and what people decide about it."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orderflow.command import ports
+from orderflow.command.app import app
+from orderflow.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from orderflow.staging.actions import Outcome, Which
+    from orderflow.staging.backlog import Filter
+    from orderflow.staging.store import Store
+
+console = Console()
+quarantine = typer.Typer(no_args_is_help=True, help="What may not go on, why, and what people decide about it.")
+app.add_typer(quarantine, name="quarantine")
+
+Orders = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ORDER]...", help="Order ids, or rows of the list as #12. None: choose by the options."),
+]
+Order = Annotated[str, typer.Argument(metavar="ORDER", help="An order id, or a row of the list as #12.")]
+ChannelName = Annotated[str | None, typer.Option("--channel", "-c", metavar="NAME", help="One channel.")]
+Reason = Annotated[str | None, typer.Option(metavar="CODE", help="Orders that break this rule.")]
+Owner = Annotated[str | None, typer.Option(metavar="TEAM", help="Orders that break a rule this team owns.")]
+Sku = Annotated[str | None, typer.Option(metavar="SKU", help="Orders with this SKU of the channel on a line.")]
+State = Annotated[
+    str, typer.Option(metavar="STATE", help="waiting (open or parked), open, parked, released, discarded, superseded.")
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Every order in that state: needed where nothing else narrows.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Count what would be done, and do nothing.")]
+Why = Annotated[str, typer.Option(metavar="TEXT", help="The reason, for those who read the story in a year.")]
+Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; your login if left out.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@quarantine.command("list")
+def list_rows(
+    channel: ChannelName = None,
+    reason: Reason = None,
+    owner: Owner = None,
+    sku: Sku = None,
+    assignee: Annotated[str | None, typer.Option(metavar="NAME", help='Looked after by; "" for nobody.')] = None,
+    state: State = "waiting",
+    at_least: Annotated[str | None, typer.Option(metavar="AMOUNT", help="Value at risk; needs --currency.")] = None,
+    currency: Annotated[str | None, typer.Option(metavar="ABC", help="Orders valued in this currency.")] = None,
+    after: Annotated[str | None, typer.Option(metavar="PLACE", help="Where the page before ended.")] = None,
+    size: Annotated[int, typer.Option(min=1, max=10_000, help="Rows of a page.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The orders in quarantine, last seen first, a page at a time.
+
+    Example: [bold]orderflow quarantine list --reason SKU_UNMAPPED --channel shop_tw[/bold]
+    """
+    from orderflow.quality.ownership import owners
+    from orderflow.staging import backlog
+
+    which = _filter(channel, reason, owner, sku, state)
+    which = replace(which, assignee=assignee, currency=currency, at_least=_amount(at_least))
+    with ports.staging() as store:
+        page = backlog.page(store.connection, which, after=after, size=size)
+    if as_json:
+        rows = [msgspec.to_builtins(row) | {"owners": owners(row.codes)} for row in page.rows]
+        print_json({"rows": rows, "after": page.after})
+        return
+    table = Table(box=None, padding=(0, 1))
+    for name in ("row", "channel", "order", "state", "reasons", "value", "owner", "assignee", "seen", "times"):
+        table.add_column(name, justify="right" if name in ("row", "value", "times") else "left", overflow="fold")
+    for row in page.rows:
+        state_now = row.state + (", to be judged again" if row.replay_asked_at else "")
+        value = "" if row.value is None else f"{row.value.normalize():f} {row.currency or ''}".strip()
+        table.add_row(
+            f"#{row.id}", row.channel, Text(row.order_id or row.subject[:19] + "…"), state_now, "\n".join(row.codes),
+            value, "\n".join(owners(row.codes)), row.assignee or "", f"{row.last_seen_at:%Y-%m-%d %H:%M}",
+            str(row.times_seen),
+        )  # fmt: skip
+    console.print(table if page.rows else "nothing is in quarantine that fits")
+    if page.after:
+        console.print(f"more: --after {page.after}", highlight=False)
+
+
+@quarantine.command()
+def reasons(channel: ChannelName = None, as_json: AsJson = False) -> None:
+    """What waits, by reason, with the value at risk. An order with two reasons counts in both.
+
+    Example: [bold]orderflow quarantine reasons --channel shop_tw[/bold]
+    """
+    from orderflow.quality.ownership import owners
+    from orderflow.staging import backlog
+
+    with ports.staging() as store:
+        totals = backlog.totals(store.connection, channel)
+        waiting = backlog.waiting(store.connection, channel)
+    if as_json:
+        found = [msgspec.to_builtins(total) | {"owners": owners([total.code])} for total in totals]
+        print_json({"waiting": waiting, "reasons": found})
+        return
+    table = Table(box=None, padding=(0, 1))
+    for name in ("reason", "channel", "open", "parked", "value at risk", "owner"):
+        table.add_column(name, justify="right" if name in ("open", "parked", "value at risk") else "left")
+    for total in totals:
+        owner = ", ".join(owners([total.code]))
+        table.add_row(total.code, total.channel, str(total.open), str(total.parked), _values(total.values), owner)
+    console.print(table)
+    console.print(f"{waiting['open']} orders are open, {waiting['parked']} parked", highlight=False)
+
+
+@quarantine.command()
+def show(
+    order: Order,
+    channel: ChannelName = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data; who did and why is kept.")] = False,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Why personal data must be seen.")] = "",
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """One order: its raw record (masked), what cleaning made of it, the rules it breaks, and its story.
+
+    Example: [bold]orderflow quarantine show 2026030112345 --channel shop_tw[/bold]
+    """
+    from orderflow.command.side_by_side import seen, side_by_side
+    from orderflow.staging import backlog
+
+    with ports.staging() as store:
+        (row_id,) = backlog.identify(store.connection, [order], channel)
+        found = seen(store, row_id, who=login(who), why=why, reveal=reveal)
+    if as_json:
+        print_json(found)
+    else:
+        side_by_side(console, found)
+
+
+@quarantine.command()
+def release(
+    why: Why,
+    orders: Orders = None,
+    waive: Annotated[
+        list[str] | None, typer.Option(metavar="CODE", help="Let this rule pass for their present content; repeat it.")
+    ] = None,
+    channel: ChannelName = None,
+    reason: Reason = None,
+    owner: Owner = None,
+    sku: Sku = None,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let orders go on after a fix: the next replay judges them again, without the rules that are waived.
+
+    What the OMS refused is sent to it again. What is still refused opens again.
+
+    Example: [bold]orderflow quarantine release --reason TIME_IN_FUTURE --why "the till's clock was wrong"[/bold]
+    """
+    from orderflow.quality.ownership import WAIVABLE
+    from orderflow.staging import actions
+
+    def act(store: Store, which: Which) -> Outcome:
+        codes = waive or ()
+        return actions.release(
+            store.connection, which, who=login(who), why=why, waive=codes, waivable=WAIVABLE, dry_run=dry_run
+        )
+
+    _decide("released", act, orders, _filter(channel, reason, owner, sku), everything, dry_run, as_json)
+
+
+@quarantine.command()
+def park(
+    why: Why,
+    orders: Orders = None,
+    channel: ChannelName = None,
+    reason: Reason = None,
+    owner: Owner = None,
+    sku: Sku = None,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set open orders aside until a good version comes or somebody reopens them.
+
+    Example: [bold]orderflow quarantine park A-1001 --why "the shop asks the buyer"[/bold]
+    """
+    from orderflow.staging import actions
+
+    def act(store: Store, which: Which) -> Outcome:
+        return actions.park(store.connection, which, who=login(who), why=why, dry_run=dry_run)
+
+    _decide("parked", act, orders, _filter(channel, reason, owner, sku, "open"), everything, dry_run, as_json)
+
+
+@quarantine.command()
+def discard(
+    why: Why,
+    orders: Orders = None,
+    channel: ChannelName = None,
+    reason: Reason = None,
+    owner: Owner = None,
+    sku: Sku = None,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decide that these orders never go on as they are; a changed version is judged anew.
+
+    Example: [bold]orderflow quarantine discard A-1001 A-1002 --why "test orders of the agency"[/bold]
+    """
+    from orderflow.staging import actions
+
+    def act(store: Store, which: Which) -> Outcome:
+        return actions.discard(store.connection, which, who=login(who), why=why, dry_run=dry_run)
+
+    _decide("discarded", act, orders, _filter(channel, reason, owner, sku), everything, dry_run, as_json)
+
+
+@quarantine.command()
+def reopen(
+    why: Why,
+    orders: Orders = None,
+    state: Annotated[str, typer.Option(metavar="STATE", help="In bulk: parked, discarded or released.")] = "parked",
+    channel: ChannelName = None,
+    reason: Reason = None,
+    owner: Owner = None,
+    sku: Sku = None,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Undo: parked, discarded, or released orders that have not gone on yet.
+
+    Example: [bold]orderflow quarantine reopen A-1001 --why "the buyer answered"[/bold]
+    """
+    from orderflow.staging import actions
+
+    def act(store: Store, which: Which) -> Outcome:
+        return actions.reopen(store.connection, which, who=login(who), why=why, dry_run=dry_run)
+
+    _decide("reopened", act, orders, _filter(channel, reason, owner, sku, state), everything, dry_run, as_json)
+
+
+@quarantine.command()
+def assign(
+    to: Annotated[str, typer.Option(metavar="NAME", help='Who looks after them from now on; "" for nobody.')],
+    orders: Orders = None,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason.")] = "assigned",
+    channel: ChannelName = None,
+    reason: Reason = None,
+    owner: Owner = None,
+    sku: Sku = None,
+    everything: Everything = False,
+    dry_run: DryRun = False,
+    who: Who = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say who looks after waiting orders.
+
+    Example: [bold]orderflow quarantine assign --reason SKU_UNMAPPED --channel shop_tw --to mei[/bold]
+    """
+    from orderflow.staging import actions
+
+    def act(store: Store, which: Which) -> Outcome:
+        return actions.assign(store.connection, which, to=to or None, who=login(who), why=why, dry_run=dry_run)
+
+    _decide("assigned", act, orders, _filter(channel, reason, owner, sku), everything, dry_run, as_json)
+
+
+def _decide(
+    done: str,
+    act: Callable[[Store, Which], Outcome],
+    orders: list[str] | None,
+    which: Filter,
+    everything: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """An action on these orders, or in bulk on what the filter finds."""
+    from orderflow.staging import actions, backlog
+
+    if not orders and not which.narrow and not everything:
+        raise ConfigError(
+            "no order is named; name some, narrow with --channel, --reason, --owner or --sku, or say --all; "
+            "--dry-run counts without doing"
+        )
+    with ports.staging() as store:
+        if not orders:
+            outcome = act(store, which)
+        else:
+            rows = backlog.identify(store.connection, orders, which.channel)
+            outcome = act(store, rows)
+            if len(rows) == 1:
+                actions.only(outcome)
+    tell(done, outcome, dry_run, as_json)
+
+
+def tell(done: str, outcome: Outcome, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"dry_run": dry_run, **msgspec.to_builtins(outcome)})
+        return
+    noun = "order" if outcome.done == 1 else "orders"
+    value = f" worth {_values(outcome.values)}" if outcome.values else ""
+    console.print(f"{outcome.done} {noun}{value} {'would be ' if dry_run else ''}{done}", highlight=False)
+    for hindrance, number in outcome.hindered.items():
+        console.print(Text(f"  {number} left as {'it is' if number == 1 else 'they are'}: {hindrance}"))
+    if dry_run:
+        console.print("nothing was done; leave out --dry-run to do it")
+
+
+def _filter(
+    channel: str | None, reason: str | None, owner: str | None, sku: str | None, state: str = "waiting"
+) -> Filter:
+    from orderflow.quality.ownership import codes_of
+    from orderflow.staging.backlog import Filter
+
+    codes = None if owner is None else codes_of(owner)
+    return Filter(channel=channel, reason=reason, codes=codes, sku=sku, state=state)  # type: ignore[arg-type] # it checks
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation as error:
+        raise ConfigError(f"--at-least {text!r} is no amount; write it like 149.90") from error
+
+
+def login(who: str | None) -> str:
+    return who or getpass.getuser()
+
+
+def _values(values: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{value.normalize():f} {currency}" for currency, value in sorted(values.items()))
+
+
+def print_json(found: Mapping[str, Any] | Iterable[Any]) -> None:
+    print(msgspec.json.encode(found).decode())
