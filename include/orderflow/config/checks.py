@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from croniter import CroniterBadDateError, CroniterError, croniter
 
+from orderflow.config.expected import expected
 from orderflow.config.problem import Fault, Location, closest, nearest, shown
 from orderflow.domain.channel import known_zone, parse_duration
 from orderflow.domain.order import (
@@ -49,6 +50,7 @@ def check(value: Mapping[str, Any], around: Surroundings) -> Iterator[Fault]:
     yield from _lookups(clean.get("lookups"))
     yield from _waived(judged.get("waive"))
     yield from _volume(judged.get("orders_per_window"))
+    yield from expected(judged.get("expectations"))
     yield from _target(oms.get("target"), around.targets)
 
 
@@ -177,6 +179,8 @@ def _waived(codes: object) -> Iterator[Fault]:
             yield Fault(path, f"unknown rule {code!r}", nearest(code, RULES))
         elif isinstance(code, str) and not RULES[code].waivable:
             yield Fault(path, f"the rule {code} cannot be waived: without it an order means nothing", "remove it")
+        elif isinstance(code, str) and RULES[code].severity == "warn":
+            yield Fault(path, f"the rule {code} only warns as it is", "remove it")
 
 
 def _volume(band: object) -> Iterator[Fault]:

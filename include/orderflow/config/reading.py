@@ -162,7 +162,8 @@ def _adapter(source: dict[str, object], document: Document) -> tuple[Adapter | N
         return None, None, [Fault(("source", "adapter"), *said)]
     rest = {key: value for key, value in source.items() if key not in {"adapter", "connection"}}
     try:
-        return adapter, adapter.options.model_validate(rest), []
+        options = adapter.options.model_validate(rest)
+        return adapter.described(options) if adapter.described else adapter, options, []
     except ValidationError as error:
         return adapter, None, explained(error, adapter.options, document, ("source",))
 

@@ -16,8 +16,14 @@ from pydantic import BaseModel
 
 from orderflow.config.docs import field_docs
 from orderflow.config.form import Form, SourceBlock
-from orderflow.domain.channel import Cleaning, Delivery, Schedule, Validation, print_duration
+from orderflow.domain import channel as forms
+from orderflow.domain.channel import Cleaning, Delivery, Expectations, Schedule, Validation, print_duration
+from orderflow.domain.expectation import COLUMNS
 from orderflow.domain.source import Adapter
+
+_EXPECTATIONS = (
+    forms.Filled, forms.OneOf, forms.Between, forms.Matches, forms.Mean, forms.Distinct, forms.Unique, forms.Ordered,
+)  # fmt: skip
 
 
 def channel_schema(
@@ -26,8 +32,13 @@ def channel_schema(
     """The schema (draft 2020-12) of a channel file that may use these adapters, look-up fields and rule codes."""
     schema = _described(Form)
     blocks = schema["$defs"]
-    for model in (Schedule, Cleaning, Validation, Delivery):
+    for model in (Schedule, Cleaning, Validation, Delivery, Expectations, *_EXPECTATIONS):
         blocks[model.__name__] = _described(model)
+        blocks[model.__name__].pop("$defs", None)
+    for model in _EXPECTATIONS:
+        for name in {"column", "earlier", "later"} & model.model_fields.keys():
+            blocks[model.__name__]["properties"][name]["enum"] = list(COLUMNS)
+    blocks["Unique"]["properties"]["columns"]["items"] = {"enum": list(COLUMNS)}
     if fields := sorted(lookup_fields):
         blocks["Cleaning"]["properties"]["lookups"]["propertyNames"] = {"enum": fields}
     if codes := sorted(rules):

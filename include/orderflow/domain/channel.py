@@ -98,6 +98,85 @@ class Cleaning(Block):
     """`same`: the OMS uses the channel's SKUs; `mapped`: every SKU must stand in the SKU map."""
 
 
+class _OfColumn(Block):
+    column: str
+    """A column of staged orders (`grand_total`), or of their lines (`lines.gtin`)."""
+
+
+class Filled(_OfColumn):
+    share: Share = Decimal(1)
+    """At least so many rows have a value."""
+
+
+class OneOf(_OfColumn):
+    values: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    """What may stand there; an empty value is no fault."""
+    share: Share = Decimal(1)
+    """At least so many of the values are among them."""
+
+
+class Between(_OfColumn):
+    least: Decimal | None = None
+    most: Decimal | None = None
+    share: Share = Decimal(1)
+    """At least so many of the values lie between both ends, which belong to the span."""
+
+
+class Matches(_OfColumn):
+    pattern: Annotated[str, Field(min_length=1, max_length=200)]
+    """A regular expression that the value must match, as PostgreSQL and Python read it alike."""
+    share: Share = Decimal(1)
+    """At least so many of the values match."""
+
+
+class Mean(_OfColumn):
+    least: Decimal | None = None
+    most: Decimal | None = None
+
+
+class Distinct(_OfColumn):
+    least: Annotated[int, Field(ge=0)] | None = None
+    most: Annotated[int, Field(ge=0)] | None = None
+
+
+class Unique(Block):
+    columns: Annotated[list[str], Field(min_length=1, max_length=8)]
+    """Columns of one table whose values together occur once a day."""
+
+
+class Ordered(Block):
+    earlier: str
+    later: str
+    """Two times of one table: where both are known, the later one is not before the earlier one."""
+    share: Share = Decimal(1)
+    """At least so many of the rows are in order."""
+
+
+class Expectations(Block):
+    """What analysts expect of a day's staged orders: checked by Great Expectations, shown and never decided upon."""
+
+    after_load: bool = False
+    """Check the day of every window that was loaded, besides every night."""
+    orders_per_day: tuple[int, int] | None = None
+    """How many orders are created on the channel in a day."""
+    filled: list[Filled] = []
+    """Columns that have a value."""
+    one_of: list[OneOf] = []
+    """Columns with a short list of values."""
+    between: list[Between] = []
+    """Columns whose values lie within a span."""
+    matches: list[Matches] = []
+    """Columns whose values have a form."""
+    mean: list[Mean] = []
+    """Columns whose mean of the day lies within a span."""
+    distinct: list[Distinct] = []
+    """Columns with so many different values in a day."""
+    unique: list[Unique] = []
+    """Columns whose values together occur once."""
+    ordered: list[Ordered] = []
+    """Pairs of times that follow each other."""
+
+
 class Validation(Block):
     quarantine_at_most: Share = Decimal("0.05")
     """A larger share refused means that the platform changed, not the orders."""
@@ -109,6 +188,8 @@ class Validation(Block):
     """Rule codes that only warn on this channel."""
     tolerance: Decimal = Decimal(0)
     """Largest explained residue of the money equation, in the order's currency."""
+    expectations: Expectations = Expectations()
+    """What analysts expect of a day's orders; warns, and decides nothing."""
 
 
 class Delivery(Block):
@@ -146,7 +227,9 @@ class Channel(BaseModel):
 
     @property
     def lookback(self) -> timedelta:
-        return max(self.schedule.lookback or timedelta(0), self.adapter.limits.lookback)
+        """Overlap of two windows: never less than the resolution of the platform's modified time."""
+        limits = self.adapter.limits
+        return max(self.schedule.lookback or timedelta(0), limits.lookback, limits.resolution)
 
     @property
     def settle(self) -> timedelta:

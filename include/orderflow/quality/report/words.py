@@ -1,0 +1,88 @@
+"""How values are written on the report's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from orderflow.domain.money import exponent
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def percent(share: float) -> str:
+    """A share, never rounded to all or nothing: 99.99 percent is not 100."""
+    if 0 < share < 0.001:
+        return "<0.1%"
+    if 0.999 < share < 1:
+        return ">99.9%"
+    return f"{share:.1%}"
+
+
+def bare(value: Decimal, currency: str) -> str:
+    """An amount in its currency's decimals; finer ones are shown as they are."""
+    places = exponent(currency)
+    fine = value.normalize()
+    scale = -int(fine.as_tuple().exponent)
+    return f"{value:,.{max(places, min(scale, 6))}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def amount(value: Decimal, currency: str) -> str:
+    unit = "without currency" if currency == "?" else currency
+    return f"{bare(value, currency)}{SPACE}{unit}"
+
+
+def by_size(amounts: Mapping[str, Decimal]) -> list[tuple[str, Decimal]]:
+    return sorted(amounts.items(), key=lambda item: -abs(item[1]))
+
+
+def top(amounts: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """The two largest."""
+    return dict(by_size(amounts)[:2])
+
+
+def in_words(amounts: Mapping[str, Decimal]) -> str:
+    shown = [amount(value, currency) for currency, value in by_size(amounts)]
+    return ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "") if shown else "unknown"
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%d %b %Y %H:%M}{SPACE}{at.tzname() or ''}".rstrip()
+
+
+def day(at: date) -> str:
+    return f"{at:%a %d %b %Y}"
+
+
+def ago(length: timedelta) -> str:
+    """A length of time, roughly."""
+    minutes = int(length.total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} days"
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+FILTERS = {each.__name__: each for each in (
+    number, percent, bare, amount, by_size, top, in_words, moment, day, ago, seconds, sentence, cut,
+)}  # fmt: skip

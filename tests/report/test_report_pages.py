@@ -1,0 +1,191 @@
+"""The pages: hostile and foreign texts, empty states, tables, and a real browser."""
+
+import csv
+import io
+import itertools
+import os
+import re
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from msgspec.structs import replace
+
+from good_orders import channel, land, order, with_line
+from orderflow.domain.expectation import Result, Run
+from orderflow.pipeline.clean import clean
+from orderflow.pipeline.load import load
+from orderflow.pipeline.trial import try_cures
+from orderflow.pipeline.validate import validate
+from orderflow.quality.report import charts, tables, words, writing
+from orderflow.quality.report.figures import figures
+from orderflow.staging import expectations
+
+NOW = datetime(2026, 3, 2, 1, tzinfo=UTC)
+DAY = date(2026, 3, 1)
+HOSTILE = """"><script>alert(1)</script><img src=http://evil.example/x onerror='alert(2)'>"""
+FOREIGN = ["王小明 花火 🎆", "تجربة طلب", "ספר בישול", "ｆｕｌｌ", "a" * 600, "=HYPERLINK(1)", "{{ 7 * 7 }}"]
+
+
+@pytest.fixture
+def written(tmp_path, store):
+    """A report over orders with every kind of text, and the channel's own title among it."""
+    shop = channel().model_copy(update={"title": f"旗艦店 🏬 {HOSTILE}", "owner": "asia <asia@shop.example>"})
+    texts = [HOSTILE, *FOREIGN]
+    orders = [order(number) for number in range(1, 6)]
+    orders += [
+        with_line(order(20 + number), quantity="-1", sku=text[:150], title=text) for number, text in enumerate(texts)
+    ]
+    orders += [replace(order(40), currency=None), replace(order(41), currency=None), replace(order(42), currency="ZZZ")]
+    (tmp_path / "landing").mkdir()
+    load(shop, validate(shop, clean(shop, land(tmp_path / "landing", orders))), store)
+    result = Result(
+        name="currency one_of channel", kind="one_of", table="orders", column="currency", origin="channel",
+        meaning=f"currency is one of {HOSTILE}", success=False, evaluated=5, unexpected=2, sample=["A1", HOSTILE],
+    )  # fmt: skip
+    expectations.keep(
+        store.connection,
+        Run(
+            channel="shop_tw",
+            day=DAY,
+            run_id="x",
+            asked_by="schedule",
+            started_at=NOW,
+            seconds=0.5,
+            orders=5,
+            lines=10,
+            partial=False,
+            engine="Great Expectations",
+            results=[result, replace(result, name="b", success=True)],
+        ),
+    )
+    found = figures(store.connection, shop, last=DAY, days=7, now=NOW)
+    try_cures(found, shop, store.connection)
+    folder = writing.write(tmp_path / "reports", "2026-03-01", [found], made_at=NOW)
+    return folder, found
+
+
+def test_nothing_of_a_channel_reaches_a_page_unescaped(written):
+    folder, _ = written
+    pages = {path.name: path.read_text() for path in folder.glob("*.html")}
+    assert pages.keys() == {"index.html", "shop_tw.html", "shop_tw-expectations.html"}
+    for name, page in pages.items():
+        assert "&lt;script&gt;" in page, name
+        assert "<script" not in page
+        assert "<img" not in page
+        assert "{{" not in page.replace("{{ 7 * 7 }}", "")
+        assert not re.findall(r"""<[^>]*(?:src|href|action)=["']?(?:https?:)?//""", page)
+        assert not re.search(r"@import|url\(", page)
+    whole = pages["shop_tw.html"]
+    assert "王小明 花火 🎆" in whole
+    assert "<bdi><code>تجربة طلب</code></bdi>" in whole
+    assert "a" * 200 not in whole, "a long title is cut"
+
+
+def test_no_personal_data_reaches_pages_or_tables(written):
+    folder, _ = written
+    everything = "".join(path.read_text() for path in folder.rglob("*") if path.suffix in {".html", ".csv"})
+    for text in ("buyer1@example.com", "Storgatan", "070-123", "Anna Öberg", "asia@shop.example"):
+        assert text not in everything
+
+
+def test_tables_hold_the_same_in_both_formats_and_start_no_formula(written):
+    folder, found = written
+    rows = list(csv.DictReader(io.StringIO((folder / "data" / "shop_tw-skus.csv").read_text(encoding="utf-8-sig"))))
+    assert {row["sku"] for row in rows} >= {"'=HYPERLINK(1)", "تجربة طلب"}
+    parquet = pq.read_table(folder / "data" / "shop_tw-skus.parquet").to_pylist()
+    assert {row["sku"] for row in parquet} == {each.sku for each in found.skus}
+    orders = pq.read_table(folder / "data" / "shop_tw-orders.parquet")
+    assert sum(value or 0 for value in orders["orders"].to_pylist()) == found.orders
+    assert str(orders.schema.field("value").type) == "decimal128(38, 6)"
+
+
+def test_every_page_reads_well_without_colours_or_eyes(written):
+    folder, _ = written
+    for path in folder.glob("*.html"):
+        page = path.read_text()
+        assert page.count("<h1>") == 1
+        assert '<html lang="en">' in page
+        assert page.count("<svg") == page.count('role="img" aria-labelledby')
+        assert page.count("<table>") == page.count("<thead>")
+        assert '<th scope="row">' in page
+        levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_a_channel_without_a_single_order_has_a_page_that_says_so(tmp_path, store):
+    found = figures(store.connection, channel(), last=DAY, days=2, now=NOW)
+    folder = writing.write(tmp_path, "2026-03-01-2d-shop_tw", [found], made_at=NOW)
+    page = (folder / "shop_tw.html").read_text()
+    assert "No orders were created on this channel in these days" in page
+    assert "nothing pulled yet" in page
+    assert page.count('class="empty"') >= 7
+    assert "No expectations were checked" in (folder / "shop_tw-expectations.html").read_text()
+    nobody = writing.write(tmp_path, "2026-03-02", [], made_at=NOW)
+    assert "There is no channel yet" in (nobody / "index.html").read_text()
+    names = re.findall(r'href="([^"]+)/index.html"', (tmp_path / "index.html").read_text())
+    assert names == ["2026-03-02", "2026-03-01-2d-shop_tw"]
+
+
+def test_writing_again_takes_the_place_of_the_report_before(tmp_path, store):
+    found = figures(store.connection, channel(), last=DAY, days=2, now=NOW)
+    folder = writing.write(tmp_path, "2026-03-01", [found], made_at=NOW)
+    (folder / "old.html").write_text("old")
+    assert writing.write(tmp_path, "2026-03-01", [found], made_at=NOW) == folder
+    assert not (folder / "old.html").exists()
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+def test_values_are_written_as_people_write_them():
+    assert words.bare(Decimal("-1234.500000"), "EUR") == "−1,234.50"
+    assert words.bare(Decimal(1000), "JPY") == "1,000"
+    assert words.bare(Decimal("0.0055"), "EUR") == "0.0055"
+    assert words.bare(Decimal("1E+3"), "KWD") == "1,000.000"
+    assert words.percent(0.99996) == ">99.9%"
+    assert words.percent(1) == "100.0%"
+    assert words.ago(timedelta(minutes=135)) == "2 h 15 min"
+    assert tables._cell(Decimal("1E+3")) == "1000"
+    assert tables._cell("-1") == "'-1"
+
+
+@pytest.mark.parametrize("values", [[], [0, 0], [1], [3, 10**9]])
+def test_charts_can_be_drawn_of_any_numbers(values):
+    days = [DAY + timedelta(days=number) for number in range(len(values))]
+    drawn = charts.stacked(days, {"accepted": values, HOSTILE: [1] * len(values)}, title=HOSTILE, band=(0, 0))
+    assert "<script" not in drawn
+    assert "nan" not in drawn
+    assert charts.sparkline(values, title="x").startswith("<svg")
+    assert charts.shares({"accepted": sum(values)}, title="x").startswith("<svg")
+
+
+CHROMIUM = os.environ.get("ORDERFLOW_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+def test_a_browser_shows_the_pages_without_an_error_and_asks_nobody(written):
+    from playwright.sync_api import sync_playwright
+
+    folder, _ = written
+    said, asked, wide = [], [], {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for scheme, width in (("light", 1200), ("dark", 390)):
+            page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+            page.on("console", lambda message: said.append(message.text))
+            page.on("pageerror", lambda error: said.append(str(error)))
+            page.on("request", lambda request: asked.append(request.url))
+            for path in sorted(folder.glob("*.html")):
+                page.goto(path.as_uri())
+                wide[width, path.name] = page.evaluate("document.documentElement.scrollWidth")
+                assert page.locator("h1").is_visible()
+            page.goto((folder / "shop_tw.html").as_uri())
+            assert page.locator("svg.chart rect.waiting").count() == 1
+            ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert (ground == "rgb(255, 255, 255)") is (scheme == "light")
+        browser.close()
+    assert said == []
+    assert {Path(url).parent for url in (each.removeprefix("file://") for each in asked)} == {folder}
+    assert all(found <= width for (width, _), found in wide.items()), wide
