@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from good_orders import order, with_line, with_part
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.money import allocate
-from orderflow.domain.order import Contact, Discount, Line, Order, Shipment
+from orderflow.domain.order import Contact, Discount, Line, Order, Shipment, postal_prefix
 from orderflow.pipeline import frames as fr
 from orderflow.pipeline.cleaning import phones, places, steps
 from orderflow.pipeline.cleaning.documents import documents
@@ -213,7 +213,7 @@ def test_a_postal_code_is_divided_as_the_countrys_post_does_it(spelled, country,
     ],
 )
 def test_a_postal_prefix_names_an_area_and_no_street(code, prefix):
-    assert places.postal_prefix(code) == prefix
+    assert postal_prefix(code) == prefix
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Batch guards and profiles: pure functions over counts, history and samples."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
@@ -8,7 +10,7 @@ from orderflow.domain.batch import Batch, Counts
 from orderflow.domain.channel import Validation
 from orderflow.quality import guards
 from orderflow.quality.guards import History, compare, findings
-from orderflow.quality.profile import Profile, Sampler, merged, profile
+from orderflow.quality.profile import Profile, Sampler, merged, of_windows, profile
 
 
 def batch(**counts):
@@ -124,10 +126,10 @@ def test_new_and_missing_fields_types_and_categories_are_found():
     earlier = profile(raw(number, old=1, price="1.50") for number in range(60))
     now = profile(raw(number, fresh="x", price=2, status="refunded") for number in range(60))
     assert [(each.code, each.message) for each in compare(now, earlier)] == [
-        ("CATEGORY_NEW", "field status has the new categories refunded"),
+        ("CATEGORY_NEW", "field status has the new categories refunded; see raw record 0"),
         ("FIELD_GONE", "field old was in 100% of the records and is in none"),
-        ("FIELD_NEW", "field fresh is new, in 100% of the records"),
-        ("TYPE_NEW", "field price is number; before it was text"),
+        ("FIELD_NEW", "field fresh is new, in 100% of the records; see raw record 0"),
+        ("TYPE_NEW", "field price is number; before it was text; see raw record 0"),
     ]
     assert {each.severity for each in compare(now, earlier)} == {"note"}
 
@@ -148,12 +150,45 @@ def test_few_records_prove_nothing():
 def test_profiles_of_several_batches_are_one():
     one = profile(raw(number) for number in range(4))
     other = profile(raw(number, status="void", extra=1) for number in range(6))
-    both = merged(one, other)
-    assert (
-        both
-        == merged(other, one)
-        == profile([*(raw(n) for n in range(4)), *(raw(n, status="void", extra=1) for n in range(6))])
+    whole = profile([*(raw(n) for n in range(4)), *(raw(n, status="void", extra=1) for n in range(6))])
+    for field in whole.fields.values():
+        field.where = {}
+    assert merged(one, other) == merged(other, one) == whole
+
+
+def test_a_drift_says_where_how_much_and_since_when_and_shows_nothing_personal():
+    earlier = of_windows(
+        (datetime(2026, 3, day, tzinfo=UTC), profile(raw(n, old=1) for n in range(60)).to_json().decode())
+        for day in (9, 8)
     )
+    now = profile(raw(n, **({"phone": "+46701234567"} if n % 4 == 3 else {})) for n in range(60))
+    new, gone = sorted(compare(now, earlier, since=datetime(2026, 3, 10, tzinfo=UTC)), key=lambda each: each.field)[
+        ::-1
+    ]
+    assert (new.code, new.field, new.share, new.sample) == ("FIELD_NEW", "phone", 0.25, 3)
+    assert new.message == "field phone is new, in 25% of the records since 2026-03-10 00:00Z; see raw record 3"
+    assert (gone.code, gone.field, gone.share, gone.since) == (
+        "FIELD_GONE",
+        "old",
+        1.0,
+        datetime(2026, 3, 9, tzinfo=UTC),
+    )
+    assert "+46" not in new.message
+
+
+@pytest.mark.parametrize(
+    ("orders", "history", "noted"),
+    [
+        (100, (90, 110) * 4, False),
+        (20, (90, 110) * 4, True),
+        (500, (90, 110) * 4, True),
+        (500, (90, 110) * 3, False),
+        (12, (0, 1) * 4, False),
+    ],
+)
+def test_a_volume_far_from_all_earlier_ones_is_noted(orders, history, noted):
+    found = findings(batch(cleaned=orders, accepted=orders), rules(), history=History(orders=history))
+    assert codes(found) == ([("VOLUME_UNUSUAL", "note")] if noted else [])
 
 
 def test_findings_stand_with_the_alarms_first():

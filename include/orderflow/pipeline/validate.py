@@ -32,8 +32,11 @@ from orderflow.domain.money import MILLION
 from orderflow.domain.order import PARTS
 from orderflow.pipeline.clean import PROFILE
 from orderflow.pipeline.cleaning import files
+from orderflow.pipeline.cleaning.waivers import waived
+from orderflow.pipeline.fingerprint import fingerprint
 from orderflow.pipeline.frames import FIELDS
 from orderflow.pipeline.progress import Progress, silent
+from orderflow.quality.band import for_window
 from orderflow.quality.checks.order import hashed
 from orderflow.quality.guards import Finding, History, findings
 from orderflow.quality.profile import Profile
@@ -96,6 +99,8 @@ def validate(
     for numbers in (chunks[at : at + CHUNKS_AT_ONCE] for at in range(0, len(chunks), CHUNKS_AT_ONCE)):
         view, starts = _view(folder, numbers, channel.validate_, repeated)
         verdicts = _verdicts(view, severities)
+        if decisions and decisions.waived:
+            verdicts = waived(verdicts, decisions.waived, _contents(folder, numbers))
         _write(folder, numbers, starts, verdicts)
         reasons = tally(reasons, _orders_by_code(verdicts, "refuse"))
         warnings = tally(warnings, _orders_by_code(verdicts, "warn"))
@@ -108,12 +113,14 @@ def validate(
         reasons=tally(reasons, *unreadable),
         warnings=warnings,
         held=None,
+        judged_by=fingerprint(channel),
         seconds=batch.seconds | {"validate": time.perf_counter() - began},
     ).balance("validate")
     log.info("validated accepted=%d quarantined=%d", judged - refused, refused)
     if batch.purpose != "window":
         return batch
-    return _guarded(channel, batch, findings(batch, channel.validate_, history=history, profile=_profile(folder)))
+    rules = for_window(channel, batch.window)
+    return _guarded(channel, batch, findings(batch, rules, history=history, profile=_profile(folder)))
 
 
 def _severities(channel: Channel) -> dict[str, str]:
@@ -125,6 +132,14 @@ def _severities(channel: Channel) -> dict[str, str]:
             raise ConfigError(f"{channel.name}: validate.waive: {code} cannot be waived; remove it from the list")
     lowered = dict.fromkeys(channel.validate_.waive, "warn")
     return {code: lowered.get(code, rule.severity) for code, rule in RULES.items()}
+
+
+def _contents(folder: Path, chunks: Sequence[int]) -> pa.ChunkedArray:
+    """The content hash of every order of these chunks."""
+    return pa.chunked_array(
+        files.read(folder, "orders", chunk, columns=["content_hash"])["content_hash"].combine_chunks()
+        for chunk in chunks
+    )
 
 
 def _repeated_numbers(folder: Path, chunks: Sequence[int]) -> frozenset[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from orderflow.quality.rules import RULES, TOPICS
+from orderflow.quality.rules.rule import Rule
 
 _HEAD = """# Rules
 
 Every rule that an order can break: {count} in all. An order that breaks a rule of severity **refuse** waits in
 quarantine as a whole, with every reason; one that breaks only rules of severity **warn** goes on. A channel file may
-lower a rule to `warn` with `validate.waive: [CODE]`, unless the table says that it cannot be waived.
+lower a rule to `warn` with `validate.waive: [CODE]`, unless the table says that it cannot be waived; a residue of money
+within its `validate.tolerance` breaks no rule that is marked *tolerance*. `orderflow rules CODE` shows one rule.
 """
 
 
@@ -18,11 +20,15 @@ def to_markdown() -> str:
     for topic, rules in TOPICS.items():
         parts.append(f"\n## {topic}\n\n| code | severity | owner | meaning | cure |\n|---|---|---|---|---|\n")
         parts += [
-            f"| `{rule.code}` | {rule.severity}{'' if rule.waivable else ', cannot be waived'} | {rule.owner} "
+            f"| `{rule.code}` | {_severity(rule)} | {rule.owner} "
             f"| {_sentence(rule.meaning)} | {_sentence(rule.cure)} |\n"
             for rule in rules
         ]
     return "".join(parts)
+
+
+def _severity(rule: Rule) -> str:
+    return f"{rule.severity}{'' if rule.waivable else ', cannot be waived'}{', tolerance' if rule.tolerance else ''}"
 
 
 def _sentence(text: str) -> str:

@@ -6,14 +6,15 @@ Pure functions over a batch's counts, its profile and the channel's history. A f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Validation
-from orderflow.quality.profile import Profile
+from orderflow.quality.profile import FieldProfile, Profile, of_windows
 
 FEWEST_REFUSED = 5
 """Fewer refused orders are bad orders, whatever their share; more may be a changed platform."""
@@ -21,6 +22,8 @@ FEWEST_WINDOWS = 8
 """Windows of history that it takes to call an empty one unexpected."""
 FEWEST_RECORDS = 50
 """Records that both profiles must have seen before a missing field means anything."""
+FAR = 4
+"""So many times more, or fewer, orders than ever before are unusual."""
 ALWAYS = 0.98
 """A field in at least this share of the records is one that the channel always sends."""
 
@@ -35,13 +38,26 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     orders: tuple[int, ...] = ()
     profile: Profile | None = None
 
+    @classmethod
+    def of(cls, orders: Sequence[int], profiles: Iterable[tuple[datetime, str]]) -> History:
+        """Out of order counts, and of the JSON of earlier profiles by the end of their window."""
+        return cls(orders=tuple(orders), profile=of_windows(profiles))
+
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing that a guard saw; `message` has the numbers."""
+    """One thing that a guard saw; `message` has the numbers.
+
+    A drift names the field's path in the raw records, its share of them (0 to 1; now where it is new, before where it
+    is gone), since when, and the ordinal of a raw record that shows it.
+    """
 
     code: str
     severity: Literal["alarm", "note"]
     message: str
+    field: str | None = None
+    share: float | None = None
+    since: datetime | None = None
+    sample: int | None = None
 
 
 def findings(
@@ -49,9 +65,14 @@ def findings(
 ) -> list[Finding]:
     """Everything that the guards see in a validated batch, alarms first."""
     known = history or History()
-    seen = [*_refused(batch, rules), *_volume(batch, rules), *_empty(batch, rules, known)]
+    seen = [
+        *_refused(batch, rules),
+        *_volume(batch, rules),
+        *_empty(batch, rules, known),
+        *_unusual(batch, rules, known),
+    ]
     if profile and known.profile:
-        seen += compare(profile, known.profile)
+        seen += compare(profile, known.profile, since=batch.window_start)
     return sorted(seen, key=lambda finding: (finding.severity, finding.code, finding.message))
 
 
@@ -100,20 +121,48 @@ def _empty(batch: Batch, rules: Validation, history: History) -> Iterator[Findin
     )
 
 
-def compare(profile: Profile, earlier: Profile) -> list[Finding]:
-    """How the raw records differ from earlier ones: fields, types and categories that are new, fields that are gone."""
+def _unusual(batch: Batch, rules: Validation, history: History) -> Iterator[Finding]:
+    """Far from what comparable windows brought, on a channel whose file sets no band."""
+    orders, expected = _orders(batch), history.orders
+    if rules.orders_per_window is not None or len(expected) < FEWEST_WINDOWS:
+        return
+    fewest, most = min(expected), max(expected)
+    if 0 < orders < fewest / FAR or orders > max(most, FEWEST_REFUSED) * FAR:
+        yield Finding(
+            "VOLUME_UNUSUAL",
+            "note",
+            f"{orders} orders, where the last {len(expected)} comparable windows had {fewest} to {most}",
+        )
+
+
+def compare(profile: Profile, earlier: Profile, *, since: datetime | None = None) -> list[Finding]:
+    """How the raw records differ from earlier ones: fields, types and categories that are new, fields that are gone.
+
+    `since` is the start of the window in which the difference shows for the first time.
+    """
     found: list[Finding] = []
     if min(profile.records, earlier.records) >= FEWEST_RECORDS:
         found += [
-            Finding(
-                "FIELD_GONE", "note", f"field {path} was in {earlier.share(path):.0%} of the records and is in none"
-            )
+            _gone(path, earlier)
             for path in earlier.fields.keys() - profile.fields.keys()
             if earlier.share(path) >= ALWAYS and not _below(path, profile)
         ]
     if earlier.records >= FEWEST_RECORDS:
-        found += list(_new(profile, earlier))
+        found += list(_new(profile, earlier, since))
     return sorted(found, key=lambda finding: (finding.code, finding.message))
+
+
+def _gone(path: str, earlier: Profile) -> Finding:
+    last = earlier.fields[path].last
+    share, told = earlier.share(path), f" since {last:%Y-%m-%d %H:%MZ}" if last else ""
+    return Finding(
+        "FIELD_GONE",
+        "note",
+        f"field {path} was in {share:.0%} of the records and is in none{told}",
+        field=path,
+        share=share,
+        since=last,
+    )
 
 
 def _below(path: str, profile: Profile) -> bool:
@@ -121,14 +170,22 @@ def _below(path: str, profile: Profile) -> bool:
     return any(path.startswith((f"{other}.", f"{other}[]")) for other in profile.fields if other)
 
 
-def _new(profile: Profile, earlier: Profile) -> Iterator[Finding]:
+def _new(profile: Profile, earlier: Profile, since: datetime | None) -> Iterator[Finding]:
     for path, field in profile.fields.items():
         before = earlier.fields.get(path)
+
+        def drift(code: str, what: str, shown: Iterable[str], path: str = path, field: FieldProfile = field) -> Finding:
+            told = f" since {since:%Y-%m-%d %H:%MZ}" if since else ""
+            sample = min((field.where[each] for each in shown if each in field.where), default=None)
+            told += f"; see raw record {sample}" if sample is not None else ""
+            return Finding(code, "note", what + told, path, profile.share(path), since, sample)
+
         if before is None:
-            yield Finding("FIELD_NEW", "note", f"field {path} is new, in {profile.share(path):.0%} of the records")
+            what = f"field {path} is new, in {profile.share(path):.0%} of the records"
+            yield drift("FIELD_NEW", what, field.types)
             continue
         if types := field.types - before.types - {"null", "list", "object"}:
-            was = ", ".join(sorted(before.types))
-            yield Finding("TYPE_NEW", "note", f"field {path} is {', '.join(sorted(types))}; before it was {was}")
+            what = f"field {path} is {', '.join(sorted(types))}; before it was {', '.join(sorted(before.types))}"
+            yield drift("TYPE_NEW", what, types)
         if before.categories is not None and (new := (field.categories or set()) - before.categories):
-            yield Finding("CATEGORY_NEW", "note", f"field {path} has the new categories {', '.join(sorted(new))}")
+            yield drift("CATEGORY_NEW", f"field {path} has the new categories {', '.join(sorted(new))}", new)

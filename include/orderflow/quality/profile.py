@@ -8,7 +8,8 @@ platform changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -37,6 +38,10 @@ class FieldProfile(msgspec.Struct, omit_defaults=True):
     types: set[str] = msgspec.field(default_factory=set)
     categories: set[str] | None = None
     """None: the field holds no categories, or too many."""
+    where: dict[str, int] = msgspec.field(default_factory=dict)
+    """Ordinal of a raw record by the type or category that it shows: where to look, and nothing of a person."""
+    last: datetime | None = None
+    """End of the newest window that brought the field; set when profiles of several windows are merged."""
 
 
 class Profile(msgspec.Struct, omit_defaults=True):
@@ -69,7 +74,7 @@ class Sampler:
 
     def see(self, ordinal: int, raw: Raw) -> None:
         if ordinal % self._stride == 0:
-            add(self._profile, raw)
+            add(self._profile, raw, ordinal)
 
     def profile(self) -> Profile:
         return self._profile
@@ -78,13 +83,13 @@ class Sampler:
 def profile(records: Iterator[Raw]) -> Profile:
     """The profile of all these records."""
     found = Profile()
-    for raw in records:
-        add(found, raw)
+    for ordinal, raw in enumerate(records):
+        add(found, raw, ordinal)
     return found
 
 
-def add(found: Profile, raw: Raw) -> None:
-    """Count one more record."""
+def add(found: Profile, raw: Raw, ordinal: int) -> None:
+    """Count one more record, which is the batch's `ordinal`-th."""
     found.records += 1
     for path, values in _by_path(raw).items():
         field = found.fields.get(path)
@@ -95,8 +100,10 @@ def add(found: Profile, raw: Raw) -> None:
             field = found.fields[path] = FieldProfile(categories=categories)
         field.records += 1
         for value in values:
-            field.types.add(_type(value))
-            _add_category(field, value)
+            kind = _type(value)
+            field.types.add(kind)
+            field.where.setdefault(kind, ordinal)
+            _add_category(field, value, ordinal)
 
 
 def merged(one: Profile, other: Profile) -> Profile:
@@ -110,8 +117,20 @@ def merged(one: Profile, other: Profile) -> Profile:
             records=sum(field.records for field in found),
             types=set().union(*(field.types for field in found)),
             categories=union if union is None or len(union) <= MOST_CATEGORIES else None,
+            last=max((field.last for field in found if field.last), default=None),
         )
     return both
+
+
+def of_windows(profiles: Iterable[tuple[datetime, str]]) -> Profile | None:
+    """What windows brought together, each given by its end and its profile's JSON; None where there is none."""
+    whole: Profile | None = None
+    for end, text in profiles:
+        one = Profile.from_json(text)
+        for field in one.fields.values():
+            field.last = end
+        whole = one if whole is None else merged(whole, one)
+    return whole
 
 
 def _by_path(raw: Raw) -> dict[str, list[Any]]:
@@ -144,12 +163,13 @@ def _type(value: Any) -> str:
     return names[type(value)]
 
 
-def _add_category(field: FieldProfile, value: Any) -> None:
+def _add_category(field: FieldProfile, value: Any, ordinal: int) -> None:
     if field.categories is None or not isinstance(value, str) or not value:
         return
     if not _CATEGORY_VALUE.fullmatch(value) and not (len(value) <= 12 and not value.isascii() and value.isalpha()):
         field.categories = None
         return
     field.categories.add(value)
+    field.where.setdefault(value, ordinal)
     if len(field.categories) > MOST_CATEGORIES:
         field.categories = None

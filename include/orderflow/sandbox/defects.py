@@ -2,7 +2,8 @@
 
 A defect is put into the snapshot, so that every platform shows it in its own spelling; a platform names the kinds that
 it cannot show. `outcome` is what a pipeline should do about it: `refuse` the order before it reaches the OMS; `warn`,
-where it may pass and stricter rules may refuse it; or leave it to the `oms`, which alone can know.
+where it may pass; or leave it to the `oms`, which alone can know. `codes` are the rules that a refused order breaks,
+all of them where one fault implies several; a platform whose documents show a fault otherwise has its own.
 """
 
 from __future__ import annotations
@@ -11,25 +12,52 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
 from orderflow.sandbox.snapshot import Bag, Line, Parcel, Return, Snapshot, stamp
 
 Outcome = Literal["refuse", "warn", "oms"]
+Codes: TypeAlias = tuple[str, ...]
+Planted: TypeAlias = Codes | Callable[[Snapshot], Codes]
+"""Rule codes, where they depend on the state of the spoilt order as a function of it; none: the order may pass."""
 
 
 class Defect(NamedTuple):
     meaning: str
     outcome: Outcome
     spoil: Callable[[Snapshot, Random], None]
+    codes: Planted = ()
 
 
 def spoil(snap: Snapshot, kind: str, seed: int) -> Snapshot:
     """Put the defect in; the same seed spoils in the same way."""
     DEFECTS[kind].spoil(snap, Random(seed))
     return snap
+
+
+def codes_of(planted: Planted, snap: Snapshot) -> Codes:
+    """The rule codes that stand in quarantine, given the spoilt order."""
+    return planted(snap) if callable(planted) else planted
+
+
+def mispriced(snap: Snapshot) -> list[Line]:
+    """The lines whose unit price is no plain amount."""
+    prices = [line.unit[0] or "" for line in snap.lines]
+    return [
+        line for line, price in zip(snap.lines, prices, strict=True) if not (price.isascii() and price[:1].isdigit())
+    ]
+
+
+def with_discount(snap: Snapshot) -> bool:
+    """Whether a line whose price was spoilt has a discount, too."""
+    return any((line.discount[0] or "").strip("0.") for line in mispriced(snap))
+
+
+def to_ship(snap: Snapshot) -> bool:
+    """Whether goods of the order still wait to be sent."""
+    return snap.status in {"pending", "on_hold", "open"} and snap.fulfilment in {"unfulfilled", "partial"}
 
 
 def _add(bag: Bag, more: str) -> Bag:
@@ -86,12 +114,20 @@ def _quantity_zero(snap: Snapshot, random: Random) -> None:
 
 
 def _quantity_absurd(snap: Snapshot, random: Random) -> None:
-    _counted(_one(snap, random), "999999999")
+    _counted(_one(snap, random), "9999999")
 
 
 def _amount_malformed(snap: Snapshot, random: Random) -> None:
-    wrong = random.choice(("12,50 kr", "N/A", "", "1.234,00", "12.50.0", "٣٤"))
+    wrong = random.choice(("12,50 kr", "N/A", "1.234,00", "12.50.0"))
     _priced(_one(snap, random), lambda _: (wrong, wrong))
+
+
+def _amount_empty(snap: Snapshot, random: Random) -> None:
+    _priced(_one(snap, random), lambda _: ("", ""))
+
+
+def _amount_other_digits(snap: Snapshot, random: Random) -> None:
+    _priced(_one(snap, random), lambda _: ("٣٤", "٣٤"))
 
 
 def _amount_too_fine(snap: Snapshot, _random: Random) -> None:
@@ -136,8 +172,8 @@ def _no_lines(snap: Snapshot, random: Random) -> None:
     snap.lines = []
 
 
-def _line_ids_duplicate(snap: Snapshot, _random: Random) -> None:
-    snap.lines.append(replace(snap.lines[0]))
+def _line_ids_duplicate(snap: Snapshot, random: Random) -> None:
+    snap.lines.append(replace(_one(snap, random)))
 
 
 def _sku_empty(snap: Snapshot, random: Random) -> None:
@@ -269,41 +305,73 @@ def _text_overlong(snap: Snapshot, random: Random) -> None:
 
 
 DEFECTS: dict[str, Defect] = {
-    "money_imbalance": Defect("the parts do not add up to the total", "refuse", _money_imbalance),
-    "shop_money_imbalance": Defect("... in the shop's own currency", "refuse", _shop_money_imbalance),
-    "total_missing": Defect("the order has no total", "refuse", _total_missing),
-    "quantity_negative": Defect("a line counts -1", "refuse", _quantity_negative),
-    "quantity_zero": Defect("a line was ordered 0 times", "refuse", _quantity_zero),
-    "quantity_absurd": Defect("a line counts 999,999,999", "refuse", _quantity_absurd),
-    "amount_malformed": Defect("an amount is no number", "refuse", _amount_malformed),
-    "amount_too_fine": Defect("an amount is finer than its currency", "refuse", _amount_too_fine),
-    "amount_absurd": Defect("an amount is too large to be true", "refuse", _amount_absurd),
-    "unit_price_negative": Defect("a price is below zero", "refuse", _unit_price_negative),
-    "currency_unknown": Defect("no such currency", "refuse", _currency_unknown),
-    "currency_missing": Defect("the order has no currency", "refuse", _currency_missing),
-    "currency_mixed": Defect("one line is in another currency", "refuse", _currency_mixed),
-    "no_lines": Defect("the order is empty", "refuse", _no_lines),
-    "line_ids_duplicate": Defect("two lines have the same id", "refuse", _line_ids_duplicate),
-    "sku_empty": Defect("a line does not say what it is", "refuse", _sku_empty),
+    "money_imbalance": Defect(
+        "the parts do not add up to the total", "refuse", _money_imbalance, ("GRAND_TOTAL_MISMATCH",)
+    ),
+    "shop_money_imbalance": Defect(
+        "... in the shop's own currency", "refuse", _shop_money_imbalance, ("GRAND_TOTAL_MISMATCH",)
+    ),
+    "total_missing": Defect("the order has no total", "refuse", _total_missing, ("GRAND_TOTAL_MISSING",)),
+    "quantity_negative": Defect(
+        "a line counts -1", "refuse", _quantity_negative, ("LINE_EQUATION", "QUANTITY_NEGATIVE")
+    ),
+    "quantity_zero": Defect("a line was ordered 0 times", "refuse", _quantity_zero, ("LINE_EQUATION",)),
+    "quantity_absurd": Defect(
+        "a line counts 9,999,999", "refuse", _quantity_absurd, ("LINE_EQUATION", "QUANTITY_HUGE")
+    ),
+    "amount_malformed": Defect("an amount is no number", "refuse", _amount_malformed, ("AMOUNT_MALFORMED",)),
+    "amount_empty": Defect("an amount is empty", "refuse", _amount_empty, ("LINE_TOTAL_MISSING",)),
+    "amount_other_digits": Defect(
+        "an amount in digits that are not 0 to 9", "refuse", _amount_other_digits, ("AMOUNT_MALFORMED",)
+    ),
+    "amount_too_fine": Defect(
+        "an amount is finer than its currency", "refuse", _amount_too_fine, ("GRAND_TOTAL_TOO_FINE",)
+    ),
+    "amount_absurd": Defect("an amount is too large to be true", "refuse", _amount_absurd, ("AMOUNT_OUT_OF_RANGE",)),
+    "unit_price_negative": Defect(
+        "a price is below zero",
+        "refuse",
+        _unit_price_negative,
+        ("GRAND_TOTAL_MISMATCH", "LINE_TOTAL_NEGATIVE", "UNIT_PRICE_NEGATIVE"),
+    ),
+    "currency_unknown": Defect("no such currency", "refuse", _currency_unknown, ("CURRENCY_UNKNOWN",)),
+    "currency_missing": Defect("the order has no currency", "refuse", _currency_missing, ("CURRENCY_MISSING",)),
+    "currency_mixed": Defect("one line is in another currency", "refuse", _currency_mixed, ("CURRENCY_MIXED",)),
+    "no_lines": Defect("the order is empty", "refuse", _no_lines, ("LINES_MISSING",)),
+    "line_ids_duplicate": Defect(
+        "two lines have the same id", "refuse", _line_ids_duplicate, ("GRAND_TOTAL_MISMATCH", "LINE_ID_DUPLICATE")
+    ),
+    "sku_empty": Defect("a line does not say what it is", "refuse", _sku_empty, ("SKU_MISSING",)),
     "sku_unmapped": Defect("nobody knows the SKU", "oms", _sku_unmapped),
-    "time_future": Defect("created 400 days from its time", "refuse", _time_future),
+    "time_future": Defect("created 400 days from its time", "refuse", _time_future, ("TIME_IN_FUTURE",)),
     "created_after_modified": Defect("modified before it was created", "warn", _created_after_modified),
     "time_naive": Defect("a time does not say its zone", "warn", _time_naive),
-    "time_malformed": Defect("a time is no time", "refuse", _time_malformed),
-    "modified_missing": Defect("no modified time", "refuse", _modified_missing),
+    "time_malformed": Defect("a time is no time", "refuse", _time_malformed, ("TIME_MALFORMED",)),
+    "modified_missing": Defect("no modified time", "refuse", _modified_missing, ("UPDATED_AT_MISSING",)),
     "paid_before_created": Defect("paid 40 days before it was placed", "warn", _paid_before_created),
-    "status_unknown": Defect("a status that nobody documented", "refuse", _status_unknown),
-    "country_unknown": Defect("no such country", "refuse", _country_unknown),
+    "status_unknown": Defect("a status that nobody documented", "refuse", _status_unknown, ("STATUS_UNKNOWN",)),
+    "country_unknown": Defect("no such country", "refuse", _country_unknown, ("COUNTRY_UNKNOWN",)),
     "country_blocked": Defect("a country the OMS does not send to", "oms", _country_blocked),
-    "address_missing": Defect("nowhere to send it", "warn", _address_missing),
+    "address_missing": Defect(
+        "nowhere to send it", "refuse", _address_missing, lambda snap: ("SHIP_TO_MISSING",) if to_ship(snap) else ()
+    ),
     "phone_garbage": Defect("nobody can be called there", "warn", _phone_garbage),
     "email_garbage": Defect("nobody can be written to there", "warn", _email_garbage),
     "cancelled_without_time": Defect("cancelled, but never", "warn", _cancelled_without_time),
-    "refund_exceeds_paid": Defect("more given back than was paid", "refuse", _refund_exceeds_paid),
+    "refund_exceeds_paid": Defect(
+        "more given back than was paid", "refuse", _refund_exceeds_paid, ("REFUNDED_TOO_MUCH",)
+    ),
     "shipped_exceeds_ordered": Defect("more sent than was ordered", "warn", _shipped_exceeds_ordered),
     "tax_rate_absurd": Defect("a tax rate out of this world", "warn", _tax_rate_absurd),
-    "tax_negative": Defect("a negative tax, and a wrong total", "refuse", _tax_negative),
-    "discount_exceeds_line": Defect("a discount larger than its line", "refuse", _discount_exceeds_line),
+    "tax_negative": Defect(
+        "a negative tax, and a wrong total", "refuse", _tax_negative, ("GRAND_TOTAL_MISMATCH", "TAX_NEGATIVE")
+    ),
+    "discount_exceeds_line": Defect(
+        "a discount larger than its line",
+        "refuse",
+        _discount_exceeds_line,
+        ("GRAND_TOTAL_MISMATCH", "LINE_TOTAL_NEGATIVE"),
+    ),
     "order_number_missing": Defect("no order number", "warn", _order_number_missing),
     "control_characters": Defect("control characters in texts", "warn", _control_characters),
     "text_overlong": Defect("a title of 5,000 characters", "warn", _text_overlong),

@@ -245,6 +245,8 @@ def _kept(order: Order, item: Item, side: int, ever: LineMoney) -> LineMoney:
     """The units that are left after an edit took some out; what leaves takes its share of discounts and tax along."""
     out = item.ever - item.quantity
     own, code, tax = (amount - amount * out // item.ever for amount in (ever.own, ever.code, ever.tax))
+    own = min(own, item.unit[side] * item.quantity)  # both are rounded up, and never take off more than there is
+    code = min(code, item.unit[side] * item.quantity - own)
     return _line(order, item.unit[side], item.quantity, own, code, tax)
 
 

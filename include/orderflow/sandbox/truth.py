@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from orderflow.sandbox.defects import DEFECTS
+from orderflow.sandbox.defects import DEFECTS, codes_of
 from orderflow.sandbox.generator import Version
 from orderflow.sandbox.platforms import Platform
-from orderflow.sandbox.snapshot import stamp
+from orderflow.sandbox.snapshot import Snapshot, stamp
 from orderflow.sandbox.world import World
 
 
@@ -45,6 +45,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     defect: str | None
     outcome: str
     """`accept`, or what the planted defect deserves: `refuse`, `warn` or `oms`; a test order is to be refused, too."""
+    codes: list[str]
+    """The rules that a refused order breaks, all of them, in alphabetic order; empty unless `outcome` is `refuse`."""
+
+
+UNREADABLE = frozenset({"STATUS_UNKNOWN", "RAW_SHAPE", "CURRENCY_MIXED"})
+"""Codes of records that give no order, so that nothing else is judged."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +74,7 @@ def row(world: World, platform: Platform, version: Version, until: int) -> Row:
     shown = world.shown(snap.index, until - 1)
     order_id, *aliases = platform.spell(snap.index)
     lines, total = platform.shown(snap)
+    codes = _codes(platform, version.defect, snap)
     totals = {snap.currency or "": total[0]}
     if snap.currency != snap.shop_currency:
         totals[snap.shop_currency] = total[1]
@@ -89,14 +96,26 @@ def row(world: World, platform: Platform, version: Version, until: int) -> Row:
         visible_from=stamp(version.visible_from),
         listed=shown is not None and not shown.order.trashed,
         defect=version.defect,
-        outcome=_outcome(platform, version.defect, test=snap.test),
+        outcome=_outcome(version.defect, codes),
+        codes=codes,
     )
 
 
-def _outcome(platform: Platform, defect: str | None, *, test: bool) -> str:
+def _codes(platform: Platform, defect: str | None, snap: Snapshot) -> list[str]:
+    test = ["TEST_ORDER"] if snap.test else []
     if defect is None:
-        return "refuse" if test else "accept"
-    return platform.outcomes.get(defect, DEFECTS[defect].outcome)
+        return test
+    planted = codes_of(platform.codes.get(defect, DEFECTS[defect].codes), snap)
+    unreadable = set(planted) & UNREADABLE
+    return sorted({*planted, *([] if unreadable else test)})
+
+
+def _outcome(defect: str | None, codes: list[str]) -> str:
+    if codes:
+        return "refuse"
+    if defect is None:
+        return "accept"
+    return "warn" if DEFECTS[defect].outcome == "refuse" else DEFECTS[defect].outcome
 
 
 def summary(rows: Iterable[Row]) -> dict[str, Any]:

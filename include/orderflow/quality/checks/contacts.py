@@ -45,13 +45,16 @@ def _readable_recipient(view: View) -> Mask:
 
 
 def _ship_to_missing(view: View) -> Mask:
-    """Orders of goods that we are to ship and that name nobody to ship them to."""
+    """Orders of goods that we are to ship and that name no place to ship them to."""
     by_us = view.is_one_of("lines", "fulfilled_by", OURS) | ~view.known("lines", "fulfilled_by")
     goods = view.some("lines", view.is_one_of("lines", "kind", GOODS) & by_us & (view.ints("lines", "quantity") > 0))
     waiting = view.is_one_of("orders", "order_status", TO_SHIP)
     waiting &= view.is_one_of("orders", "fulfilment_status", ("unfulfilled", "partial"))
     waiting &= view.is_one_of("orders", "masking", ("plain",)) & ~view.is_one_of("orders", "origin", ("pos",))
-    return waiting & goods & ~view.some("contacts", view.is_one_of("contacts", "role", ("ship_to",)))
+    somewhere = pc.list_value_length(view.column("contacts", "address")).fill_null(0).to_numpy(zero_copy_only=False) > 0
+    for name in ("city", "postal_code", "country"):
+        somewhere = somewhere | view.known("contacts", name)
+    return waiting & goods & ~view.some("contacts", view.is_one_of("contacts", "role", ("ship_to",)) & somewhere)
 
 
 def _role_repeated(view: View) -> pa.Array | None:

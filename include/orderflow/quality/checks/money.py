@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from orderflow.domain.money import MILLION
 from orderflow.quality.checks.check import Check, missing, not_negative, residue
 from orderflow.quality.checks.lines import GOODS
-from orderflow.quality.checks.order import TO_SHIP
+from orderflow.quality.checks.order import CURRENCIES, TO_SHIP
 from orderflow.quality.view import Ints, Mask, View
 
 SETS = ("", "shop_")
@@ -106,13 +106,14 @@ def _grand_too_fine(field: str, view: View) -> Ints | None:
 
 
 def _too_fine(table: str, field: str, view: View) -> Ints | None:
-    """Amounts with more decimals than their currency."""
+    """Amounts with more decimals than their currency; without a currency nobody knows how many it has."""
     if not view.known(table, field).any():
         return None
     prefix = "shop_" if field.startswith("shop_") else ""
-    unit = _unit(view, prefix)
+    unit, coded = _unit(view, prefix), view.is_one_of("orders", f"{prefix}currency", CURRENCIES)
     amounts = view.ints(table, field)
-    return np.where(amounts % (unit if table == "orders" else unit[view.rows(table)]) != 0, amounts, 0)
+    rows = slice(None) if table == "orders" else view.rows(table)
+    return np.where(coded[rows] & (amounts % unit[rows] != 0), amounts, 0)
 
 
 def _overallocated(prefix: str, view: View) -> Ints | None:

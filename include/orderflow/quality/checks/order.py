@@ -31,7 +31,8 @@ CURRENCIES = tuple(sorted(currency.alpha_3 for currency in pycountry.currencies)
 
 def _lines_missing(view: View) -> Mask:
     empty: Mask = view.counts("lines") == 0
-    return empty & ~view.is_one_of("orders", "order_status", ("cancelled", "draft"))
+    costs = view.ints("orders", "grand_total") > 0
+    return empty & (costs | ~view.is_one_of("orders", "order_status", ("cancelled", "draft")))
 
 
 def _unknown(field: str, view: View) -> Mask:

@@ -5,7 +5,7 @@ Codes are stable: channel files waive them, reports count them, and quarantine r
 
 from __future__ import annotations
 
-from orderflow.quality.rules import contacts, files, history, lines, money, order, records
+from orderflow.quality.rules import contacts, delivery, files, history, lines, money, order, records
 from orderflow.quality.rules.rule import Rule
 
 TOPICS: dict[str, tuple[Rule, ...]] = {
@@ -16,6 +16,7 @@ TOPICS: dict[str, tuple[Rule, ...]] = {
     "Money": money.RULES,
     "Times and statuses": history.RULES,
     "Contacts and addresses": contacts.RULES,
+    "Storing and delivery": delivery.RULES,
 }
 """The rules by topic, in the order in which the catalogue shows them."""
 

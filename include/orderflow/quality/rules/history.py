@@ -110,6 +110,7 @@ RULES = (
         "finance",
         "the order is said to be refunded, but less than what was paid was given back",
         "map it to partially_refunded, or look for the missing refund",
+        tolerance=True,
     ),
     warn(
         "HOLD_WITHOUT_REASON",

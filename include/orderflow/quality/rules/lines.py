@@ -76,11 +76,12 @@ RULES = (
         "a line orders a fraction of a unit and names no unit of measure",
         "map the unit of measure, or correct the quantity on the channel",
     ),
-    warn(
+    refuse(
         "QUANTITY_HUGE",
         "channel team",
         "a line orders more than 100,000 units",
-        "ask the buyer, or look whether the mapping reads the price as the quantity",
+        "ask the buyer, or look whether the mapping reads the price as the quantity; waive the rule on a channel that "
+        "sells such lots",
     ),
     warn(
         "NOTHING_ORDERED",

@@ -12,6 +12,7 @@ RULES = (
         "finance",
         "lines, charges, tax, discounts and rounding do not add up to the grand total; the value is what is left over",
         "look which amount the mapping misses; set validate.tolerance only for rounding that the platform documents",
+        tolerance=True,
     ),
     refuse(
         "GRAND_TOTAL_NEGATIVE",
@@ -49,6 +50,7 @@ RULES = (
         "quantity x unit price - discount is not the line's total, beyond what rounding of the unit price explains; "
         "the value is what is left over",
         "look whether the unit price is before or after tax and discount",
+        tolerance=True,
     ),
     refuse(
         "UNIT_PRICE_NEGATIVE",
@@ -67,6 +69,7 @@ RULES = (
         "finance",
         "amount - discount is not the charge's total; the value is what is left over",
         "look whether the amount is before or after tax and discount",
+        tolerance=True,
     ),
     warn(
         "CHARGE_NEGATIVE",
@@ -97,26 +100,35 @@ RULES = (
         "finance",
         "items_total lies neither at the lines' totals nor at their totals before discount",
         "look which amounts the platform counts in it",
+        tolerance=True,
     ),
     warn(
         "CHARGES_TOTAL_MISMATCH",
         "finance",
         "charge_total lies neither at the charges' totals nor at their amounts before discount",
         "look which amounts the platform counts in it",
+        tolerance=True,
     ),
     warn(
         "DISCOUNT_TOTAL_MISMATCH",
         "finance",
         "discount_total is neither the sum of the discounts nor that of the lines' and charges' discounts",
         "look which amounts the platform counts in it",
+        tolerance=True,
     ),
     warn(
         "TAX_TOTAL_MISMATCH",
         "finance",
         "tax_total is neither the sum of the order's taxes nor that of the lines' and charges' tax",
         "look which amounts the platform counts in it; some put all tax on the first line",
+        tolerance=True,
     ),
-    warn("TAX_NEGATIVE", "finance", "a tax is negative", "map tax given back to refunds"),
+    refuse(
+        "TAX_NEGATIVE",
+        "finance",
+        "a tax is negative, which would book it the wrong way",
+        "map tax given back to refunds",
+    ),
     warn(
         "TAX_RATE_IMPLAUSIBLE",
         "finance",
@@ -164,18 +176,21 @@ RULES = (
         "finance",
         "the successful payments do not add up to what is paid; the value is the difference",
         "look whether the platform lists all payments",
+        tolerance=True,
     ),
     warn(
         "PAID_TOO_LITTLE",
         "finance",
         "the order is said to be paid, but less than the grand total is",
         "look at the payments on the channel before it ships",
+        tolerance=True,
     ),
     warn(
         "PAID_TOO_MUCH",
         "finance",
         "more is paid than the grand total and what was given back",
         "look at the payments on the channel: the buyer may be owed money",
+        tolerance=True,
     ),
     warn(
         "PAID_BUT_UNPAID",
@@ -200,11 +215,13 @@ RULES = (
         "finance",
         "more is given back than was paid; the value is the excess",
         "look at the refunds on the channel; correct the mapping if it counts one twice",
+        tolerance=True,
     ),
     warn(
         "REFUNDS_MISMATCH",
         "finance",
         "the refunds do not add up to what is refunded; the value is the difference",
         "look whether the platform lists all refunds",
+        tolerance=True,
     ),
 )

@@ -49,7 +49,7 @@ RULES = (
     refuse(
         "LINES_MISSING",
         "platform developer",
-        "an order that is to be shipped has no lines",
+        "an order that is to be shipped, or that costs something, has no lines",
         "look at the raw record; fetch the lines in the adapter's source if the platform keeps them apart",
     ),
     refuse(
@@ -74,7 +74,8 @@ RULES = (
         "GRAND_TOTAL_MISSING",
         "platform developer",
         "the order has no grand total, so that nothing can be checked against it",
-        "map the total that the platform states; never compute it from the lines",
+        "map the total that the platform states; compute it only where the platform is documented to state none yet, "
+        "and say so in the order's ext",
     ),
     refuse(
         "PLACED_AT_MISSING",

@@ -87,6 +87,12 @@ RULES = (
         "a time is not written in ISO 8601",
         "make the mapping hand on ISO 8601 text and replay",
     ),
+    refuse(
+        "EDIT_MISPLACED",
+        "channel team",
+        "a value that a person corrected leads nowhere in this version of the order",
+        "look at the order; withdraw the edit, or write it anew for what the order holds now",
+    ),
     warn(
         "TIME_AMBIGUOUS",
         "platform developer",

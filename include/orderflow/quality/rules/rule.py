@@ -14,7 +14,8 @@ class Rule(msgspec.Struct, frozen=True):
     """One rule of the catalogue.
 
     `refuse`: the order would make the OMS ship wrong goods or book wrong money, so it waits in quarantine. `warn`: it
-    goes on, and somebody should look. `waivable` rules may be lowered to `warn` by a channel file.
+    goes on, and somebody should look. `waivable` rules may be lowered to `warn` by a channel file; what is within
+    `validate.tolerance` of it does not break those with `tolerance`.
     """
 
     code: str
@@ -23,18 +24,19 @@ class Rule(msgspec.Struct, frozen=True):
     meaning: str
     cure: str
     waivable: bool = True
+    tolerance: bool = False
 
     @property
     def message(self) -> str:
         return f"{self.meaning}; {self.cure}"
 
 
-def refuse(code: str, owner: Owner, meaning: str, cure: str) -> Rule:
-    return Rule(code, "refuse", owner, meaning, cure)
+def refuse(code: str, owner: Owner, meaning: str, cure: str, *, tolerance: bool = False) -> Rule:
+    return Rule(code, "refuse", owner, meaning, cure, tolerance=tolerance)
 
 
-def warn(code: str, owner: Owner, meaning: str, cure: str) -> Rule:
-    return Rule(code, "warn", owner, meaning, cure)
+def warn(code: str, owner: Owner, meaning: str, cure: str, *, tolerance: bool = False) -> Rule:
+    return Rule(code, "warn", owner, meaning, cure, tolerance=tolerance)
 
 
 def always_refuse(code: str, owner: Owner, meaning: str, cure: str) -> Rule:

@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 
 from orderflow.domain.errors import ConfigError
 from orderflow.sandbox.clock import Clock
-from orderflow.sandbox.defects import Outcome
+from orderflow.sandbox.defects import Planted
 from orderflow.sandbox.faults import fault_of
 from orderflow.sandbox.generator import moment
 from orderflow.sandbox.shop import Shop
@@ -66,8 +66,8 @@ class Platform:
 
     `spell(index)` gives the spellings of an order's id, the usual one first. `shown(snapshot)` tells how many lines its
     document has and what total it comes to (after edits, before refunds). `routes(site)` are paths below `/{shop}`.
-    `unshown` are the defects that its documents have no place for; `outcomes` says what others deserve here, where that
-    is not what they usually do. `welcome(shop, url)` tells a person how to get in, given the server's address.
+    `unshown` are the defects that its documents have no place for; `codes` says which rules others break here, where
+    these are not the usual ones. `welcome(shop, url)` tells a person how to get in, given the server's address.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Platform:
     routes: Callable[[Site], list[BaseRoute]]
     unshown: frozenset[str]
     welcome: Callable[[Shop, str], str]
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    codes: Mapping[str, Planted] = field(default_factory=dict)
 
 
 def names() -> list[str]:

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from orderflow.sandbox.defects import with_discount
 from orderflow.sandbox.generator import seed_of
 from orderflow.sandbox.order import Address
 from orderflow.sandbox.platforms import Platform
@@ -228,5 +229,13 @@ PLATFORM = Platform(
     shown=lambda snap: (len(counted(snap)), snap.total),
     routes=lambda _: [],
     unshown=frozenset({"shop_money_imbalance", "currency_mixed", "modified_missing"}),
+    codes={
+        "unit_price_negative": lambda snap: (
+            "GRAND_TOTAL_MISMATCH",
+            *(("LINE_EQUATION",) if with_discount(snap) else ()),
+            "LINE_TOTAL_NEGATIVE",
+            "UNIT_PRICE_NEGATIVE",
+        ),
+    },
     welcome=lambda shop, _: f"{shop.options.get('format', 'csv')} files in its folder (start with one to drop into)",
 )

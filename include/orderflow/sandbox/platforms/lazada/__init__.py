@@ -29,6 +29,12 @@ def _shown(snap: Snapshot) -> tuple[int, Bag]:
     return len(pieces_of(snap)), (total, total)
 
 
+def _currency_codes(snap: Snapshot) -> tuple[str, ...]:
+    """Items alone say the currency: where all of them say another one, it is the order's."""
+    said = {piece["line"].currency for piece in pieces_of(snap)}
+    return ("CURRENCY_MIXED",) if len(said) > 1 else ()
+
+
 def _routes(site: Site) -> list[BaseRoute]:
     api = Api(site)
     return [
@@ -66,4 +72,8 @@ PLATFORM = Platform(
         }
     ),
     welcome=_welcome,
+    codes={
+        "currency_mixed": _currency_codes,
+        "no_lines": ("CURRENCY_MISSING", "LINES_MISSING"),  # only items say the currency
+    },
 )

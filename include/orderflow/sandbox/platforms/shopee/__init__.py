@@ -15,11 +15,13 @@ settlement. By number the newest state is answered at once; lists show it after 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.routing import BaseRoute
 
 from orderflow.sandbox.platforms import Platform, Site
 from orderflow.sandbox.platforms.shopee.api import Api
-from orderflow.sandbox.platforms.shopee.documents import never_paid, order_sn, shown
+from orderflow.sandbox.platforms.shopee.documents import never_paid, order_sn, promotion, shown
 from orderflow.sandbox.shop import Shop
 from orderflow.sandbox.snapshot import Bag, Snapshot
 
@@ -27,6 +29,18 @@ from orderflow.sandbox.snapshot import Bag, Snapshot
 def _shown(snap: Snapshot) -> tuple[int, Bag]:
     total = None if never_paid(snap) else snap.total[0]
     return len(shown(snap)), (total, total)
+
+
+def _discount_codes(snap: Snapshot) -> tuple[str, ...]:
+    """A promotion lowers the unit price, a voucher the order: only the first takes a line below zero."""
+    lowered = any(line.net == ("-10", "-10") and promotion(line) != "0" for line in snap.lines)
+    return _against_total("GRAND_TOTAL_MISMATCH", *(["LINE_TOTAL_NEGATIVE"] if lowered else []))(snap)
+
+
+def _against_total(*codes: str) -> Callable[[Snapshot], tuple[str, ...]]:
+    """These codes; before payment Shopee states no total, and what contradicts it cannot be seen."""
+    blind = tuple(code for code in codes if not code.startswith("GRAND_TOTAL"))
+    return lambda snap: blind if never_paid(snap) else codes
 
 
 def _routes(site: Site) -> list[BaseRoute]:
@@ -52,6 +66,7 @@ PLATFORM = Platform(
     routes=_routes,
     unshown=frozenset(
         {
+            "amount_other_digits",
             "cancelled_without_time",
             "currency_mixed",
             "email_garbage",
@@ -64,4 +79,16 @@ PLATFORM = Platform(
         }
     ),
     welcome=_welcome,
+    codes={
+        "amount_empty": ("AMOUNT_MALFORMED",),
+        "discount_exceeds_line": _discount_codes,
+        "amount_too_fine": _against_total("GRAND_TOTAL_TOO_FINE"),
+        "line_ids_duplicate": _against_total("GRAND_TOTAL_MISMATCH", "LINE_ID_DUPLICATE"),
+        "money_imbalance": _against_total("GRAND_TOTAL_MISMATCH"),
+        "quantity_absurd": _against_total("GRAND_TOTAL_MISMATCH", "QUANTITY_HUGE"),
+        "quantity_negative": _against_total("GRAND_TOTAL_MISMATCH", "LINE_TOTAL_NEGATIVE", "QUANTITY_NEGATIVE"),
+        "quantity_zero": _against_total("GRAND_TOTAL_MISMATCH"),
+        "total_missing": _against_total("GRAND_TOTAL_MISSING"),
+        "unit_price_negative": _against_total("GRAND_TOTAL_MISMATCH", "LINE_TOTAL_NEGATIVE", "UNIT_PRICE_NEGATIVE"),
+    },
 )

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
+from orderflow.sandbox.defects import mispriced, to_ship, with_discount
 from orderflow.sandbox.platforms import Platform, Site
 from orderflow.sandbox.platforms.shopify.api import Api
 from orderflow.sandbox.platforms.shopify.values import gid, order_number
@@ -33,6 +34,17 @@ def _shown(snap: Snapshot) -> tuple[int, Bag]:
     return len(snap.lines), snap.ever_total if snap.status in {"cancelled", "failed"} else snap.total
 
 
+def _reckoned(snap: Snapshot) -> bool:
+    """Whether a discount or a refund is to be taken off a price that was spoilt."""
+    returned = snap.status != "cancelled" and any(line.refunded != "0" for line in mispriced(snap))
+    return with_discount(snap) or returned
+
+
+def _given_back(snap: Snapshot) -> bool:
+    """Whether a refund is to be taken off a line that counts less than nothing."""
+    return any(line.refunded != "0" for line in snap.lines if line.quantity.startswith("-"))
+
+
 def _routes(site: Site) -> list[BaseRoute]:
     api = Api(site)
     return [
@@ -48,4 +60,24 @@ def _welcome(shop: Shop, url: str) -> str:
     return f"{url}/{shop.name}/admin/api/2026-07/graphql.json   token {token}   (or client {client} / {secret})"
 
 
-PLATFORM = Platform(name="shopify", spell=_spell, shown=_shown, routes=_routes, unshown=frozenset(), welcome=_welcome)
+PLATFORM = Platform(
+    name="shopify",
+    spell=_spell,
+    shown=_shown,
+    routes=_routes,
+    unshown=frozenset(),
+    welcome=_welcome,
+    codes={
+        "amount_empty": lambda snap: ("AMOUNT_MALFORMED",) if _reckoned(snap) else ("LINE_TOTAL_MISSING",),
+        "amount_other_digits": lambda snap: (
+            "AMOUNT_MALFORMED",
+            *(("GRAND_TOTAL_MISMATCH",) if _reckoned(snap) else ()),
+            *(("LINE_TOTAL_NEGATIVE",) if any(float(line.discount[0] or 0) > 34 for line in mispriced(snap)) else ()),
+        ),
+        "address_missing": lambda snap: ("SHIP_TO_MISSING",) if to_ship(snap) and snap.source != "pos" else (),
+        "quantity_negative": lambda snap: (
+            "DISCOUNT_NEGATIVE" if _given_back(snap) else "LINE_EQUATION",
+            "QUANTITY_NEGATIVE",
+        ),
+    },
+)

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from orderflow.sandbox.defects import with_discount
 from orderflow.sandbox.faults import fault_of
 from orderflow.sandbox.generator import Version
 from orderflow.sandbox.platforms import Platform, Site
@@ -194,5 +195,17 @@ PLATFORM = Platform(
         {"shop_money_imbalance", "currency_mixed", "time_naive", "cancelled_without_time", "shipped_exceeds_ordered"}
     ),
     welcome=_welcome,
-    outcomes={"quantity_absurd": "warn"},  # an order says what a line costs, not what a unit does
+    codes={
+        "amount_empty": ("AMOUNT_MALFORMED",),
+        "amount_other_digits": ("GRAND_TOTAL_MISMATCH",),
+        "quantity_absurd": ("QUANTITY_HUGE",),  # an order says what a line costs, not what a unit does
+        "quantity_negative": ("QUANTITY_NEGATIVE", "UNIT_PRICE_NEGATIVE"),
+        "total_missing": ("RAW_SHAPE",),
+        "unit_price_negative": lambda snap: (
+            *(("DISCOUNT_NEGATIVE",) if with_discount(snap) else ()),
+            "GRAND_TOTAL_MISMATCH",
+            "LINE_TOTAL_NEGATIVE",
+            "UNIT_PRICE_NEGATIVE",
+        ),
+    },
 )
