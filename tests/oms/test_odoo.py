@@ -203,6 +203,7 @@ def test_an_edit_after_delivery_began_is_refused_by_name_and_a_mere_status_chang
     assert paid.outcome == "accepted"
     assert (edit.reason or "").startswith("OMS_PROCESSING_STARTED")
     assert (cancelled.reason or "").startswith("OMS_PROCESSING_STARTED")
+    assert (edit.stage, cancelled.stage) == ("invoiced", "invoiced")
     assert states(server, number) == ["sale"]
 
 

@@ -155,6 +155,19 @@ def test_the_same_version_again_touches_nothing_and_an_older_one_neither(tables:
     assert rows(tables, "select count(*) from oms.order_lines") == [(2,)]
 
 
+def test_a_version_that_comes_while_the_oms_works_on_the_order_says_so(tables: str) -> None:
+    rows(tables, "alter table oms.orders add column handling text")
+    target = opened(tables, table={**TABLE, "state": "handling"}, stages={"verpackt": "picking", "已发货": "shipped"})
+    (first,) = settle(target, submission(1))
+    rows(tables, "update oms.orders set handling = '已发货'")
+
+    (second,) = settle(target, submission(1, 2, order_status="cancelled"))
+    (again,) = settle(target, submission(1, 2, order_status="cancelled"))
+
+    assert [each.outcome for each in (first, second, again)] == ["accepted"] * 3
+    assert [each.stage for each in (first, second, again)] == [None, "shipped", None]
+
+
 def test_a_newer_version_replaces_the_lines_exactly(tables: str) -> None:
     target = opened(tables, table=TABLE)
     (first,) = settle(target, submission(1, lines=[line(1), line(2, "SKU-002"), line(3, "SKU-003")]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -194,6 +195,7 @@ def test_an_edit_after_processing_began_is_refused_by_name_and_a_mere_status_cha
     assert paid.outcome == "accepted"
     assert (edit.reason or "").startswith("OMS_PROCESSING_STARTED")
     assert (moved.reason or "").startswith("OMS_PROCESSING_STARTED")
+    assert [each.stage for each in (paid, edit, moved)] == ["picking"] * 3
     held = target.look_up(CHANNEL, ["24-00011"])["24-00011"]
     assert (held.version, held.total) == (2, "34.5")
 
@@ -380,8 +382,8 @@ def test_senders_of_different_versions_at_the_same_moment_leave_the_newest(serve
 
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(os.environ.get("ORDERFLOW_REAL") != "1", reason="takes minutes; ORDERFLOW_REAL=1 runs it")
-def test_two_processes_push_200_orders_and_one_is_killed_and_started_again(server: Server) -> None:
-    first, last = 1001, 1200
+def test_two_processes_push_500_orders_and_one_is_killed_and_started_again(server: Server) -> None:
+    first, last = 1001, 1500
 
     def sender() -> subprocess.Popen[str]:
         script = Path(__file__).with_name("tryton_sender.py")
@@ -393,19 +395,20 @@ def test_two_processes_push_200_orders_and_one_is_killed_and_started_again(serve
 
     one, other = sender(), sender()
     assert other.stdout is not None
-    for _ in range(60):
+    for _ in range(120):
         other.stdout.readline()
-    other.kill()
+    other.send_signal(signal.SIGKILL)
     other.wait()
     again = sender()
     printed = [process.communicate()[0].splitlines() for process in (one, again)]
 
-    assert [len(receipts) for receipts in printed] == [200, 200]
+    assert [len(receipts) for receipts in printed] == [500, 500]
     assert all(" accepted " in receipt for receipts in printed for receipt in receipts)
     found = sales(server, first, last)
-    assert len(found) == 200
+    assert len(found) == 500
+    assert len({web_id for web_id, _ in found}) == 500
     assert {state for _, state in found} == {"processing"}
-    assert shipments(server, first, last) == 200
+    assert shipments(server, first, last) == 500
     look = "select max(coalesce(write_date, create_date)), count(*) from sale_sale"
     before = rows(server, look)
     (receipts,) = [settle(opened(server), *(submission(number) for number in range(first, last + 1)))]

@@ -16,7 +16,7 @@ from staged import WINDOW, line, load, order, person
 from orderflow.domain.errors import DeniedError, DriftError, TransientError
 from orderflow.pipeline.sync import Delivered, sync
 from orderflow.sandbox.server import oms_app, serve
-from orderflow.staging import contacts, quarantine
+from orderflow.staging import actions, contacts
 from orderflow.staging.store import Store, connect
 from orderflow.staging.vault import Vault
 
@@ -178,7 +178,7 @@ def test_a_released_refusal_is_sent_again_with_a_key_of_its_own(store, ask, shop
         httpx.put(
             f"{changing.url}/_sandbox/rules", json={"unknown_sku_prefixes": []}, headers=HEADERS
         ).raise_for_status()
-        quarantine.decide(store.connection, row_id, "released", who="ann", why="product created")
+        actions.release(store.connection, [row_id], who="ann", why="product created")
         assert deliver(store, shop, changing).accepted == 1
         assert ask("SELECT outcome, count(DISTINCT key) FROM orderflow.receipts GROUP BY 1 ORDER BY 1") == [
             ("accepted", 1),

@@ -64,7 +64,7 @@ def order(order_id: str = "A-1", minute: float | None = 0, **fields: Any) -> Ord
         "lines": [line()],
         "contacts": [person()],
         "ship_country": "TW",
-        "ship_postal_prefix": "110",
+        "ship_postal_prefix": "1",
         "raw_status": {"status": "已付款"},
     }
     return Order(order_id=order_id, **(known | fields))

@@ -5,8 +5,10 @@ from decimal import Decimal
 import pytest
 from staged import EMOJI_ID, batch, chunk, counts, line, load, order, person
 
-from orderflow.domain.errors import BalanceError
+from orderflow.domain.errors import BalanceError, DeniedError
 from orderflow.domain.order import Charge, Shipment
+from orderflow.staging import contacts
+from orderflow.staging.store import connect
 
 
 def test_loading_twice_is_loading_once(store, ask):
@@ -180,3 +182,25 @@ def test_personal_data_is_nowhere_in_the_clear(store, ask):
         assert "Quux" not in text
         assert "5175757" not in text, "nor as plain hexadecimal"
         assert "back door" not in text
+
+
+def test_an_order_that_somebody_took_out_of_staging_comes_back_as_the_next_version(store, ask):
+    load(store, order(), order("A-2"))
+    load(store, order(minute=1, order_status="on_hold"))
+    contacts.erase(store.connection, "shop_tw", ["A-2"])
+    ask("DELETE FROM orderflow.orders; SELECT")
+    assert counts(load(store, order(minute=1, order_status="on_hold"), order("A-2"))) == (2, 0, 0, 0)
+    assert ask("SELECT order_id, version FROM orderflow.orders ORDER BY 1") == [("A-1", 3), ("A-2", 3)]
+    assert ask("SELECT order_id, sealed IS NULL FROM orderflow.order_contacts ORDER BY 1") == [
+        ("A-1", False),
+        ("A-2", True),
+    ]
+    assert ask("SELECT order_id, count(*) FROM orderflow.order_lines GROUP BY 1 ORDER BY 1") == [("A-1", 1), ("A-2", 1)]
+    assert ask("SELECT order_id, version FROM orderflow.outbox ORDER BY 1") == [("A-1", 3), ("A-2", 3)]
+
+
+def test_a_user_whom_the_database_does_not_let_in_calls_the_operator(postgres):
+    stranger = postgres.dsn().replace("postgres:@", "nobody:s3cret@")
+    with pytest.raises(DeniedError, match="does not let its user in") as denied:
+        connect(stranger)
+    assert "s3cret" not in str(denied.value)

@@ -38,9 +38,9 @@ def test_a_mask_alone_is_no_new_version_and_hides_nothing(store, ask):
     assert counts(load(store, order(minute=5, **MASKED), fetched=5)) == (0, 0, 1, 0)
     people, masking = known(store)
     assert (people[0]["name"], people[0]["phone"], masking) == ("王小明", "+886912345678", "plain")
-    assert ask("SELECT version, masking, ship_postal_prefix FROM orderflow.orders") == [(1, "plain", "110")]
+    assert ask("SELECT version, masking, ship_postal_prefix FROM orderflow.orders") == [(1, "plain", "1")]
     assert ask("SELECT document ->> 'ship_postal_prefix', document ->> 'masking' FROM orderflow.orders") == [
-        ("110", None)
+        ("1", None)
     ]
     assert ask("SELECT count(*) FROM orderflow.outbox") == [(0,)]
 
@@ -58,7 +58,7 @@ def test_a_change_that_comes_with_a_mask_is_a_version_with_the_people_we_know(st
     assert counts(load(store, order(minute=5, order_status="completed", **MASKED))) == (0, 1, 0, 0)
     assert known(store)[0][0]["name"] == "王小明"
     assert ask("SELECT version, order_status, masking, ship_postal_prefix FROM orderflow.orders") == [
-        (2, "completed", "plain", "110")
+        (2, "completed", "plain", "1")
     ]
     assert ask("SELECT changed FROM orderflow.order_versions WHERE version = 2") == [(["order_status"],)]
     assert counts(load(store, order(minute=5, order_status="completed", **MASKED))) == (0, 0, 1, 0)
@@ -69,7 +69,7 @@ def test_what_was_hidden_and_is_shown_is_a_new_version(store, ask):
     assert counts(load(store, order(minute=1))) == (0, 1, 0, 0)
     people, masking = known(store)
     assert (people[0]["name"], masking) == ("王小明", "plain")
-    assert ask("SELECT masking, ship_postal_prefix FROM orderflow.orders") == [("plain", "110")]
+    assert ask("SELECT masking, ship_postal_prefix FROM orderflow.orders") == [("plain", "1")]
 
 
 def test_an_older_version_that_shows_more_fills_in_what_is_hidden_but_nothing_else(store, ask):
@@ -77,7 +77,7 @@ def test_an_older_version_that_shows_more_fills_in_what_is_hidden_but_nothing_el
     assert counts(load(store, order(minute=1, order_status="open"))) == (0, 1, 0, 0)
     assert known(store)[0][0]["name"] == "王小明"
     assert ask("SELECT version, order_status, masking, ship_postal_prefix FROM orderflow.orders") == [
-        (2, "completed", "plain", "110")
+        (2, "completed", "plain", "1")
     ]
     assert ask("SELECT number FROM orderflow.order_lines") == [(5,)]
     assert ask("SELECT version, changed FROM orderflow.order_versions ORDER BY 1") == [(1, None), (2, ["contacts"])]
@@ -138,7 +138,7 @@ def test_whatever_the_order_of_arrival_the_people_we_know_are_the_same(store, as
     people, masking = known(store)
     assert (people[0]["name"], people[0]["email"], masking) == ("王小明", "ming@example.tw", "plain")
     assert ask("SELECT order_status, channel_updated_at, masking, ship_postal_prefix FROM orderflow.orders") == ask(
-        "SELECT 'completed', timestamptz '2026-03-01 00:04Z', 'plain', '110'"
+        "SELECT 'completed', timestamptz '2026-03-01 00:04Z', 'plain', '1'"
     )
 
 

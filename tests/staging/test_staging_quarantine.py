@@ -6,7 +6,7 @@ from staged import WINDOW, batch, chunk, counts, load, order, refusal, unreadabl
 
 from orderflow.domain.errors import BalanceError, ConfigError
 from orderflow.domain.window import Window
-from orderflow.staging import quarantine
+from orderflow.staging import actions, quarantine
 
 RAW = ['{"id": "A-1", "name": "王小明"}'.encode(), b'{"id": 2']
 NEXT = Window(WINDOW.end, WINDOW.end + WINDOW.length)
@@ -41,8 +41,8 @@ def test_a_refused_order_waits_with_reasons_value_and_its_sealed_raw_record(stor
 
 
 def test_seeing_the_same_again_changes_nothing_but_a_new_window_counts(store, ask):
-    for window, times in ((WINDOW, 1), (WINDOW, 1), (NEXT, 2)):
-        load(store, refused=[refusal(order())], raw=RAW, **in_window(window))
+    for window, fetched, times in ((WINDOW, 0, 1), (WINDOW, 0, 1), (NEXT, 60, 2), (NEXT, 60, 2)):
+        load(store, refused=[refusal(order())], raw=RAW, fetched=fetched, **in_window(window))
         assert ask("SELECT state, times_seen FROM orderflow.quarantine") == [("open", times)]
     assert ask("SELECT count(*) FROM orderflow.quarantine_events") == [(1,)]
 
@@ -98,8 +98,8 @@ def test_an_unreadable_record_of_a_known_order_goes_by_when_it_was_fetched(store
 def test_a_decision_holds_until_the_order_changes(store, ask):
     load(store, refused=[refusal(order())], raw=RAW)
     ((row_id,),) = ask("SELECT id FROM orderflow.quarantine")
-    for decision in ("parked", "discarded"):
-        quarantine.decide(store.connection, row_id, decision, who="ann", why="測試訂單")
+    for decide, decision in ((actions.park, "parked"), (actions.discard, "discarded")):
+        decide(store.connection, [row_id], who="ann", why="測試訂單")
         load(store, refused=[refusal(order())], raw=RAW, **in_window(NEXT))
         assert ask("SELECT state FROM orderflow.quarantine") == [(decision,)]
     load(store, refused=[refusal(order(minute=3, grand_total="99"))], raw=[b'{"id": "A-1", "v": 2}'], **in_window(NEXT))
@@ -118,9 +118,9 @@ def test_what_is_superseded_or_unknown_cannot_be_decided(store, ask):
     load(store, order(minute=2))
     ((row_id,),) = ask("SELECT id FROM orderflow.quarantine")
     with pytest.raises(ConfigError, match="superseded by a newer version"):
-        quarantine.decide(store.connection, row_id, "released", who="ann", why="")
+        actions.only(actions.release(store.connection, [row_id], who="ann", why="gut so"))
     with pytest.raises(ConfigError, match="has no row 999"):
-        quarantine.decide(store.connection, 999, "released", who="ann", why="")
+        actions.release(store.connection, [999], who="ann", why="gut so")
 
 
 def test_the_story_of_a_row_cannot_be_rewritten(store, ask):

@@ -21,6 +21,7 @@ where line.total = quantity x unit_price - discount, and charge.total = amount -
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
@@ -272,3 +273,9 @@ PARTS: dict[str, type[Part]] = {
     "contacts": Contact,
 }
 """The lists of an order, by field name, in the order in which documents hold them."""
+
+
+def postal_prefix(postal_code: str) -> str | None:
+    """The coarse part of a postal code that names an area and no street: half of it, at most three letters."""
+    bare = re.sub(r"[^0-9A-Z]", "", postal_code.upper())
+    return bare[: min(3, max(1, len(bare) // 2))] or None

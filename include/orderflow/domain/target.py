@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from orderflow.domain.life import Stage
+
 
 def idempotency_key(channel: str, order_id: str, version: int, content_hash: bytes) -> str:
     """`sha256(channel, order_id, version, content)` in hex: the same version of an order always has the same key.
@@ -35,13 +37,17 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The OMS's answer for one key. `reason` says why it refused; `seconds` is the time the OMS took."""
+    """The OMS's answer for one key. `reason` says why it refused; `seconds` is the time the OMS took.
+
+    `stage` tells how far the OMS was with the order when this version came; None where it had none, or does not say.
+    """
 
     key: str
     outcome: Literal["accepted", "refused"]
     oms_id: str | None = None
     reason: str | None = None
     seconds: float = 0.0
+    stage: Stage | None = None
 
 
 @dataclass(frozen=True, slots=True)

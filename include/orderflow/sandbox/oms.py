@@ -10,22 +10,26 @@ are percent-encoded.) 200 accepted, 409 stale, 422 refused.
 `POST /orders/batch`, body `{"orders": [{"key": ..., "document": {...}}, ...]}` (at most 1000): always 200 with
 `{"results": [answer, ...]}`, one answer per order in the order sent; one bad order does not touch the others.
 
-An *answer* is `{"key", "outcome", "oms_id", "version", "replayed", "code", "reason"}` without what is empty:
+An *answer* is `{"key", "outcome", "oms_id", "version", "replayed", "status", "code", "reason"}` without what is empty;
+`status` is where the order stood when the version came:
 
 - `accepted`: created or updated. A key that was accepted before gets the same answer again, with `replayed: true`, and
   has no second effect.
 - `stale`: a newer (or this) version is held already; nothing happened. `version` tells which.
 - `refused`: `code` and `reason` say why (`SKU_UNKNOWN`, `COUNTRY_BLOCKED`, `TOTAL_TOO_LARGE`, `CANCELLED_TOO_LATE`,
-  `DOCUMENT_INVALID`, and `KEY_REUSED` for a known key with another content). Refusals are judged anew each time.
+  `CHANGED_TOO_LATE`, `DOCUMENT_INVALID`, and `KEY_REUSED` for a known key with another content). Refusals are judged
+  anew each time.
 
 `GET /orders/{channel}/{order_id}`: what is held, or 404. `GET /keys/{key}`: the answer this key was given, or 404.
 `POST /orders/lookup`, body `{"channel": ..., "order_ids": [...]}` or `{"keys": [...]}` or both:
 `{"orders": [held, ...], "keys": [answer, ...]}`; what is unknown is absent.
 *Held* is `{"channel", "order_id", "oms_id", "version", "key", "status", "total", "currency", "lines"}`.
 
-An accepted order is worked on: `received`, then `picking`, then `shipped`. A cancellation that comes after picking
-began is refused. `GET /_effects` (`?channel=`, `?order_id=`) counts what really happened and names every key with two
-effects; `GET /_effects/{channel}` counts by order. `GET` and `PUT /_sandbox/rules` read and change what is refused.
+An accepted order is worked on: `received`, then `picking`, then `shipped`, by its age; `PUT /_sandbox/stages`, body
+`{"channel": ..., "order_ids": [...], "stage": ...}`, puts it there (or at `closed`) at once. After picking began a
+cancellation is refused, and so are other goods, prices or another address; everything else is taken.
+`GET /_effects` (`?channel=`, `?order_id=`) counts what really happened and names every key with two effects;
+`GET /_effects/{channel}` counts by order. `GET` and `PUT /_sandbox/rules` read and change what is refused.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from starlette.applications import Starlette
@@ -56,6 +60,12 @@ class LookupBody(msgspec.Struct):
     channel: str | None = None
     order_ids: list[str] = []
     keys: list[str] = []
+
+
+class StagesBody(msgspec.Struct, forbid_unknown_fields=True):
+    channel: str
+    order_ids: list[str]
+    stage: Literal["received", "picking", "shipped", "closed"]
 
 
 class LookupAnswer(msgspec.Struct):
@@ -152,6 +162,13 @@ def app(*, path: Path | str, token: str, rules: Rules, clock: Callable[[], datet
             return problem(400, "RULES_INVALID", str(error))
         return reply(store.rules)
 
+    async def put_stages(request: Request) -> Response:
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=StagesBody)
+        except msgspec.MsgspecError as error:
+            return problem(400, "BODY_INVALID", str(error))
+        return reply({"advanced": store.advance(wanted.channel, wanted.order_ids, wanted.stage)})
+
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
         yield
@@ -168,6 +185,7 @@ def app(*, path: Path | str, token: str, rules: Rules, clock: Callable[[], datet
         Route("/_effects/{channel}", effects_by_order, methods=["GET"]),
         Route("/_sandbox/rules", get_rules, methods=["GET"]),
         Route("/_sandbox/rules", put_rules, methods=["PUT"]),
+        Route("/_sandbox/stages", put_stages, methods=["PUT"]),
     ]
     return Starlette(routes=routes, lifespan=life)
 

@@ -1,8 +1,9 @@
 """What the reference OMS remembers, in one SQLite file (WAL: an answer that was given survives SIGKILL).
 
-Three ledgers stand beside the orders: `keys` (which idempotency key was accepted, and for what content), `effects`
-(every create, update or cancel that really happened; nothing makes its keys unique, so that a second effect shows)
-and `refusals`. A refused key is not remembered: the same content may be accepted after the OMS changed its mind.
+`stages` says where somebody put an order (else its age decides). Three ledgers stand beside the orders: `keys` (which
+idempotency key was accepted, and for what content), `effects` (every create, update or cancel that really happened;
+nothing makes its keys unique, so that a second effect shows) and `refusals`. A refused key is not remembered: the same
+content may be accepted after the OMS changed its mind.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ create table if not exists effects (
     number integer primary key, key text not null, channel text not null, order_id text not null,
     version integer not null, kind text not null, at real not null);
 create index if not exists effects_by_key on effects (key);
+create table if not exists stages (
+    channel text not null, order_id text not null, stage text not null, primary key (channel, order_id)) without rowid;
 create table if not exists refusals (
     number integer primary key, key text not null, channel text not null, order_id text not null, code text not null,
     reason text not null, at real not null);
@@ -51,10 +54,17 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Line(msgspec.Struct, gc=False):
     sku: str | None = None
     oms_sku: str | None = None
+    quantity: str | None = None
+    unit_price: str | None = None
+    discount: str | None = None
 
 
 class Contact(msgspec.Struct, gc=False):
     role: str = "ship_to"
+    name: str | None = None
+    address: list[str] = []
+    city: str | None = None
+    postal_code: str | None = None
     country: str | None = None
 
 
@@ -87,6 +97,8 @@ class Answer(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     oms_id: str | None = None
     version: int | None = None
     replayed: bool = False
+    status: str | None = None
+    """Where the order stood when this delivery came; None where the OMS did not hold it."""
     code: str | None = None
     reason: str | None = None
 
@@ -105,6 +117,7 @@ class Held(msgspec.Struct, kw_only=True):
     lines: int
 
 
+STAGES = ("received", "picking", "shipped", "closed")
 _ASKED = "(?1 is null or channel = ?1) and (?2 is null or order_id = ?2)"
 _HEAD = msgspec.json.Decoder(Head)
 
@@ -156,15 +169,42 @@ class Store:
         cancels = head.order_status == "cancelled"
         if held:
             oms_id, version, started_at, cancelled_at = held
+            status = self._status(head.channel, head.order_id, started_at, cancelled_at, now)
             if head.version < version or (head.version == version and self.rules.idempotent):
                 reason = f"version {version} is held already"
                 return Answer(key=key, outcome="stale", oms_id=oms_id, version=version, code="STALE", reason=reason)
-            if cancels and cancelled_at is None:
-                status = status_at(started_at, None, now, self.rules)
-                if status != "received":
-                    reason = f"the order is {status} and can no longer be cancelled"
-                    return self._refuse(key, head.channel, head.order_id, "CANCELLED_TOO_LATE", reason, now)
+            if status in STAGES[1:] and (refusal := self._too_late(head, cancels=cancels, status=status)):
+                answer = self._refuse(key, head.channel, head.order_id, *refusal, now)
+                return msgspec.structs.replace(answer, oms_id=oms_id, status=status)
+            answer = self._book(head, delivery, digest, held, now)
+            return msgspec.structs.replace(answer, status=status)
         return self._book(head, delivery, digest, held, now)
+
+    def _too_late(self, head: Head, *, cancels: bool, status: str) -> tuple[str, str] | None:
+        """What an order in work does not take any more: to be cancelled, and other goods, prices or another address."""
+        if cancels:
+            return "CANCELLED_TOO_LATE", f"the order is {status} and can no longer be cancelled"
+        if (document := self.document(head.channel, head.order_id)) is None:
+            return None
+        before = _HEAD.decode(document)
+        if before.order_status != "cancelled" and _work(before) != _work(head):
+            return "CHANGED_TOO_LATE", f"the order is {status}; its goods, prices and address are fixed"
+        return None
+
+    def _status(self, channel: str, order_id: str, started: float | None, cancelled: float | None, now: float) -> str:
+        """Where the order stands: where a person put it, else what its age says."""
+        status = status_at(started, cancelled, now, self.rules)
+        asked = (channel, order_id)
+        row = self._db.execute("select stage from stages where channel = ? and order_id = ?", asked).fetchone()
+        return status if row is None or status == "cancelled" else str(row[0])
+
+    def advance(self, channel: str, order_ids: Sequence[str], stage: str) -> int:
+        """Put orders at this stage, whatever their age; returns how many of them are held."""
+        held = [order_id for order_id in order_ids if self.document(channel, order_id) is not None]
+        self._db.executemany(
+            "insert or replace into stages values (?, ?, ?)", [(channel, order_id, stage) for order_id in held]
+        )
+        return len(held)
 
     def _book(self, head: Head, delivery: Delivery, digest: bytes, held: tuple[Any, ...] | None, now: float) -> Answer:
         cancels = head.order_status == "cancelled"
@@ -222,7 +262,7 @@ class Store:
             if row:
                 *head, total, currency, lines, started, cancelled = row
                 names = ("channel", "order_id", "oms_id", "version", "key")
-                status = status_at(started, cancelled, now, self.rules)
+                status = self._status(channel, order_id, started, cancelled, now)
                 found.append(
                     Held(
                         **dict(zip(names, head, strict=True)),
@@ -293,6 +333,14 @@ def refusal_of(head: Head, rules: Rules) -> tuple[str, str] | None:
     if rules.largest_total is not None and AMOUNT.fullmatch(total) and Decimal(total) > rules.largest_total:
         return "TOTAL_TOO_LARGE", f"totals above {rules.largest_total} need a person"
     return None
+
+
+def _work(head: Head) -> tuple[Any, ...]:
+    """What the warehouse works by: goods, prices and destination."""
+    lines = sorted((each.oms_sku or each.sku or "", each.quantity or "", each.unit_price or "", each.discount or "")
+                   for each in head.lines)  # fmt: skip
+    ship_to = next((each for each in head.contacts if each.role == "ship_to"), None)
+    return lines, head.grand_total, ship_to and msgspec.structs.astuple(ship_to)
 
 
 def status_at(started: float | None, cancelled: float | None, now: float, rules: Rules) -> str:

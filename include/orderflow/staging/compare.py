@@ -1,7 +1,11 @@
 """Compare a chunk of orders with staging: which are new, changed, the same or older, and what is known of their people.
 
-A version is newer by `(channel_updated_at, fetched_at, ordinal)`, and a change only when the content or what is known
+A version is newer by `(channel_updated_at, fetched_at, ordinal)`, or when it is the staged raw record read again (by
+today's mapping, whatever time that gives it), and a change only when the content or what is known
 of its people differs. What a platform hides (a masked name, a cut postal code) is neither content nor knowledge.
+
+What is known of the people is merged part by part (`contacts`) and is the same whatever order versions come in; the
+readable parts of the document (masking, country, region, postal prefix) follow from it.
 
 Seeing the same again writes nothing, not even when it was seen: a second pull must cost little. Only an order that
 shows A, B and A again at one modified time, loaded out of turn, can therefore end as B; its next fetch mends that.
@@ -12,6 +16,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,24 +25,39 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
 
+from orderflow.domain import life
 from orderflow.domain.batch import Batch
 from orderflow.domain.staging import Table
 from orderflow.staging import contacts
+from orderflow.staging.contacts import Known
 from orderflow.staging.copying import Array, copy, one
 from orderflow.staging.vault import Vault
 
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
-_NEWER, _MOVED, _CONTENT, _CONTACTS, _HIDDEN, _CLEARER = 1, 2, 4, 8, 16, 32
+_NEWER, _MOVED, _CONTENT, _CONTACTS, _HIDDEN, _MIXED = 1, 2, 4, 8, 16, 32
 """What staging says of an order that it has: ours is newer; has another time, other content, other contacts; shows less
-of its people, or more."""
+of its people; and what is known of them comes from several versions."""
 
-_KEYS = ["order_id", "channel_updated_at", "content_hash", "contacts_hash", "fetched_at", "ordinal", "masking"]
+_PEOPLE_DIFFER = _CONTACTS | _HIDDEN | _MIXED
+
+_KEYS = [
+    "order_id",
+    "channel_updated_at",
+    "content_hash",
+    "contacts_hash",
+    "fetched_at",
+    "ordinal",
+    "masking",
+    "raw_sha256",
+]
 _TIME = "channel_updated_at"
-_HIDEABLE = {_TIME, "masking", "ship_country", "ship_region", "ship_postal_prefix"}
+_READABLE = ("masking", "ship_country", "ship_region", "ship_postal_prefix")
+_RANKED = (_TIME, "fetched_at", "ordinal")
+_HIDEABLE = {_TIME, *_READABLE}
 
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decoded = msgspec.json.Decoder(dict[str, object]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +85,19 @@ class Comparison:
     touched: Flags
     """Newer and the same, at another `channel_updated_at`."""
     late: Flags
-    """Older, but it shows more of its people than we knew."""
-    hidden: Flags
-    """It shows less of its people than staging knows."""
-    clearer: Flags
-    """It shows more of its people than staging knows."""
+    """Older, but it tells more of its people than we knew."""
     version: Numbers
     """The version after this load."""
     content_hash: Array
     contacts_hash: Array
     fields: dict[int, list[str]]
     """By row: which fields differ from what staging has, sorted."""
-    people: dict[int, tuple[bytes, str]]
-    """By row: the contacts known now and their masking, where something was gained."""
+    changes: dict[int, list[str]]
+    """By row: what happened, in the words of `orderflow.domain.life`, sorted."""
+    people: dict[int, Known]
+    """By row: the contacts known now, where they, their masking or their stamps differ from what staging has."""
+    readable: dict[int, dict[str, str | None]]
+    """By row: the parts of the document that follow from the people we know, where they are not the received ones."""
 
 
 @dataclass(slots=True)
@@ -85,7 +105,10 @@ class _Differences:
     """What a look at the values found, by row of the chunk."""
 
     fields: dict[int, list[str]] = field(default_factory=dict)
-    people: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    changes: dict[int, set[str]] = field(default_factory=dict)
+    gained: set[int] = field(default_factory=set)
+    people: dict[int, Known] = field(default_factory=dict)
+    readable: dict[int, dict[str, str | None]] = field(default_factory=dict)
     content_hash: dict[int, bytes] = field(default_factory=dict)
     """The stored hash, where ours differs in nothing but what the platform hides."""
     contacts_hash: dict[int, bytes] = field(default_factory=dict)
@@ -98,7 +121,7 @@ def begin(cursor: Cursor) -> None:
         """
         CREATE TEMP TABLE keys (
             row integer, order_id text, channel_updated_at timestamptz, content_hash bytea, contacts_hash bytea,
-            fetched_at timestamptz, ordinal bigint, masking text
+            fetched_at timestamptz, ordinal bigint, masking text, raw_sha256 bytea
         ) ON COMMIT DROP
         """
     )
@@ -108,13 +131,15 @@ def compare(run: Run, orders: Table) -> Comparison:
     """Ask staging about every order of the chunk, by its key columns alone."""
     _copy_keys(run, orders)
     known, version, flags = _ask(run, orders.num_rows)
+    if not known.all():
+        version += _earlier_versions(run, known)
     newer = ~known | (flags & _NEWER > 0)
     seen = _Differences()
     if (known & newer & (flags & _CONTENT > 0)).any():
         _compare_content(run, orders, flags, seen)
-    if (flags & (_CONTACTS | _HIDDEN)).any():
+    if (flags & _PEOPLE_DIFFER).any():
         _compare_people(run, orders, flags, seen)
-    gained = _rows(seen.people, orders.num_rows)
+    gained = _rows(seen.gained, orders.num_rows)
     same_content = (flags & _CONTENT == 0) | _rows(seen.content_hash, orders.num_rows)
     changed = newer & (~known | ~same_content | gained)
     late = known & ~newer & gained
@@ -124,13 +149,13 @@ def compare(run: Run, orders: Table) -> Comparison:
         changed=changed,
         touched=known & newer & ~changed & (flags & _MOVED > 0),
         late=late,
-        hidden=flags & _HIDDEN > 0,
-        clearer=flags & _CLEARER > 0,
         version=version + (changed | late),
         content_hash=_patched(orders["content_hash"], seen.content_hash),
         contacts_hash=_patched(orders["contacts_hash"], seen.contacts_hash),
         fields=seen.fields,
+        changes={row: sorted(changes) for row, changes in seen.changes.items()},
         people=seen.people,
+        readable=seen.readable,
     )
 
 
@@ -169,41 +194,68 @@ def _ask(run: Run, rows: int) -> tuple[Flags, Numbers, Numbers]:
     return known, version, flags
 
 
+def _earlier_versions(run: Run, known: Flags) -> Numbers:
+    """The last version of orders that somebody took out of staging: the OMS may have it, so the next one follows."""
+    versions = np.zeros(len(known), dtype=np.int64)
+    run.cursor.execute(_EARLIER, (run.batch.channel, np.flatnonzero(~known).tolist()))
+    for row, version in run.cursor:
+        versions[row] = version
+    return versions
+
+
 def _compare_content(run: Run, orders: Table, flags: Numbers, seen: _Differences) -> None:
     """Find the fields in which newer orders differ; where those are only what the platform hides, keep what we have."""
     documents = orders["document"].to_pylist()
     run.cursor.execute(_DOCUMENTS, (run.batch.channel,))
     for row, content_hash, document in run.cursor:
-        ours, theirs = _members(documents[row]), _members(document)
-        fields = {name for name, value in ours.items() if theirs.pop(name, None) != value} | theirs.keys()
-        fields -= _HIDEABLE if flags[row] & _HIDDEN else {_TIME}
+        ours, theirs = _decoded(documents[row]), _decoded(document)
+        fields = {name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)}
+        fields -= _HIDEABLE if flags[row] & _PEOPLE_DIFFER else {_TIME}
         if fields:
             seen.fields[row] = sorted(fields)
+            seen.changes[row] = set(life.changes(theirs, ours))
         else:
             seen.content_hash[row] = bytes(content_hash)
 
 
 def _compare_people(run: Run, orders: Table, flags: Numbers, seen: _Differences) -> None:
-    """Compare contacts by value where their hash differs: only there is anything decrypted."""
-    received, masking = orders["contacts"], orders["masking"]
+    """Merge contacts by value where they may differ: only there is anything decrypted."""
     run.cursor.execute(_PEOPLE, (run.batch.channel,))
-    for row, order_id, contacts_hash, key_id, sealed, known_masking, erased in run.cursor:
-        stored = now = contacts.NONE
+    found = run.cursor.fetchall()
+    received = orders.select([*_READABLE, "contacts", *_RANKED]).take([row for row, *_ in found]).to_pylist()
+    for ours, one_found in zip(received, found, strict=True):
+        row, order_id, contacts_hash, key_id, sealed, masking, stamps, erased, *staged = one_found
+        stored = contacts.NONE
         if sealed is not None:
-            stored = now = run.vault.open(bytes(sealed), key_id, run.batch.channel, order_id)
-        if flags[row] & _CONTACTS and not erased:
-            now, clearest = contacts.merge(
-                stored,
-                known_masking or "erased",
-                received[row].as_py(),
-                masking[row].as_py(),
-                newer=bool(flags[row] & _NEWER),
-            )
-            if now != stored:
-                seen.people[row] = now, clearest
-                seen.fields[row] = sorted({*seen.fields.get(row, ()), "contacts"})
-        if now == stored and flags[row] & _HIDDEN:
+            stored = run.vault.open(bytes(sealed), key_id, run.batch.channel, order_id)
+        before = Known(stored, masking or "erased", stamps or {})
+        if erased or before.contacts == ours["contacts"] == contacts.NONE:
+            if flags[row] & _HIDDEN:
+                seen.readable[row] = dict(zip(_READABLE, staged[3:], strict=True))
+                seen.contacts_hash[row] = bytes(contacts_hash)
+            continue
+        _merge_people(row, ours, before, contacts.rank(*staged[:3]), int(flags[row]), seen)
+        if flags[row] & _HIDDEN and row not in seen.gained:
             seen.contacts_hash[row] = bytes(contacts_hash)
+
+
+def _merge_people(row: int, ours: dict[str, Any], before: Known, taken: str, flags: int, seen: _Differences) -> None:
+    """What becomes of one order's people; `taken` is the rank of its staged version."""
+    own = contacts.rank(*(ours[name] for name in _RANKED))
+    rank = max(own, taken) if flags & _NEWER else own
+    now = contacts.merge(before, taken, Known(ours["contacts"], ours["masking"], {}), rank)
+    if gained := now[:2] != before[:2]:
+        seen.gained.add(row)
+        seen.fields[row] = sorted({*seen.fields.get(row, ()), "contacts"})
+        moved = contacts.moved(before.contacts, now.contacts) and now.masking == before.masking
+        seen.changes.setdefault(row, set()).add("address_changed" if moved else "contacts_changed")
+    written = flags & _NEWER and (gained or flags & _MOVED or (flags & _CONTENT and row not in seen.content_hash))
+    stamps = contacts.unusual(now.stamps, own if written else taken)
+    if gained or stamps != before.stamps:
+        seen.people[row] = now._replace(stamps=stamps)
+    readable = contacts.coarse(now.contacts, now.masking)
+    if not flags & _NEWER or contacts.coarse(ours["contacts"], ours["masking"]) != readable:
+        seen.readable[row] = readable
 
 
 # A chunk finds its orders by primary key. `OFFSET 0` keeps it so: a planner without statistics of a table that has just
@@ -212,17 +264,32 @@ _ASK = """
 COPY (
     SELECT k.row, o.version,
         CASE WHEN (coalesce(k.channel_updated_at, '-infinity'), k.fetched_at, k.ordinal)
-            >= (coalesce(o.channel_updated_at, '-infinity'), o.fetched_at, o.ordinal) THEN 1 ELSE 0 END
+            >= (coalesce(o.channel_updated_at, '-infinity'), o.fetched_at, o.ordinal)
+            OR (k.raw_sha256, k.fetched_at) = (o.raw_sha256, o.fetched_at) THEN 1 ELSE 0 END
         + CASE WHEN k.channel_updated_at IS DISTINCT FROM o.channel_updated_at THEN 2 ELSE 0 END
         + CASE WHEN k.content_hash <> o.content_hash THEN 4 ELSE 0 END
         + CASE WHEN k.contacts_hash <> o.contacts_hash THEN 8 ELSE 0 END
         + CASE WHEN orderflow.clarity(k.masking) < orderflow.clarity(o.masking) THEN 16 ELSE 0 END
-        + CASE WHEN orderflow.clarity(k.masking) > orderflow.clarity(o.masking) THEN 32 ELSE 0 END
+        + CASE WHEN o.mixed THEN 32 ELSE 0 END
     FROM keys AS k
     CROSS JOIN LATERAL (
-        SELECT * FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id = k.order_id OFFSET 0
+        SELECT o.*, EXISTS (
+            SELECT FROM orderflow.order_contacts AS c
+            WHERE c.channel = o.channel AND c.order_id = o.order_id AND c.stamps IS NOT NULL OFFSET 0
+        ) AS mixed
+        FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id = k.order_id OFFSET 0
     ) AS o
 ) TO STDOUT
+"""
+
+_EARLIER = """
+SELECT k.row, v.version
+FROM keys AS k
+CROSS JOIN LATERAL (
+    SELECT max(v.version) AS version FROM orderflow.order_versions AS v
+    WHERE v.channel = %s AND v.order_id = k.order_id OFFSET 0
+) AS v
+WHERE k.row = ANY(%s) AND v.version IS NOT NULL
 """
 
 _DOCUMENTS = """
@@ -232,18 +299,23 @@ CROSS JOIN LATERAL (
     SELECT * FROM orderflow.orders AS o WHERE o.channel = %s AND o.order_id = k.order_id OFFSET 0
 ) AS o
 WHERE o.content_hash <> k.content_hash
-    AND (coalesce(k.channel_updated_at, '-infinity'), k.fetched_at, k.ordinal)
+    AND ((coalesce(k.channel_updated_at, '-infinity'), k.fetched_at, k.ordinal)
         >= (coalesce(o.channel_updated_at, '-infinity'), o.fetched_at, o.ordinal)
+        OR (k.raw_sha256, k.fetched_at) = (o.raw_sha256, o.fetched_at))
 """
 
 _PEOPLE = """
-SELECT k.row, k.order_id, o.contacts_hash, o.key_id, o.sealed, o.known_masking, o.erased
+SELECT k.row, k.order_id, o.contacts_hash, o.key_id, o.sealed, o.known_masking, o.stamps, o.erased,
+    o.channel_updated_at, o.fetched_at, o.ordinal, o.masking, o.ship_country, o.ship_region, o.ship_postal_prefix
 FROM keys AS k
 CROSS JOIN LATERAL (
-    SELECT o.contacts_hash, o.masking, c.key_id, c.sealed, c.masking AS known_masking, c.erased_at IS NOT NULL AS erased
+    SELECT o.contacts_hash, o.channel_updated_at, o.fetched_at, o.ordinal, o.masking, o.ship_country, o.ship_region,
+        o.ship_postal_prefix, c.key_id, c.sealed, c.masking AS known_masking, c.stamps,
+        c.erased_at IS NOT NULL AS erased
     FROM orderflow.orders AS o
     LEFT JOIN orderflow.order_contacts AS c ON c.channel = o.channel AND c.order_id = o.order_id
     WHERE o.channel = %s AND o.order_id = k.order_id OFFSET 0
 ) AS o
 WHERE o.contacts_hash <> k.contacts_hash OR orderflow.clarity(k.masking) < orderflow.clarity(o.masking)
+    OR o.stamps IS NOT NULL
 """

@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from orderflow.domain.batch import Batch, tally
 from orderflow.domain.errors import BalanceError
 from orderflow.domain.staging import Chunk, Lines, RawRecord, Refused, Table
-from orderflow.staging import ledger, merge
+from orderflow.staging import history, ledger, merge, reviews
 from orderflow.staging.compare import Run
 from orderflow.staging.session import lock_channel, transaction
 from orderflow.staging.shelf import Shelf
@@ -64,6 +64,8 @@ def load(
         shelf.close(records, expected=loaded.counts.quarantined + loaded.counts.unreadable)
         merge.enqueue(run)
         ledger.record_load(cursor, loaded)
+        history.learn(cursor, loaded)
+        reviews.loaded(cursor, loaded)
     log.info("loaded window=%s %s", batch.window, " ".join(f"{name}={count}" for name, count in counts.items()))
     return loaded
 

@@ -6,6 +6,9 @@ statements repeat it nevertheless.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import msgspec
 import numpy as np
 import pyarrow as pa
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
@@ -16,6 +19,7 @@ from orderflow.domain.staging import STAGED_LINE, STAGED_ORDER, Lines, Table
 from orderflow.domain.target import idempotency_key
 from orderflow.staging import compare, contacts, quarantine
 from orderflow.staging.compare import Comparison, Run
+from orderflow.staging.contacts import Known
 from orderflow.staging.copying import constant, copy, decimals, one
 from orderflow.staging.vault import Vault
 
@@ -31,7 +35,7 @@ def begin(cursor: Cursor, vault: Vault, batch: Batch, *, deliver: bool) -> Run:
         SET LOCAL timezone = 'UTC';
         CREATE TEMP TABLE incoming (
             LIKE orderflow.orders INCLUDING DEFAULTS INCLUDING COMPRESSION,
-            changed boolean NOT NULL, hidden boolean NOT NULL, fields text[], key text
+            changed boolean NOT NULL, fields text[], changes text[], people jsonb, key text
         ) ON COMMIT DROP;
         CREATE TEMP TABLE owed (order_id text COLLATE "C", version integer, key text) ON COMMIT DROP;
         ALTER TABLE incoming
@@ -69,7 +73,7 @@ def write(run: Run, orders: Table, lines: Lines) -> dict[str, int]:
         _copy_orders(run, orders, all_lines, found)
         _replace_lines(run, orders, all_lines, found)
     _add_late(run, orders, found)
-    if (found.known & found.hidden).any():
+    if found.readable:
         run.cursor.execute(_SHOW_KNOWN)
     _merge_orders(run, int((found.changed | found.touched | found.late).sum()))
     _replace_contacts(run, orders, found)
@@ -92,8 +96,9 @@ def _copy_orders(run: Run, orders: Table, lines: Table, found: Comparison) -> No
         "raw_sha256": orders["raw_sha256"],
         "version": pa.array(found.version),
         "changed": pa.array(found.changed),
-        "hidden": pa.array(found.hidden),
-        "fields": _fields(orders.num_rows, found),
+        "fields": _texts(orders.num_rows, found.fields),
+        "changes": _texts(orders.num_rows, found.changes),
+        "people": _readable(orders.num_rows, found),
         "line_count": pa.array(np.bincount(np.asarray(lines["order_row"]), minlength=orders.num_rows)),
         "key": _idempotency_keys(run, orders, found),
     }.items():
@@ -102,7 +107,7 @@ def _copy_orders(run: Run, orders: Table, lines: Table, found: Comparison) -> No
 
 
 def _idempotency_keys(run: Run, orders: Table, found: Comparison) -> pa.Array:
-    """The key of each changed order; none where nothing is delivered."""
+    """The key of each changed order; none where nothing is delivered. It covers all that the sent document holds."""
     if not run.deliver:
         return pa.nulls(orders.num_rows, pa.string())
     channel = run.batch.channel
@@ -111,31 +116,38 @@ def _idempotency_keys(run: Run, orders: Table, found: Comparison) -> pa.Array:
         found.version.tolist(),
         orders["content_hash"].to_pylist(),
         orders["contacts_hash"].to_pylist(),
+        orders["channel_updated_at"].to_pylist(),
         found.changed.tolist(),
         strict=True,
     )
     return pa.array(
         [
-            idempotency_key(channel, order_id, version, content + people) if changed else None
-            for order_id, version, content, people, changed in rows
+            idempotency_key(channel, order_id, version, content + people + str(updated).encode()) if changed else None
+            for order_id, version, content, people, updated, changed in rows
         ],
         pa.string(),
     )
 
 
-def _fields(rows: int, found: Comparison) -> pa.Array:
-    """The changed fields of each order as PostgreSQL spells a text array; null for new orders."""
-    fields: list[str | None] = [None] * rows
-    for row, names in found.fields.items():
-        fields[row] = f"{{{','.join(names)}}}"
-    return pa.array(fields, pa.string())
+def _texts(rows: int, found: Mapping[int, Sequence[str]]) -> pa.Array:
+    """Lists of names as PostgreSQL spells a text array; null for rows that have none."""
+    texts = [f"{{{','.join(found[row])}}}" if row in found else None for row in range(rows)]
+    return pa.array(texts, pa.string())
+
+
+def _readable(rows: int, found: Comparison) -> pa.Array:
+    """What of the people we know goes into the document, as JSON; null where the received document says so itself."""
+    texts = [
+        msgspec.json.encode(found.readable[row]).decode() if row in found.readable else None for row in range(rows)
+    ]
+    return pa.array(texts, pa.string())
 
 
 def _replace_lines(run: Run, orders: Table, lines: Table, found: Comparison) -> None:
     """Exactly the lines of the new version: a dropped line is gone."""
     if not found.changed.any():
         return
-    if (found.known & found.changed).any():
+    if (found.changed & (found.version > 1)).any():
         run.cursor.execute(_DELETE_LINES, (run.batch.channel,))
     if not found.changed.all():
         lines = lines.filter(pa.array(found.changed[np.asarray(lines["order_row"])]))
@@ -146,7 +158,7 @@ def _replace_lines(run: Run, orders: Table, lines: Table, found: Comparison) -> 
 
 
 def _add_late(run: Run, orders: Table, found: Comparison) -> None:
-    """An older version that shows more of its people than we know: the stored content goes on with them, as news."""
+    """An older version that tells more of its people than we knew: the stored content goes on with them, as news."""
     for row in np.flatnonzero(found.late).tolist():
         order = orders.slice(row, 1).to_pylist()[0]
         version = int(found.version[row])
@@ -157,11 +169,9 @@ def _add_late(run: Run, orders: Table, found: Comparison) -> None:
                 "channel": run.batch.channel,
                 "order_id": order["order_id"],
                 "version": version,
+                "changes": found.changes[row],
+                "people": msgspec.json.encode(found.readable[row]).decode(),
                 "key": key if run.deliver else None,
-                "contacts_hash": order["contacts_hash"],
-                "masking": order["masking"],
-                "document": order["document"].decode(),
-                "clearer": bool(found.clearer[row]),
             },
         )
 
@@ -190,22 +200,34 @@ def _replace_contacts(run: Run, orders: Table, found: Comparison) -> None:
             "DELETE FROM orderflow.order_contacts WHERE channel = %s AND order_id = ANY(%s)",
             (channel, [order_ids[row] for row in found.people]),
         )
-    new = np.flatnonzero(~found.known).tolist()
-    known = [(row, received[row], maskings[row]) for row in new if received[row] != contacts.NONE]
-    known += [(row, plain, masking) for row, (plain, masking) in found.people.items()]
+    erased = _left_over(run, found, order_ids)
+    new = [row for row in np.flatnonzero(~found.known).tolist() if order_ids[row] not in erased]
+    known = {row: Known(received[row], maskings[row], {}) for row in new if received[row] != contacts.NONE}
+    known |= found.people
     if not known:
         return
-    plains = ((plain, order_ids[row]) for row, plain, _ in known)
+    plains = ((people.contacts, order_ids[row]) for row, people in known.items())
+    stamps = [msgspec.json.encode(people.stamps).decode() if people.stamps else None for people in known.values()]
     sent = pa.table(
         {
             "channel": constant(channel, len(known)),
-            "order_id": [order_ids[row] for row, _, _ in known],
+            "order_id": [order_ids[row] for row in known],
             "key_id": constant(vault.key_id, len(known)),
             "sealed": pa.array(vault.seal(plains, channel), pa.binary()),
-            "masking": [masking for _, _, masking in known],
+            "masking": [people.masking for people in known.values()],
+            "stamps": pa.array(stamps, pa.string()),
         }
     )
     copy(run.cursor, "orderflow.order_contacts", sent)
+
+
+def _left_over(run: Run, found: Comparison, order_ids: Sequence[str]) -> set[str]:
+    """Clear the way for the contacts of orders that somebody took out of staging; those that stay erased are named."""
+    revived = [order_ids[row] for row in np.flatnonzero(~found.known & (found.version > 1)).tolist()]
+    if not revived:
+        return set()
+    run.cursor.execute(_DELETE_CONTACTS, {"channel": run.batch.channel, "order_ids": revived})
+    return {order_id for (order_id,) in run.cursor.fetchall()}
 
 
 def _typed(table: Table, names: list[str]) -> pa.Table:
@@ -228,16 +250,18 @@ _UPSERT = f"""
 INSERT INTO orderflow.orders AS o ({", ".join(_COLUMNS)})
 SELECT {", ".join(_COLUMNS)} FROM incoming
 ON CONFLICT (channel, order_id) DO UPDATE SET
-    {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[2:])}, loaded_at = now()
-WHERE (coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at, excluded.ordinal)
+    {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[2:] if name != "document")},
+    document = CASE WHEN excluded.version > o.version THEN excluded.document ELSE o.document END, loaded_at = now()
+WHERE ((coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at, excluded.ordinal)
     >= (coalesce(o.channel_updated_at, '-infinity'), o.fetched_at, o.ordinal)
+    OR (excluded.raw_sha256, excluded.fetched_at) = (o.raw_sha256, o.fetched_at))
     AND excluded.version IN (o.version, o.version + 1)
 """  # noqa: S608 - names of columns, no values
 
 _ADD_VERSIONS = """
 INSERT INTO orderflow.order_versions
-    (channel, order_id, version, content_hash, channel_updated_at, changed, window_start, window_end)
-SELECT channel, order_id, version, content_hash, channel_updated_at, fields, window_start, window_end
+    (channel, order_id, version, content_hash, channel_updated_at, changed, changes, window_start, window_end)
+SELECT channel, order_id, version, content_hash, channel_updated_at, fields, changes, window_start, window_end
 FROM incoming WHERE changed
 """
 
@@ -257,25 +281,29 @@ DELETE FROM orderflow.order_lines
 WHERE channel = %s AND order_id = ANY(ARRAY(SELECT order_id FROM incoming WHERE changed AND version > 1))
 """
 
-# What a platform hides now but showed before stays readable.
+_DELETE_CONTACTS = """
+WITH gone AS (
+    DELETE FROM orderflow.order_contacts
+    WHERE channel = %(channel)s AND order_id = ANY(%(order_ids)s) AND erased_at IS NULL
+)
+SELECT order_id FROM orderflow.order_contacts
+WHERE channel = %(channel)s AND order_id = ANY(%(order_ids)s) AND erased_at IS NOT NULL
+"""
+
+# What the received version does not show of the people we know.
 _SHOW_KNOWN = """
-UPDATE incoming AS i SET (document, masking, ship_country, ship_region, ship_postal_prefix) = (
-    SELECT orderflow.with_known(i.document, o.document), o.masking, coalesce(o.ship_country, i.ship_country),
-        coalesce(o.ship_region, i.ship_region), coalesce(o.ship_postal_prefix, i.ship_postal_prefix)
-    FROM orderflow.orders AS o WHERE o.channel = i.channel AND o.order_id = i.order_id)
-WHERE i.hidden
+UPDATE incoming SET
+    document = orderflow.with_people(document, people),
+    masking = coalesce(people ->> 'masking', 'plain'),
+    ship_country = CASE WHEN people ? 'ship_country' THEN people ->> 'ship_country' ELSE ship_country END,
+    ship_region = CASE WHEN people ? 'ship_region' THEN people ->> 'ship_region' ELSE ship_region END,
+    ship_postal_prefix = CASE WHEN people ? 'ship_postal_prefix' THEN people ->> 'ship_postal_prefix'
+        ELSE ship_postal_prefix END
+WHERE people IS NOT NULL
 """
 
 _ADD_LATE = """
-INSERT INTO incoming SELECT o.*, true, false, '{contacts}', %(key)s FROM orderflow.orders AS o
+INSERT INTO incoming SELECT o.*, true, '{contacts}', %(changes)s, %(people)s, %(key)s FROM orderflow.orders AS o
 WHERE o.channel = %(channel)s AND o.order_id = %(order_id)s;
-UPDATE incoming SET version = %(version)s WHERE order_id = %(order_id)s;
-UPDATE incoming SET
-    document = orderflow.with_known(document, %(document)s),
-    contacts_hash = %(contacts_hash)s,
-    masking = %(masking)s,
-    ship_country = coalesce(%(document)s::jsonb ->> 'ship_country', ship_country),
-    ship_region = coalesce(%(document)s::jsonb ->> 'ship_region', ship_region),
-    ship_postal_prefix = coalesce(%(document)s::jsonb ->> 'ship_postal_prefix', ship_postal_prefix)
-WHERE order_id = %(order_id)s AND %(clearer)s
+UPDATE incoming SET version = %(version)s WHERE order_id = %(order_id)s
 """

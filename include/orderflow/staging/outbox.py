@@ -10,13 +10,15 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.target import Receipt, Submission
-from orderflow.staging import contacts, ledger, quarantine
+from orderflow.staging import conflicts, contacts, ledger
 from orderflow.staging.copying import storable
 from orderflow.staging.session import lock_channel, transaction
 from orderflow.staging.vault import Vault
 
 ALONE_AFTER = 2
 """Attempts after which an order travels in a request of its own, so that it cannot spoil its neighbours'."""
+
+_RECEIPT = ("key", "outcome", "oms_id", "reason", "seconds", "stage")
 
 _LONGEST_WAIT = "10min"
 """How long a sender waits for another sender of the same channel."""
@@ -74,29 +76,19 @@ def claims(connection: Connection, vault: Vault, channel: str, size: int) -> Ite
 def settle(connection: Connection, receipts: Sequence[tuple[Submission, Receipt]]) -> None:
     """Store the answers, in one small transaction.
 
-    A version that a newer one has replaced in the meantime leaves the newer one pending. Refusals wait for a load of
-    the channel that is under way, because both write to quarantine.
+    A version that a newer one has replaced in the meantime leaves the newer one pending. Refusals and conflicts wait
+    for a load of the channel that is under way, because both write to quarantine.
     """
     if not receipts:
         return
     channel = receipts[0][0].channel
-    rows = [
-        (sent.order_id, sent.version, receipt.key, receipt.outcome, receipt.oms_id, receipt.reason, receipt.seconds)
-        for sent, receipt in receipts
-    ]
-    refusals = any(receipt.outcome == "refused" for _, receipt in receipts)
+    rows = [(sent.order_id, sent.version, *(getattr(receipt, name) for name in _RECEIPT)) for sent, receipt in receipts]
     with transaction(connection) as cursor:
-        if refusals:
+        if any(conflicts.concerned(receipt) for _, receipt in receipts):
             lock_channel(cursor, channel)
         cursor.execute(_SETTLE, {"channel": channel, "rows": storable(msgspec.json.encode(rows))})
         settled = {order_id for (order_id,) in cursor.fetchall()}
-        refused = [
-            (sent.order_id, sent.version, receipt.reason or "the OMS gave no reason")
-            for sent, receipt in receipts
-            if receipt.outcome == "refused" and sent.order_id in settled
-        ]
-        if refused:
-            quarantine.refuse(cursor, channel, refused)
+        conflicts.record(cursor, channel, [each for each in receipts if each[0].order_id in settled])
 
 
 def postpone(connection: Connection, submissions: Sequence[Submission], error: str) -> None:
@@ -180,11 +172,11 @@ CROSS JOIN LATERAL (
 _SETTLE = """
 WITH answer AS (
     SELECT r ->> 0 AS order_id, (r ->> 1)::integer AS version, r ->> 2 AS key, r ->> 3 AS outcome, r ->> 4 AS oms_id,
-        r ->> 5 AS reason, (r ->> 6)::float8 AS seconds
+        r ->> 5 AS reason, (r ->> 6)::float8 AS seconds, r ->> 7 AS stage
     FROM json_array_elements(%(rows)s::json) AS r
 ), stored AS (
-    INSERT INTO orderflow.receipts (channel, order_id, version, key, outcome, oms_id, reason, seconds)
-    SELECT %(channel)s, order_id, version, key, outcome, oms_id, reason, seconds FROM answer
+    INSERT INTO orderflow.receipts (channel, order_id, version, key, outcome, oms_id, reason, seconds, stage)
+    SELECT %(channel)s, order_id, version, key, outcome, oms_id, reason, seconds, stage FROM answer
     ON CONFLICT DO NOTHING
 ), locked AS (
     SELECT order_id FROM orderflow.outbox

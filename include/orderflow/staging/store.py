@@ -10,11 +10,14 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.batch import Batch
-from orderflow.domain.errors import ConfigError, TransientError
+from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.staging import Chunk, RawRecord
 from orderflow.domain.target import Receipt, Submission
 from orderflow.staging import load, outbox
 from orderflow.staging.vault import Vault
+
+_DENIED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied", "role ")
+"""What libpq says, in words alone, when the server answers but does not let the user in (no SQLSTATE comes with it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,17 @@ class Store:
 def connect(dsn: str, *, name: str = "orderflow") -> Connection:
     """A connection of one's own.
 
-    Raises `TransientError` when the server does not answer within ten seconds, `ConfigError` for what is no DSN.
+    Raises `TransientError` when the server does not answer within ten seconds, `DeniedError` when it does not let the
+    user in, `ConfigError` for what is no DSN.
     """
     try:
         return psycopg2.connect(dsn, application_name=name, connect_timeout=10)
     except psycopg2.OperationalError as error:
         said = " ".join(str(error).split())
+        if any(words in said for words in _DENIED):
+            raise DeniedError(
+                f"the staging database does not let its user in: {said}; correct user and password of its connection"
+            ) from error
         raise TransientError(
             f"the staging database does not answer: {said}; start it, or correct its connection"
         ) from error

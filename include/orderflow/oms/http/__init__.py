@@ -14,6 +14,8 @@
       refused: [refused, stale]
       oms_id: oms_id
       reason: [code, reason]
+      status: status                 # where the order stood in the OMS when the version came, if it says so
+    stages: {picking: picking, shipped: shipped, closed: closed}   # the OMS's words for an order in work, in ours
     refused_statuses: [409, 422]     # answers to one order that mean: this order, never
     look_up: {path: /orders/lookup, channel: channel, order_ids: order_ids, orders: orders}
 
@@ -27,6 +29,13 @@ wait.
 **One bad order never blocks the rest.** A batch that is refused as a whole (400, 413, 422) is sent again in halves, in
 the end order by order. An order that is answered 4xx alone is refused, provided that the OMS took any other; if it
 takes none, the requests are wrong, not the orders, and that is a `DriftError`.
+
+**Too late.** An answer whose status is one of `stages` tells that the OMS had begun its work when the version came; a
+change that it can no longer carry out becomes a conflict with a proposed action (`orderflow.domain.life`).
+
+**What it cannot express.** The document is the canonical order as it is: names, units and statuses cannot be renamed or
+computed (put a small service in front, or use an OMS's own database). One request per order or one per batch; no OMS
+that wants several calls per order. An OMS that neither keeps keys nor can be asked by order id has no place here.
 """
 
 from __future__ import annotations

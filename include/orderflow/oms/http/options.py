@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from orderflow.domain.channel import Block, Duration
+from orderflow.domain.life import Stage
 
 Place = Annotated[str, Field(min_length=1)]
 """A dotted path into JSON, such as `result.orders`."""
@@ -48,6 +49,8 @@ class Answer(Block):
     oms_id: Place = "oms_id"
     reason: tuple[Place, ...] = ("code", "reason")
     """Joined by a colon: codes first, words last."""
+    status: Place = "status"
+    """Where the order stood in the OMS when the version came, in the OMS's own words; see `stages`."""
 
 
 class LookUp(Block):
@@ -88,6 +91,8 @@ class HttpOptions(Block):
     refused_statuses: tuple[int, ...] = (409, 422)
     """HTTP statuses of an answer to one order that mean: not this order, however often it is sent."""
     look_up: LookUp
+    stages: dict[str, Stage] = Field({})
+    """What the OMS's words for an order in work mean to us: `{in_progress: picking, sent: shipped, done: closed}`."""
 
     @model_validator(mode="after")
     def _can_send(self) -> HttpOptions:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from orderflow.domain.errors import DriftError
+from orderflow.domain.errors import DriftError, TransientError
+from orderflow.domain.life import Stage
 from orderflow.domain.source import JsonValue
 from orderflow.domain.target import OmsOrder, Receipt, Submission
 from orderflow.oms.http.client import AmbiguousError, Client, Reply
@@ -81,7 +82,7 @@ class HttpTarget:
             return {}
         held = self.look_up(submissions[0].channel, [each.order_id for each in submissions])
         return {
-            each.key: Receipt(each.key, "accepted", oms_id=order.oms_id)
+            each.key: Receipt(each.key, "accepted", oms_id=order.oms_id, stage=self._stage(order.status))
             for each in submissions
             if (order := held.get(each.order_id)) is not None and _is(order, each)
         }
@@ -140,7 +141,8 @@ class HttpTarget:
             if receipt is None and self._options.answer.outcome is not None:
                 raise self._unknown("submit", reply)
             oms_id = _text(_at(reply.body, self._options.answer.oms_id))
-            return receipt or Receipt(submission.key, "accepted", oms_id=oms_id, seconds=reply.seconds)
+            stage = self._stage(_text(_at(reply.body, self._options.answer.status)))
+            return receipt or Receipt(submission.key, "accepted", oms_id=oms_id, seconds=reply.seconds, stage=stage)
         if reply.status in self._options.refused_statuses:
             return receipt or self._refused(submission, reply)
         return _Suspect(submission, reply)
@@ -149,16 +151,21 @@ class HttpTarget:
         """The receipt out of an order's answer; None where it does not tell, so that the order is looked up."""
         answer = self._options.answer
         outcome = _text(_at(result, answer.outcome)) if answer.outcome is not None else None
+        stage = self._stage(_text(_at(result, answer.status)))
         if outcome in answer.accepted:
             oms_id = _text(_at(result, answer.oms_id))
-            return Receipt(submission.key, "accepted", oms_id=oms_id, seconds=seconds)
+            return Receipt(submission.key, "accepted", oms_id=oms_id, seconds=seconds, stage=stage)
         if outcome in answer.refused:
-            return Receipt(submission.key, "refused", reason=self._reason(result), seconds=seconds)
+            return Receipt(submission.key, "refused", reason=self._reason(result), seconds=seconds, stage=stage)
         return None
+
+    def _stage(self, status: str | None) -> Stage | None:
+        return None if status is None else self._options.stages.get(status)
 
     def _refused(self, submission: Submission, reply: Reply) -> Receipt:
         reason = f"HTTP {reply.status}: {self._reason(reply.body)}"
-        return Receipt(submission.key, "refused", reason=reason, seconds=reply.seconds)
+        stage = self._stage(_text(_at(reply.body, self._options.answer.status)))
+        return Receipt(submission.key, "refused", reason=reason, seconds=reply.seconds, stage=stage)
 
     def _reason(self, result: JsonValue) -> str:
         words = [text for place in self._options.answer.reason if (text := _text(_at(result, place)))]
@@ -190,7 +197,12 @@ class HttpTarget:
             yield from orders
 
     def _good(self, reply: Reply) -> JsonValue:
-        if reply.status >= 300 or reply.body is None:
+        if reply.status < 300 and reply.body is None:
+            raise TransientError(
+                f"{self._client.name}: look up was answered HTTP {reply.status} without JSON (maintenance, a firewall, "
+                "a login page); it is asked again; when it stays, open the address in a browser"
+            )
+        if reply.status >= 300:
             raise DriftError(
                 f"{self._client.name}: look up was answered HTTP {reply.status}; compare look_up in the target file "
                 "with the OMS's documentation"

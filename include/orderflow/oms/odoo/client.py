@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, RecordError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
+from orderflow.oms.one_by_one import UnsettledError
 from orderflow.oms.rpc import Rpc
 
 MODULE = "orderflow"
@@ -21,7 +22,7 @@ _DENIED = ("odoo.exceptions.AccessError", "odoo.exceptions.AccessDenied", "werkz
 _CONFLICTS = ("exceptions.MissingError", "SerializationFailure", "DeadlockDetected", "LockNotAvailable")
 
 
-class ConflictError(TransientError):
+class ConflictError(UnsettledError):
     """Somebody changed the record at the same moment: read again."""
 
 

@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from orderflow.domain.errors import RecordError
+from orderflow.domain.life import Stage
 from orderflow.domain.money import exponent
 from orderflow.domain.source import JsonValue
 from orderflow.domain.target import OmsOrder
@@ -22,6 +23,7 @@ ANY = "*"
 """The product of every kind of charge that has none of its own."""
 
 _STATUS = {"draft": "pending", "sent": "pending", "sale": "open", "done": "open", "cancel": "cancelled"}
+_STAGES: dict[str, Stage] = {"started": "picking", "partial": "shipped", "full": "shipped"}
 _CONFIRMED = ("sale", "done")
 _OPEN = ("draft", "sent")
 _FIELDS = ["name", "state", "origin", "amount_total", "currency_id", "order_line"]
@@ -62,6 +64,11 @@ class Sale:
     @property
     def confirmed(self) -> bool:
         return self.state in _CONFIRMED
+
+    @property
+    def stage(self) -> Stage | None:
+        """None while it can be changed: a confirmed order of which nothing was delivered can."""
+        return _STAGES.get(self.delivery or "") if self.confirmed else None
 
     @property
     def open(self) -> bool:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orderflow.domain.errors import RecordError
 from orderflow.domain.source import JsonValue
 from orderflow.domain.target import OmsOrder, Receipt, Submission
-from orderflow.oms.document import Document, Marker, address_fingerprint, read_all, reason, skus, wish
+from orderflow.oms.document import Document, Marker, read_all, skus, wish
 from orderflow.oms.odoo import sale as sales
 from orderflow.oms.odoo.client import Client, ConflictError
 from orderflow.oms.odoo.partner import Partners
 from orderflow.oms.odoo.sale import ROUNDING, Sale, Shape
-from orderflow.oms.positions import Position, check_total, content_fingerprint, positions, total
+from orderflow.oms.one_by_one import StartedError, marker, settle
+from orderflow.oms.positions import Position, check_total, positions, total
 
 if TYPE_CHECKING:
     from orderflow.oms.odoo import Options
@@ -50,30 +51,7 @@ class OdooTarget:
             ids = [each.order_id for each in submissions if each.channel == channel]
             held = sales.find(self._client, shape, channel, ids)
             found |= {(channel, order_id): sale for order_id, sale in held.items()}
-        unsettled: ConflictError | None = None
-        for submission in submissions:
-            start = time.perf_counter()
-            oms_id, refusal = None, None
-            document = documents[submission.key]
-            try:
-                if isinstance(document, RecordError):
-                    raise document
-                sale = found.pop((submission.channel, submission.order_id), None)
-                oms_id = str(self._settle(submission, document, known, sale))
-            except RecordError as error:
-                refusal = reason(error, document)
-            except ConflictError as error:
-                unsettled = error
-                continue
-            yield Receipt(
-                submission.key,
-                "refused" if refusal else "accepted",
-                oms_id=oms_id,
-                reason=refusal,
-                seconds=time.perf_counter() - start,
-            )
-        if unsettled is not None:
-            raise unsettled
+        yield from settle(submissions, documents, found, partial(self._settle, known))
 
     def look_up(self, channel: str, order_ids: Sequence[str]) -> Mapping[str, OmsOrder]:
         """Sales orders by the channel's order ids; `status` in our words, `lines` without charges and other extras.
@@ -83,25 +61,18 @@ class OdooTarget:
         held = sales.find(self._client, self._known_shape(), channel, order_ids)
         return {order_id: sale.known(order_id, self._options.until) for order_id, sale in held.items()}
 
-    def _settle(self, submission: Submission, document: Document, known: Mapping[str, int], sale: Sale | None) -> int:
+    def _settle(self, known: Mapping[str, int], submission: Submission, document: Document, sale: Sale | None) -> int:
         """Bring the order's one sales order to what the channel wants; returns its id. Refuses by `RecordError`."""
         made = positions(document, price_places=self._options.price_places, rounding=ROUNDING)
-        marker = Marker(
-            version=submission.version,
-            key=submission.key,
-            wish=wish(document),
-            content=content_fingerprint(document, made),
-            address=address_fingerprint(document),
-            extra=sum(each.kind != "line" for each in made),
-        )
+        wanted = marker(submission, document, made)
         for _ in range(_ATTEMPTS):
             try:
                 sale = sale or self._claim(submission, document, made, known)
                 if sale.marker is not None and sale.marker.version > submission.version:
                     log.info("order superseded channel=%s order=%s", submission.channel, submission.order_id)
                     return sale.id
-                sale = self._agree(sale, document, made, known, marker)
-                if sale.marker is not None and sale.marker.key == marker.key and sale.settled(self._options.until):
+                sale = self._agree(sale, document, made, known, wanted)
+                if sale.marker is not None and sale.marker.key == wanted.key and sale.settled(self._options.until):
                     return sale.id
             except ConflictError as error:
                 log.info(
@@ -246,12 +217,12 @@ class OdooTarget:
                 "OMS_LOCKED", sale.name, None, f"{sale.name} is locked in Odoo; unlock it there, then release"
             )
         if sales.started(self._client, sale):
-            raise RecordError(
-                "OMS_PROCESSING_STARTED",
+            raise StartedError(
                 sale.name,
                 sale.delivery or sale.state,
                 f"{sale.name} is delivered or invoiced in part and the channel wants it changed or cancelled now; "
                 "settle it in Odoo by hand, then release the order",
+                sale.stage or "invoiced",
             )
 
     def _press(self, button: str, sale: Sale) -> Sale:

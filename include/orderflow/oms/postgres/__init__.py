@@ -35,6 +35,10 @@ A batch is one transaction with a savepoint per order, deferred constraints incl
 leaves all of the batch open, and the next attempt finds out what arrived. Orders are taken in order of their ids, so
 that two senders cannot wait for each other.
 
+**Too late.** With `stages` the OMS's own word for the order is read before each later version. A table is a copy of
+what the channel says, so the row is written all the same, and a change that the OMS can no longer carry out becomes a
+conflict with a proposed action (`orderflow.domain.life`); a function may raise to refuse it.
+
 **What it cannot express.** Values are copied, not computed: no lookups in other tables, no conditions, no row per unit
 (use a function). Columns that are not mapped keep what they have. An order that the channel cancelled stays, with
 `order_status` cancelled; nothing is ever deleted but parts that are replaced. In reasons only PostgreSQL's main message
@@ -47,6 +51,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from orderflow.domain.life import Stage
 from orderflow.domain.source import Account, Runtime
 from orderflow.domain.target import Target
 from orderflow.oms.postgres.mapping import Block, FunctionName, LookUp, Table
@@ -59,6 +64,9 @@ class Options(Block):
     table: Table | None = None
     function: FunctionName | None = None
     look_up: LookUp | None = None
+    stages: dict[str, Stage] = Field({})
+    """What the OMS's words for an order in work (the table's `state`, the `status` of `look_up`) mean to us:
+    `{picked: picking, sent: shipped, done: closed}`."""
     timeout: Annotated[int, Field(ge=1, le=3600)] = 60
     """Seconds that one statement may take, and that connecting may take."""
 
@@ -76,4 +84,4 @@ OPTIONS = Options
 
 def open(options: Options, account: Account, runtime: Runtime) -> Target:  # noqa: A001, ARG001  (what every kind exports)
     """A target that connects when first used."""
-    return PostgresTarget(account, options.table, options.function, options.look_up, options.timeout)
+    return PostgresTarget(account, options.table, options.function, options.look_up, options.stages, options.timeout)

@@ -77,6 +77,8 @@ class Table(Block):
     unique: Annotated[list[Name], Field(min_length=1)]
     """The columns of the unique constraint that lets an order stand only once."""
     columns: dict[Name, Path]
+    state: Name | None = None
+    """The OMS's own column that says how far it is with an order; only read. See `stages`."""
     parts: dict[
         Literal["lines", "charges", "discounts", "taxes", "payments", "shipments", "refunds", "contacts"], PartTable
     ] = {}
@@ -87,6 +89,8 @@ class Table(Block):
             raise ValueError(f"unique column {missing[0]!r} is not among `columns`")
         if sorted(self.columns[column] for column in self.unique) != ["channel", "order_id"]:
             raise ValueError("`unique` is the column of `channel` and that of `order_id`: they are an order's identity")
+        if self.state in self.columns:
+            raise ValueError(f"`state` {self.state!r} belongs to the OMS; take it out of `columns`")
         if "version" not in self.columns.values():
             raise ValueError(
                 "map `version` to an integer column: it keeps a late old version from replacing a newer one"

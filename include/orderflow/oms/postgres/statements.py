@@ -63,7 +63,11 @@ def held(table: Table | None, look_up: LookUp | None, count: int) -> Composed:
     if look_up is None:
         assert table is not None
         columns = {path: table.column(path) for path in ("channel", "order_id", "version", "key", "currency")}
-        columns |= {"oms_id": table.id, "status": table.column("order_status"), "total": table.column("grand_total")}
+        columns |= {
+            "oms_id": table.id,
+            "status": table.state or table.column("order_status"),
+            "total": table.column("grand_total"),
+        }
         name, part = table.name, table.parts.get("lines")
         if part is not None:
             lines = SQL("(SELECT count(*) FROM {} AS part WHERE part.{} = held.{})").format(

@@ -15,6 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import SQL, Placeholder
 
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, OrderflowError, RecordError, TransientError
+from orderflow.domain.life import Stage
 from orderflow.domain.source import Account
 from orderflow.domain.target import OmsOrder, Receipt, Submission
 from orderflow.oms.document import Document, read, reason
@@ -33,12 +34,19 @@ class PostgresTarget:
     """See the package's docstring. Every call uses a connection of its own; safe to share between threads."""
 
     def __init__(
-        self, account: Account, table: Table | None, function: str | None, look_up: LookUp | None, timeout: int
+        self,
+        account: Account,
+        table: Table | None,
+        function: str | None,
+        look_up: LookUp | None,
+        stages: Mapping[str, Stage],
+        timeout: int,
     ) -> None:
         self._account = account
         self._table = table
         self._function = function
         self._look_up = look_up
+        self._stages = stages
         self._timeout = timeout
 
     def submit(self, submissions: Sequence[Submission]) -> Iterator[Receipt]:
@@ -57,8 +65,9 @@ class PostgresTarget:
         """Write one order, or leave no trace of it when it is refused."""
         start = time.perf_counter()
         cursor.execute("SAVEPOINT one_order")
-        oms_id, refusal, document = None, None, None
+        oms_id, refusal, document, stage = None, None, None, None
         try:
+            stage = self._stage(cursor, submission)
             document = read(submission)
             write = self._row if self._table else self._call
             oms_id, rest = write(cursor, submission, document)
@@ -78,7 +87,17 @@ class PostgresTarget:
             oms_id=oms_id,
             reason=reason(refusal, document) if refusal else None,
             seconds=time.perf_counter() - start,
+            stage=stage,
         )
+
+    def _stage(self, cursor: Cursor, submission: Submission) -> Stage | None:
+        """How far the OMS is with the order, where this is not the version that it has already."""
+        if not self._stages or submission.version == 1:
+            return None
+        held = next(self._held(cursor, submission.channel, [submission.order_id]), None)
+        if held is None or held.key == submission.key or held.status is None:
+            return None
+        return self._stages.get(held.status)
 
     def _row(self, cursor: Cursor, submission: Submission, document: Document) -> tuple[str, bytes]:
         """The order's id in the OMS's table, and the statements that replace its parts where it was written."""

@@ -11,14 +11,15 @@ from typing import Any
 
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, RecordError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
+from orderflow.oms.one_by_one import UnsettledError
 from orderflow.oms.rpc import Rpc
 
 
-class ConflictError(TransientError):
+class ConflictError(UnsettledError):
     """Somebody changed the record between our reading and our writing it: read again."""
 
 
-class NotYetError(TransientError):
+class NotYetError(UnsettledError):
     """One sale is not where it should be, and Tryton may still bring it there: the others go on."""
 
 

@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from orderflow.domain.errors import RecordError
+from orderflow.domain.life import Stage
 from orderflow.domain.source import JsonValue
 from orderflow.domain.target import OmsOrder
 from orderflow.oms.document import Document, Marker, contact
@@ -28,7 +29,7 @@ _STATUS = {
 }  # fmt: skip
 _FIELDS = [
     "number", "state", "web_id", "total_amount", "currency.code", "lines.type", "attachments.name",
-    "attachments.description", "_timestamp",
+    "attachments.description", "shipment_state", "_timestamp",
 ]  # fmt: skip
 
 
@@ -47,10 +48,21 @@ class Sale:
     note: int | None
     """Id of the attachment that holds the marker."""
     stamp: str
+    shipment: str | None = None
+    """State of its shipments: `none`, `waiting`, `partially shipped`, `sent`, `exception`."""
 
     @property
     def stamps(self) -> dict[str, str]:
         return {f"sale.sale,{self.id}": self.stamp}
+
+    @property
+    def stage(self) -> Stage | None:
+        """None while it can be changed."""
+        if self.state == "done":
+            return "closed"
+        if self.state != "processing":
+            return None
+        return "shipped" if self.shipment in ("sent", "partially shipped") else "picking"
 
     @property
     def name(self) -> str:
@@ -167,4 +179,5 @@ def _read(found: dict[str, Any]) -> Sale:
         marker=marker,
         note=place,
         stamp=found["_timestamp"],
+        shipment=found.get("shipment_state"),
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orderflow.domain.errors import ConfigError, RecordError, TransientError
+from orderflow.domain.errors import ConfigError, RecordError
 from orderflow.domain.target import OmsOrder, Receipt, Submission
-from orderflow.oms.document import Document, Marker, address_fingerprint, read_all, reason, skus, wish
-from orderflow.oms.positions import Position, check_total, content_fingerprint, positions, total
+from orderflow.oms.document import Document, Marker, read_all, skus
+from orderflow.oms.one_by_one import StartedError, marker, settle
+from orderflow.oms.positions import Position, check_total, positions, total
 from orderflow.oms.tryton import sale as sales
 from orderflow.oms.tryton.client import Client, ConflictError, NotYetError
 from orderflow.oms.tryton.party import Parties
@@ -46,30 +47,12 @@ class TrytonTarget:
         found = sales.find(self._client, {sales.web_id(each.channel, each.order_id) for each in submissions})
         documents = read_all(submissions)
         known = sales.products(self._client, skus(documents.values()) | set(self._options.charges.values()))
-        unsettled: TransientError | None = None
-        for submission in submissions:
-            start = time.perf_counter()
-            oms_id, refusal = None, None
-            sale = found.pop(sales.web_id(submission.channel, submission.order_id), None)
-            document = documents[submission.key]
-            try:
-                if isinstance(document, RecordError):
-                    raise document
-                oms_id = str(self._settle(submission, document, known, sale))
-            except RecordError as error:
-                refusal = reason(error, document)
-            except (ConflictError, NotYetError) as error:
-                unsettled = error
-                continue
-            yield Receipt(
-                submission.key,
-                "refused" if refusal else "accepted",
-                oms_id=oms_id,
-                reason=refusal,
-                seconds=time.perf_counter() - start,
-            )
-        if unsettled is not None:
-            raise unsettled
+        held = {
+            (each.channel, each.order_id): sale
+            for each in submissions
+            if (sale := found.get(sales.web_id(each.channel, each.order_id))) is not None
+        }
+        yield from settle(submissions, documents, held, partial(self._settle, known))
 
     def look_up(self, channel: str, order_ids: Sequence[str]) -> Mapping[str, OmsOrder]:
         """Sales by the channel's order ids; `status` in our words, `lines` without charges and other extra lines.
@@ -86,25 +69,18 @@ class TrytonTarget:
         return {wanted[identity]: sale.known(wanted[identity], until) for identity, sale in held.items()}
 
     def _settle(
-        self, submission: Submission, document: Document, known: Mapping[str, tuple[int, int]], sale: Sale | None
+        self, known: Mapping[str, tuple[int, int]], submission: Submission, document: Document, sale: Sale | None
     ) -> int:
         """Bring the order's one sale to what the channel wants; returns its id. Raises `RecordError` for a refusal."""
         made = positions(document, price_places=self._options.price_places, rounding=ROUNDING)
-        marker = Marker(
-            version=submission.version,
-            key=submission.key,
-            wish=wish(document),
-            content=content_fingerprint(document, made),
-            address=address_fingerprint(document),
-            extra=sum(each.kind != "line" for each in made),
-        )
+        wanted = marker(submission, document, made)
         for _ in range(_ATTEMPTS):
             try:
-                sale = sale or self._find(submission) or self._create(submission, document, made, known, marker)
+                sale = sale or self._find(submission) or self._create(submission, document, made, known, wanted)
                 if sale.marker is not None and sale.marker.version > submission.version:
                     log.info("order superseded channel=%s order=%s", submission.channel, submission.order_id)
                     return sale.id
-                return self._agree(sale, document, made, known, marker)
+                return self._agree(sale, document, made, known, wanted)
             except ConflictError:
                 sale = None
         raise ConflictError(
@@ -296,10 +272,10 @@ class TrytonTarget:
 
 
 def _started(sale: Sale, wanted: str) -> RecordError:
-    return RecordError(
-        "OMS_PROCESSING_STARTED",
+    return StartedError(
         sale.name,
         sale.state,
         f"{sale.name} is {sale.state} in Tryton and the channel wants {wanted} changed now; "
         "settle it there by hand (its shipments and invoices), then release the order",
+        sale.stage or "picking",
     )

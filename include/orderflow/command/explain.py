@@ -1,0 +1,137 @@
+"""`orderflow explain`: where one order is, everything that happened to it, and what keeps it from the OMS."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from orderflow.command import ports
+from orderflow.command.app import app
+from orderflow.domain.channel import Channel
+from orderflow.domain.errors import OrderflowError, RecordError
+from orderflow.domain.source import ById
+
+if TYPE_CHECKING:
+    from orderflow.staging.blocking import OnChannel, Verdict
+    from orderflow.staging.story import Story
+
+console = Console()
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
+
+
+@app.command()
+def explain(
+    channel: Annotated[str, typer.Argument(metavar="CHANNEL")],
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The channel's order id, or the number people use.")],
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the channel for an unknown order.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Where an order is: its timeline, and the first fact that keeps it from the OMS, with the next step.
+
+    Ends with 1 when nobody knows the order.
+
+    Example: [bold]orderflow explain shop_tw 2603011000123[/bold]
+    """
+    from orderflow.staging import blocking, story
+
+    shop, now = ports.channel(channel), ports.runtime().clock()
+    with ports.staging() as store:
+        told = story.tell(store.connection, shop.name, order, lookback=shop.lookback, settle=shop.settle)
+        verdict = blocking.here(told, shadow=shop.shadow, now=now)
+        near: list[str] = []
+        if verdict is None:
+            found = _ask(shop, told.order_id, offline=offline)
+            if found.updated_at is not None:
+                told.moments["updated"] = found.updated_at
+                with store.connection, store.connection.cursor() as cursor:
+                    told.spans = story.spans(
+                        cursor, shop.name, "updated", found.updated_at, lookback=shop.lookback, settle=shop.settle
+                    )
+            due = None if found.updated_at is None else _due(shop, found.updated_at + shop.settle)
+            verdict = blocking.elsewhere(
+                found, told.spans, channel=shop.name, start=shop.start, settle=shop.settle, due=due, now=now
+            )
+            if not found.exists:
+                near = story.similar(store.connection, shop.name, order)
+    if as_json:
+        print(
+            json.dumps({**asdict(told), "verdict": asdict(verdict), "similar": near}, default=str, ensure_ascii=False)
+        )
+    else:
+        _print(told, verdict, near)
+    if verdict.standing == "unknown":
+        raise typer.Exit(1)
+
+
+def _ask(channel: Channel, order_id: str, *, offline: bool) -> OnChannel:
+    """What the channel says of an order that staging does not have."""
+    from orderflow.staging.blocking import OnChannel
+
+    if offline:
+        return OnChannel(None, fault="--offline")
+    try:
+        with ports.source(channel) as (source, _):
+            if not isinstance(source, ById):
+                return OnChannel(None, fault=f"{channel.adapter_name} cannot be asked for one order")
+            records = [record for page in source.fetch_ids([order_id]) for record in page.records]
+    except OrderflowError as error:
+        return OnChannel(None, fault=f"{type(error).__name__}: {error}")
+    if not records:
+        return OnChannel(False)
+    try:
+        order = channel.adapter.to_order(_decode(records[0]), channel.options)
+    except RecordError as error:
+        return OnChannel(True, fault=f"{error.code} at {error.field}: {error.message}")
+    text = order.channel_updated_at or order.channel_created_at
+    if text is None:
+        return OnChannel(True, fault="it says neither when it was created nor when it was changed")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return OnChannel(True, fault=f"its modified time {text!r} is not ISO 8601")
+    return OnChannel(True, moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(channel.timezone)))
+
+
+def _due(channel: Channel, moment: datetime) -> datetime:
+    """The end of the scheduled window that asks for a change at `moment` less the settle lag."""
+    from croniter import croniter
+
+    zone = ZoneInfo(channel.schedule.timezone)
+    tick: datetime = croniter(channel.schedule.cron, moment.astimezone(zone)).get_next(datetime)
+    return tick.astimezone(UTC)
+
+
+def _print(story: Story, verdict: Verdict, near: list[str]) -> None:
+    number = f" ({story.order_number})" if story.order_number and story.order_number != story.order_id else ""
+    console.print(Text(f"{story.channel} {story.order_id}{number}", style="bold"))
+    if story.facts:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for name in ("when (UTC)", "what", ""):
+            table.add_column(name, overflow="fold")
+        for fact in story.facts:
+            table.add_row(f"{fact.at:%Y-%m-%d %H:%M:%S}", Text(fact.what), Text(fact.detail))
+        console.print(table)
+    if story.spans:
+        windows = Table(box=None, padding=(0, 2, 0, 0))
+        for name in ("window that asked for it", "by its time", "state", "run"):
+            windows.add_column(name, overflow="fold")
+        for span in story.spans:
+            end = Text(f"{span.state}{f': {span.error}' if span.error else ''}")
+            windows.add_row(
+                f"{span.start:%Y-%m-%d %H:%M}/{span.end:%Y-%m-%d %H:%M}", span.moment, end, Text(span.run_id)
+            )
+        console.print(windows)
+    colour = {"in the OMS": "green", "unknown": "red", "missed": "red", "gap": "red"}.get(verdict.standing, "yellow")
+    console.print(Text.assemble((verdict.standing, f"bold {colour}"), f": {verdict.fact}"))
+    console.print(Text(f"next: {verdict.step}"))
+    if near:
+        console.print(Text(f"similar: {', '.join(near)}"))

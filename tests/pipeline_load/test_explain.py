@@ -1,0 +1,89 @@
+"""`orderflow explain` as a person uses it: a simulated shop and OMS over real HTTP, a real staging database."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import psycopg2
+import pytest
+from typer.testing import CliRunner
+
+from orderflow.command import explain, ports, staged  # noqa: F401 - importing registers the commands
+from orderflow.command.app import app
+from orderflow.command.flow import fetched, run_window
+from orderflow.domain.window import Window
+from orderflow.sandbox import server
+from orderflow.sandbox.shop import Shop
+
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=5)
+SHOP = Shop(
+    name="demo_woocommerce", platform="woocommerce", seed=5, start=START, ends=START + timedelta(hours=2), rate=150,
+    pace=0.01, currency="TWD", defects=0.3, late_by=20,
+)  # fmt: skip
+PULLED = Window(START - timedelta(minutes=1), START + timedelta(hours=1))
+
+
+@pytest.fixture
+def pulled(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """One hour of the shop pulled; the rest of it is on the channel only."""
+    with server.serve(server.platforms_app([SHOP])) as shop, server.serve(server.oms_app()) as oms:
+
+        def connection(name: str, kind: str, **parts: object) -> None:
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps({"conn_type": kind, **parts}))
+
+        connection("ORDERFLOW_DB", "postgres", extra={"dsn": dsn})
+        connection("DEMO_OMS", "http", host=oms, password=server.OMS_TOKEN)
+        connection("DEMO_WOOCOMMERCE", "http", host=f"{shop}/{SHOP.name}", login="ck_demo", password="cs_demo")
+        monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY", "test:" + "A" * 43 + "=")
+        monkeypatch.setenv("ORDERFLOW_LANDING", str(tmp_path / "landing"))
+        run_window(ports.channel(SHOP.name), PULLED)
+        yield dsn
+
+
+def asked(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["explain", SHOP.name, *arguments], env={"COLUMNS": "200"})
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+def test_explain_answers_for_an_order_wherever_it_is(pulled: str):
+    channel = ports.channel(SHOP.name)
+    with psycopg2.connect(pulled) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT order_id FROM orderflow.receipts WHERE outcome = 'accepted'")
+        delivered = [order_id for (order_id,) in cursor.fetchall()]
+        cursor.execute("SELECT order_id, source, id FROM orderflow.quarantine WHERE order_id IS NOT NULL")
+        waiting = {source: (order_id, number) for order_id, source, number in cursor.fetchall()}
+        cursor.execute("SELECT order_id FROM orderflow.orders UNION SELECT subject FROM orderflow.quarantine")
+        known = {order_id for (order_id,) in cursor.fetchall()}
+    connection.close()
+    later = Window(PULLED.end, START + timedelta(hours=4))
+    records = [msgspec.json.decode(record) for record in fetched(channel, later, 500, None)]
+    elsewhere = sorted(str(each["id"]) for each in records if str(each["id"]) not in known)
+
+    code, told = asked(delivered[0])
+    assert (code, "in the OMS: version 1 is in the OMS as OMS-" in told, "next: nothing" in told) == (0, True, True)
+    order_id, number = waiting["validate"]
+    code, told = asked(order_id)
+    assert (code, f"quarantined: quarantine row {number} is open" in told) == (0, True)
+    assert f"orderflow quarantine show '#{number}'" in told
+    code, told = asked(elsewhere[0])
+    assert (code, "gap: no window of the ledger asked the channel for" in told) == (0, True)
+    assert re.search(r"next: orderflow backfill demo_woocommerce \S+/\S+, or let healing find it", told)
+    code, told = asked(elsewhere[0], "--offline")
+    assert (code, "not asked" in told) == (0, True)
+    code, told = asked(f"{delivered[0]}9", "--json")
+    answer = json.loads(told)
+    assert (code, answer["verdict"]["standing"]) == (1, "unknown")
+    assert delivered[0] in answer["similar"]
+
+
+def test_a_channel_that_cannot_be_asked_is_said_and_no_failure(pulled: str, monkeypatch: pytest.MonkeyPatch):
+    wrong = {"conn_type": "http", "host": "http://127.0.0.1:9", "login": "ck_demo", "password": "cs_secret"}
+    monkeypatch.setenv("AIRFLOW_CONN_DEMO_WOOCOMMERCE", json.dumps(wrong))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    code, told = asked("4711")
+    assert (code, "not asked" in told, "cs_secret" in told) == (0, True, False)
