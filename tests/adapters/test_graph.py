@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from http_server import Asked, Reply, Time, account, serve
 
-from orderflow.adapters.graphql import Budget, Cost, Graph, ThrottleStatus, fitting
+from orderflow.adapters.graph import Budget, Cost, Graph, ThrottleStatus, fitting
 from orderflow.adapters.http import client
 from orderflow.domain.errors import DeniedError, DriftError, TooManyError, TransientError
 from orderflow.domain.source import Limits

@@ -41,7 +41,9 @@ class Shop:
 
 
 def channel(**limits: object) -> Channel:
-    adapter = Adapter(Options, Limits(**limits), lambda *_: None, lambda *_: Order(order_id="1"))
+    adapter = Adapter(
+        Options, Limits(**{"resolution": timedelta(0), **limits}), lambda *_: None, lambda *_: Order(order_id="1")
+    )
     return Channel(
         name="shop", title="Shop", owner="us", adapter_name="shop", adapter=adapter, connection="shop",
         options=Options(), schedule=Schedule(cron="0 * * * *", start="2026-01-01"), oms=Delivery(target="demo"),
@@ -110,3 +112,55 @@ def test_a_mailbox_that_forgot_what_it_was_told_of_leaves_the_landing_as_it_is(t
 def test_an_account_shows_no_secret():
     account = Account("shop", "https://shop.example", "ck", None, {"token": "shpat_secret"})
     assert "shpat_secret" not in repr(account)
+
+
+class Counted(Shop):
+    """A shop that counts; `arrivals` are orders that come between one reading and the count after it."""
+
+    def __init__(self, moments: list[datetime], arrivals: list[list[datetime]], hidden: int = 0) -> None:
+        super().__init__(moments)
+        self.arrivals, self.hidden = arrivals, hidden
+
+    def fetch(self, window: Window, after: object = None) -> Iterator[Page]:
+        pages = list(super().fetch(window))
+        yield from pages[: len(pages) - self.hidden]
+        if self.arrivals:
+            self.moments = sorted([*self.moments, *self.arrivals.pop(0)])
+
+    def count(self, window: Window) -> int:
+        return sum(moment in window for moment in self.moments)
+
+
+def test_a_slice_that_changed_while_it_was_read_is_read_again(tmp_path: Path):
+    late = HOUR.start + timedelta(minutes=1)
+    shop = Counted([HOUR.start + timedelta(minutes=n) for n in (10, 20)], [[late], []])
+    batch = pull(shop, tmp_path)
+    assert late.isoformat().encode() in {record.data for record in landing.records(tmp_path)}
+    assert len(shop.asked) == 2
+    (note,) = batch.notes
+    assert note.endswith("counted 2 orders before and 3 after paging, 2 came: read again")
+
+
+def test_a_count_that_stands_still_costs_no_second_reading(tmp_path: Path):
+    shop = Counted([HOUR.start, HOUR.start + timedelta(minutes=5)], [])
+    batch = pull(shop, tmp_path)
+    assert (len(shop.asked), batch.notes, batch.counts.fetched) == (1, [], 2)
+
+
+def test_fewer_records_than_the_channel_counts_are_read_again_and_then_told(tmp_path: Path):
+    shop = Counted([HOUR.start + timedelta(minutes=n) for n in range(3)], [], hidden=1)
+    batch = pull(shop, tmp_path)
+    assert len(shop.asked) == 2
+    assert batch.notes[-1].endswith("3 after paging, 2 came: left after 2 readings, to the lookback and the sweep")
+
+
+def test_a_list_that_never_stands_still_is_not_read_for_ever(tmp_path: Path):
+    moments = [HOUR.start + timedelta(seconds=n) for n in range(9)]
+    shop = Counted(moments[:1], [[moment] for moment in moments[1:]])
+    batch = pull(shop, tmp_path)
+    assert (len(shop.asked), len(batch.notes)) == (3, 3)
+
+
+def test_the_lookback_is_never_less_than_the_clock_can_tell():
+    assert channel(resolution=timedelta(minutes=1)).lookback == timedelta(minutes=1)
+    assert channel(resolution=timedelta(seconds=1), lookback=timedelta(minutes=5)).lookback == timedelta(minutes=5)

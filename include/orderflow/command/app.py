@@ -35,9 +35,20 @@ EXIT_CODES = {
 
 def main() -> None:
     """Run the command of the command line; an error of ours becomes a message and an exit code, not a traceback."""
+    import orderflow.command.backfill
+    import orderflow.command.channel
     import orderflow.command.channels
+    import orderflow.command.chaos
+    import orderflow.command.edits
+    import orderflow.command.explain
+    import orderflow.command.reconcile
+    import orderflow.command.replay
+    import orderflow.command.report
+    import orderflow.command.review
+    import orderflow.command.rules
     import orderflow.command.serve
-    import orderflow.command.staged  # noqa: F401 - importing these registers their commands
+    import orderflow.command.staged
+    import orderflow.command.suggestions  # noqa: F401 - importing these registers their commands
 
     try:
         app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,39 +11,71 @@ from typing import TYPE_CHECKING
 from orderflow.command import ports
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel
+from orderflow.domain.errors import OrderflowError, TransientError
 from orderflow.domain.source import Account
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.extract import acknowledge, extract
 from orderflow.pipeline.flow import staged
 from orderflow.pipeline.progress import Progress, silent
+from orderflow.pipeline.replay import catch_up
 from orderflow.pipeline.sync import Delivered, sync
-from orderflow.staging import ledger, skus
+from orderflow.quality.guards import History
+from orderflow.staging import decisions, history, ledger, reviews, skus
+from orderflow.staging.raws import Raws
 from orderflow.staging.store import Store
 
 if TYPE_CHECKING:
     from orderflow.adapters.record import Recording
 
 
-def run_window(channel: Channel, window: Window, *, progress: Progress = silent) -> tuple[Batch, Delivered | None]:
-    """One window through all five stages; the delivery is None for a channel in shadow."""
+def run_window(
+    channel: Channel, window: Window, *, healing: bool = False, progress: Progress = silent
+) -> tuple[Batch, Delivered | None]:
+    """One window through all five stages; the delivery is None for a channel in shadow.
+
+    A `healing` run leaves the account's budget to live ones. The OMS's settings are read first, so that nothing is
+    pulled for an OMS that nobody can reach.
+    """
+    target = None if channel.shadow else ports.target(channel)
     with ports.staging() as store:
-        batch = stage_window(channel, window, store, progress=progress)
-        if channel.shadow:
-            return batch, None
-        return batch, sync(channel, store, ports.target(channel), progress=progress)
+        try:
+            batch = stage_window(channel, window, store, healing=healing, progress=progress)
+        except OrderflowError as error:
+            with suppress(TransientError):  # a database that is gone takes no record either
+                said = f"{type(error).__name__}: {error}"
+                ledger.failed(store.connection, channel.name, window, f"command__{window.name}", said)
+            raise
+        return batch, None if target is None else sync(channel, store, target, progress=progress)
 
 
-def stage_window(channel: Channel, window: Window, store: Store, *, progress: Progress = silent) -> Batch:
+def stage_window(
+    channel: Channel, window: Window, store: Store, *, healing: bool = False, progress: Progress = silent
+) -> Batch:
     """The four stages up to staging, with the ledger told before and after."""
     run_id = f"command__{window.name}"
     ledger.begin(store.connection, channel.name, window, run_id)
     folder = landing.folder(ports.landing(), channel.name, window, run_id)
-    with ports.source(channel) as (source, runtime):
+    with ports.source(channel, healing=healing) as (source, runtime):
         batch = extract(channel, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
         ledger.extracted(store.connection, batch)
-        batch = staged(channel, batch, store, skus=skus.current(store.connection, channel.name), progress=progress)
-        acknowledge(batch, folder, source)
+        recent = history.recent(store.connection, channel.name, window, channel.schedule.timezone)
+        batch = staged(
+            channel,
+            batch,
+            store,
+            skus=skus.current(store.connection, channel.name),
+            decisions=decisions.decisions(store.connection, channel.name, store.vault),
+            history=History.of(recent.orders, recent.profiles),
+            progress=progress,
+        )
+        if batch.held:
+            reviews.hold(store.connection, batch)
+            ledger.held(store.connection, batch, batch.held)
+        else:
+            acknowledge(batch, folder, source)
+            records = Raws(store.connection, store.vault, channel.name)
+            catch_up(channel, ports.landing(), now=runtime.clock(), records=records, staging=store, progress=progress)
     return batch
 
 

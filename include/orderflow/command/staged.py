@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -10,11 +11,13 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
+from orderflow.domain.gap import Gap
 from orderflow.domain.window import Window
 
 console = Console()
@@ -43,7 +46,9 @@ def status(
     days: Annotated[int, typer.Option(min=1, max=366, help="How many days back.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """What is proven: a strip of coverage per day, with every gap named, and what waits.
+    """What is proven: a strip of coverage per day, every gap with its cause, the last run, and what waits.
+
+    █ proven  ▄ in part  · never run  ✗ failed  ▒ in progress  ! held for a person  ░ out of reach  … not due yet
 
     Example: [bold]orderflow status shop_tw --days 30[/bold]
     """
@@ -62,59 +67,106 @@ def status(
 
 def _state(connection: Any, channel: Channel, now: datetime, days: int) -> dict[str, Any]:
     from orderflow.staging import ledger
+    from orderflow.staging.pace import last_run
 
     zone = ZoneInfo(channel.schedule.timezone)
     today = datetime.combine(now.astimezone(zone).date(), datetime.min.time(), zone)
-    start = max(channel.start, today - timedelta(days=days - 1))
-    strips = []
-    for number in range(days):
-        begin = today - timedelta(days=days - 1 - number)
-        end = min(begin + timedelta(days=1), now)
-        if end <= channel.start or end <= begin:
-            continue
-        day = Window(max(begin, channel.start), end)
-        strips.append(
-            {"day": f"{begin:%Y-%m-%d}", "hours": _hours(ledger.coverage(connection, channel.name, day), begin, now)}
-        )
+    start = max(channel.start, (today - timedelta(days=days - 1)).astimezone(UTC))
+    over = last_tick(channel, now)
+    gaps = ledger.named_gaps(connection, channel.name, Window(start, over)) if start < over else []
+    if gaps and gaps[-1].cause == "never run" and gaps[-1].window.end == over:
+        gaps = _without_due(channel, gaps, now)
+    last = last_run(connection, channel.name)
+    return {
+        "channel": channel.name,
+        "watermark": ledger.watermark(connection, channel.name, channel.start),
+        **_backlog(connection, channel.name),
+        "last_run": None if last is None else {**asdict(last), "window": str(last.window)},
+        "days": [
+            {"day": f"{day:%Y-%m-%d}", "hours": _hours(connection, channel, day, now, gaps)}
+            for day in (today - timedelta(days=back) for back in reversed(range(days)))
+            if min(day + timedelta(days=1), now) > channel.start
+        ],
+        "gaps": [
+            {
+                **asdict(gap),
+                "window": str(gap.window),
+                "start": gap.window.start,
+                "end": gap.window.end,
+                "told": str(gap),
+            }
+            for gap in gaps
+        ],
+    }
+
+
+def last_tick(channel: Channel, now: datetime) -> datetime:
+    """The channel's last tick: windows up to here are over."""
+    from croniter import croniter
+
+    ticks = croniter(channel.schedule.cron, now.astimezone(ZoneInfo(channel.schedule.timezone)) + timedelta(seconds=1))
+    moment: datetime = ticks.get_prev(datetime)
+    return moment.astimezone(UTC)
+
+
+def _without_due(channel: Channel, gaps: list[Gap], now: datetime) -> list[Gap]:
+    """These gaps without the newest window while its run may still be on its way."""
+    newest = last_tick(channel, gaps[-1].window.end - timedelta(seconds=2))
+    if now - gaps[-1].window.end > channel.schedule.deadline:
+        return gaps
+    if newest <= gaps[-1].window.start:
+        return gaps[:-1]
+    return [*gaps[:-1], replace(gaps[-1], window=Window(gaps[-1].window.start, newest))]
+
+
+def _backlog(connection: Any, name: str) -> dict[str, Any]:
     with connection, connection.cursor() as cursor:
         cursor.execute(
             """
             with here as (select %s::text as channel)
             select (select count(*) from orderflow.orders join here using (channel)),
                    (select count(*) from orderflow.outbox join here using (channel)),
+                   (select min(enqueued_at) from orderflow.outbox join here using (channel)),
                    (select count(*) from orderflow.quarantine join here using (channel)
                     where state in ('open', 'parked')),
                    (select max(window_end) from orderflow.windows join here using (channel)
                     where loaded_at is not null)
             """,
-            (channel.name,),
+            (name,),
         )
-        staged, pending, quarantined, newest = cursor.fetchone()
-    gaps = ledger.gaps(connection, channel.name, Window(start, now)) if start < now else []
+        staged, pending, oldest, quarantined, newest = cursor.fetchone()
     return {
-        "channel": channel.name,
-        "watermark": ledger.watermark(connection, channel.name, channel.start),
-        "newest": newest,
-        "orders": staged,
-        "pending": pending,
-        "quarantined": quarantined,
-        "days": strips,
-        "gaps": [str(gap) for gap in gaps],
-    }
+        "orders": staged, "pending": pending, "pending_since": oldest, "quarantined": quarantined, "newest": newest,
+    }  # fmt: skip
 
 
-def _hours(proven: list[Window], begin: datetime, now: datetime) -> list[float | None]:
-    """The proven share of each hour of the day; None for hours that have not begun."""
-    shares: list[float | None] = []
-    for number in range(24):
-        start = begin.astimezone(UTC) + timedelta(hours=number)
-        end = min(start + timedelta(hours=1), now)
-        if start >= now:
-            shares.append(None)
+Hour = tuple[float, str | None]
+"""Proven share of an hour, and the cause of its largest gap."""
+
+
+def _hours(connection: Any, channel: Channel, day: datetime, now: datetime, gaps: list[Gap]) -> list[Hour | None]:
+    """The hours of a local day; None for hours that have not begun, or before the channel's start."""
+    from orderflow.staging import ledger
+
+    begin, end = day.astimezone(UTC), (day + timedelta(days=1)).astimezone(UTC)
+    proven = ledger.coverage(connection, channel.name, Window(begin, end))
+    hours: list[Hour | None] = []
+    while begin < end:
+        start, stop = max(begin, channel.start), min(begin + timedelta(hours=1), now)
+        begin += timedelta(hours=1)
+        if start >= stop:
+            hours.append(None)
             continue
-        covered = sum((max(timedelta(0), min(end, part.end) - max(start, part.start)) for part in proven), timedelta(0))
-        shares.append(covered / (end - start))
-    return shares
+        hour = Window(start, stop)
+        covered = sum((_overlap(hour, part) for part in proven), timedelta(0))
+        missing = max(gaps, key=lambda gap: _overlap(hour, gap.window), default=None)
+        cause = missing.cause if missing is not None and _overlap(hour, missing.window) else None
+        hours.append((covered / hour.length, cause))
+    return hours
+
+
+def _overlap(one: Window, other: Window) -> timedelta:
+    return max(timedelta(0), min(one.end, other.end) - max(one.start, other.start))
 
 
 def _print(state: dict[str, Any]) -> None:
@@ -122,22 +174,42 @@ def _print(state: dict[str, Any]) -> None:
     table.add_column("day")
     table.add_column("0     6     12    18   ")
     for day in state["days"]:
-        table.add_row(day["day"], "".join(_cell(share) for share in day["hours"]))
+        table.add_row(day["day"], "".join(_cell(hour) for hour in day["hours"]))
     console.print(table)
+    since = f" (the oldest since {state['pending_since']:%Y-%m-%d %H:%MZ})" if state["pending_since"] else ""
     console.print(
-        f"  {state['orders']} orders staged, {state['pending']} wait for the OMS, "
+        f"  {state['orders']} orders staged, {state['pending']} wait for the OMS{since}, "
         f"{state['quarantined']} in quarantine; unbroken until {state['watermark']:%Y-%m-%d %H:%M:%S}Z",
-        highlight=False,
-    )
-    for gap in state["gaps"][:10]:
-        console.print(f"  [red]gap[/red] {gap}", highlight=False)
-    if len(state["gaps"]) > 10:
-        console.print(f"  and {len(state['gaps']) - 10} more gaps (--json shows all)")
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    if last := state["last_run"]:
+        console.print(
+            f"  last run {last['run_id']}: {last['window']} {last['state']} {last['at']:%Y-%m-%d %H:%MZ}, "
+            f"{last['fetched']} records, {last['bytes'] / 1e6:.1f} MB, {last['seconds']:.1f} s",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+    else:
+        console.print("  nothing ran yet")
+    named = [gap for gap in state["gaps"] if gap["cause"] != "unreachable"]
+    for gap in named[:10]:
+        console.print(Text.assemble("  ", ("gap ", _STYLES[gap["cause"]]), gap["told"]), soft_wrap=True)
+    if len(named) > 10:
+        console.print(f"  and {len(named) - 10} more gaps (--json shows all)")
+    for gap in state["gaps"]:
+        if gap["cause"] == "unreachable":
+            console.print(Text.assemble("  ", ("out of reach ", "dim"), gap["told"]), soft_wrap=True)
 
 
-def _cell(share: float | None) -> str:
-    if share is None:
+_MARKS = {"never run": "·", "in progress": "▒", "failed": "✗", "held": "!", "unreachable": "░"}
+_STYLES = {"never run": "red", "in progress": "blue", "failed": "red", "held": "yellow", "unreachable": "dim"}
+
+
+def _cell(hour: Hour | None) -> str:
+    if hour is None:
         return " "
-    if share >= 1:
+    share, cause = hour
+    if share >= 1 or (cause is None and share > 0):
         return "[green]█[/green]"
-    return "[red]·[/red]" if share <= 0 else "[yellow]▄[/yellow]"
+    if cause is None:
+        return "[dim]…[/dim]"
+    return f"[{_STYLES[cause]}]{'▄' if share > 0 else _MARKS[cause]}[/{_STYLES[cause]}]"

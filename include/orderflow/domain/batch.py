@@ -58,6 +58,17 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Older than what staging holds already."""
 
 
+class StepCount(msgspec.Struct, frozen=True, kw_only=True):
+    """What one step of cleaning did to one column of a batch: how many values there were before and after it."""
+
+    rule: str
+    field: str
+    """Table and field, such as `lines.title`."""
+    before: int
+    after: int
+    changed: int
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Channel x window x run. Small and JSON-able: it travels through XCom; the data lies in the landing zone."""
 
@@ -79,6 +90,12 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Wall seconds by stage."""
     notes: list[str] = msgspec.field(default_factory=list)
     """What a person should know: guards that warned, slices that were read twice."""
+    steps: list[StepCount] = msgspec.field(default_factory=list)
+    """What each step of cleaning did to each column that it changed."""
+    judged_by: str | None = None
+    """Fingerprint of the mapping, the rules and the channel file that judged it."""
+    decided_until: datetime | None = None
+    """Of a replay: what people decided after this moment is not in it yet."""
     held: str | None = None
     """Why a batch guard wants a person to look before this batch is loaded; None: it may go on."""
 

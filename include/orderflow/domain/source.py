@@ -216,3 +216,5 @@ class Adapter:
     """`to_order(raw, options)`: pure; raises `RecordError`."""
     order_id: Callable[[Raw], str | None] = _nameless
     """The order's id in a raw record, without mapping it: names a record that cannot be mapped. May raise anything."""
+    described: Callable[[Any], Adapter] | None = None
+    """For a platform whose facts stand in the channel file: this adapter as these options describe it."""

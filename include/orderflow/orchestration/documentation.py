@@ -18,7 +18,8 @@ Pulls the orders of **{title}** from `{adapter}` over the connection `{connectio
 | `sync_to_oms` | sends what the OMS has not got yet, each content once, and keeps the receipts |
 
 **Windows.** A run answers for the span between two ticks of `{cron}` ({timezone}). For any other span trigger it with
-`{start}` and `{end}`, or create a backfill. Every task may run again: the outcome is the same.
+`{start}` and `{end}`, or create a backfill. What the schedule leaves out (an outage, a failure) the DAG `heal` brings
+by itself, behind the live windows. Every task may run again: the outcome is the same.
 
 **When it is red.** The class of the error says who acts:
 

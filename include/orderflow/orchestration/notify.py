@@ -103,7 +103,7 @@ class Alert(BaseNotifier):
         asked = run.get("conf") or {}
         start, end = asked.get(START) or run.get("data_interval_start"), asked.get(END) or run.get("data_interval_end")
         task = getattr(context.get("ti"), "task_id", None)
-        dag_id = f"orders.{self.channel}"
+        dag_id = run.get("dag_id") or f"orders.{self.channel}"
         site = conf.get("api", "base_url", fallback="").rstrip("/")
         message = Message(
             at=at,
@@ -114,7 +114,7 @@ class Alert(BaseNotifier):
             task=task,
             url=f"{site}/dags/{dag_id}/runs/{quote(run_id, safe='')}",
             to=self.alerts,
-            title=f"{dag_id} {self.what}",
+            title=f"orders.{self.channel} {self.what}",
             body="",
         )
         rows = [
@@ -128,7 +128,7 @@ class Alert(BaseNotifier):
         return msgspec.structs.replace(message, body="\n".join(filter(None, rows)))
 
 
-_FACTS = ("run_id", "conf", "data_interval_start", "data_interval_end")
+_FACTS = ("dag_id", "run_id", "conf", "data_interval_start", "data_interval_end")
 
 
 def _keep(message: Message) -> None:

@@ -15,6 +15,7 @@ from airflow.sdk.log import mask_secret
 
 from orderflow.config import connections
 from orderflow.domain.channel import Channel
+from orderflow.domain.decision import Decisions
 from orderflow.domain.errors import ConfigError, OrderflowError
 from orderflow.domain.source import Runtime, Source
 from orderflow.domain.target import Target
@@ -46,12 +47,20 @@ def staging() -> Iterator[Store]:
         yield Store(connection, Vault.parse(settings.vault_key()))
 
 
-def skus(channel: Channel) -> dict[str, str]:
+def skus(channel: Channel) -> Mapping[str, str]:
     """The channel's SKU map as it holds now."""
     from orderflow.staging.skus import current
 
     with database() as connection:
         return current(connection, channel.name)
+
+
+def decisions(channel: Channel) -> Decisions:
+    """What people decided about single orders of the channel."""
+    from orderflow.staging.decisions import decisions as of
+
+    with staging() as store:
+        return of(store.connection, channel.name, store.vault)
 
 
 @contextlib.contextmanager

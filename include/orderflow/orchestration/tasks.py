@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 from airflow.sdk import Asset, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 from upath import UPath
 
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel
+from orderflow.domain.window import Window
 from orderflow.orchestration import assets, ports, settings
 from orderflow.orchestration.notify import alert
 from orderflow.orchestration.window import is_healing, window_of
@@ -30,22 +32,26 @@ TELL_EVERY = 10.0
 
 
 def extract(channel: Channel) -> dict[str, Any]:
+    context = get_current_context()
+    window = window_of(channel, context, datetime.now(UTC))
+    return pull(channel, window, context["run_id"], healing=is_healing(context))
+
+
+def pull(channel: Channel, window: Window, run_id: str, *, healing: bool, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Extract one window, with the ledger told before and after; what heals leaves the budget to what is live."""
     from orderflow.pipeline import landing
     from orderflow.pipeline.extract import extract as run
     from orderflow.staging import ledger
 
-    context = get_current_context()
-    now = datetime.now(UTC)
-    window = window_of(channel, context, now)
-    run_id = context["run_id"]
     log.info("window chosen channel=%s window=%s asks=%s", channel.name, window, channel.asks(window))
     folder = landing.folder(settings.landing_root(), channel.name, window, run_id)
     with ports.recorded(channel, window, run_id):
         with ports.database() as connection:
-            ports.demand_reach(connection, channel, window, run_id, now)
+            ports.demand_reach(connection, channel, window, run_id, datetime.now(UTC))
             ledger.begin(connection, channel.name, window, run_id)
-        with ports.source(channel, healing=is_healing(context)) as (opened, runtime):
+        with ports.source(channel, healing=healing) as (opened, runtime):
             batch = run(channel, window, opened, folder, run_id=run_id, runtime=runtime, progress=teller())
+        batch = msgspec.structs.replace(batch, notes=[*notes, *batch.notes])
         with ports.database() as connection:
             ledger.extracted(connection, batch)
     return batch.to_json()
@@ -57,42 +63,51 @@ def clean(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
     batch = Batch.from_json(plain)
     with ports.recorded(channel, batch.window, batch.run_id):
         skus = ports.skus(channel) if channel.clean.sku == "mapped" else None
-        batch = run(channel, batch, skus=skus, progress=teller())
+        batch = run(channel, batch, skus=skus, decisions=ports.decisions(channel), progress=teller())
     return batch.to_json()
 
 
 def validate(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
+    from orderflow.orchestration.review import ask
     from orderflow.pipeline.validate import validate as run
-    from orderflow.staging import ledger
+    from orderflow.quality.guards import History
+    from orderflow.staging import history, ledger, reviews
 
     batch = Batch.from_json(plain)
     with ports.recorded(channel, batch.window, batch.run_id):
-        batch = run(channel, batch, progress=teller())
+        with ports.database() as connection:
+            recent = history.recent(connection, channel.name, batch.window, channel.schedule.timezone)
+        known = History.of(recent.orders, recent.profiles)
+        batch = run(channel, batch, history=known, decisions=ports.decisions(channel), progress=teller())
     for code, orders in batch.reasons.items():
         log.warning("orders quarantined code=%s orders=%d", code, orders)
     for note in batch.notes:
         log.warning("batch noted %s", note)
     if batch.held:
         with ports.database() as connection:
+            review = reviews.hold(connection, batch)
             ledger.held(connection, batch, batch.held)
+        ask(review.id)
         alert(channel, f"held: {batch.held}").notify(get_current_context())
     return batch.to_json()
 
 
 def load_to_staging(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
+    from orderflow.orchestration.replay import catch_up
     from orderflow.pipeline.extract import acknowledge
     from orderflow.pipeline.load import load as run
 
     batch = Batch.from_json(plain)
     if batch.held:
         raise AirflowSkipException(
-            f"{channel.name} {batch.window} is held: {batch.held}; if the channel is right, widen the limit or write "
-            "`guards: warn` in the channel file, then clear the task validate"
+            f"{channel.name} {batch.window} is held: {batch.held}; decide in the run of the DAG review that waits for "
+            "it, or with: orderflow review list"
         )
     with ports.recorded(channel, batch.window, batch.run_id), ports.staging() as store:
         batch = run(channel, batch, store, progress=teller())
         with ports.source(channel, healing=False) as (opened, _):
             acknowledge(batch, cast(Path, UPath(batch.landing)), opened)
+        catch_up(channel, store)
     c = batch.counts
     facts = {"inserted": c.inserted, "updated": c.updated, "unchanged": c.unchanged, "quarantined": c.quarantined}
     _tell(assets.staged(channel.name), {"window": str(batch.window), **facts})

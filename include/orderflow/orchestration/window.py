@@ -25,23 +25,28 @@ def window_of(channel: Channel, context: Mapping[str, Any], now: datetime) -> Wi
     whole tick interval before the run. Raises `ConfigError` when a window is half given, before the channel's start,
     or not over yet: what is still to come would count as pulled.
     """
-    if given := _asked_for(context):
-        window, latest = _given(channel, given.get(START), given.get(END)), now
+    if asked := _asked_for(context):
+        window, slack = given(channel, asked.get(START), asked.get(END)), timedelta(0)
     elif (begin := context.get("data_interval_start")) and begin < context["data_interval_end"]:
-        window, latest = Window(_plain(begin), _plain(context["data_interval_end"])), now + SKEW
+        window, slack = Window(_plain(begin), _plain(context["data_interval_end"])), SKEW
     else:
-        window, latest = newest(channel, getattr(context.get("dag_run"), "run_after", None) or now), now + SKEW
+        window, slack = newest(channel, getattr(context.get("dag_run"), "run_after", None) or now), SKEW
+    demand_possible(channel, window, now, slack=slack)
+    return window
+
+
+def demand_possible(channel: Channel, window: Window, now: datetime, *, slack: timedelta = timedelta(0)) -> None:
+    """Raise `ConfigError` when a window begins before the channel's start, or ends more than `slack` after `now`."""
     if window.start < channel.start:
         raise ConfigError(
             f"{channel.name}: window {window} begins before the channel's start {channel.start.isoformat()}; "
             f"choose a later window, or an earlier `schedule.start` in {channel.name}.yml"
         )
-    if window.end > latest:
+    if window.end > now + slack:
         raise ConfigError(
             f"{channel.name}: window {window} is not over yet (now is {now.isoformat(timespec='seconds')}); "
             "orders still to come would count as pulled; choose an end in the past"
         )
-    return window
 
 
 def is_healing(context: Mapping[str, Any]) -> bool:
@@ -69,7 +74,7 @@ def _asked_for(context: Mapping[str, Any]) -> dict[str, object]:
     return {name: given[name] for name in (START, END) if given.get(name)}
 
 
-def _given(channel: Channel, start: object, end: object) -> Window:
+def given(channel: Channel, start: object, end: object) -> Window:
     """The window of the Params; both ends must be there, in ISO 8601 with an offset."""
     missing = START if not start else END if not end else None
     if missing:

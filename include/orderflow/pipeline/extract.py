@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
 from orderflow.domain.batch import Batch, Counts, Purpose
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import ConfigError, DriftError, TooManyError
-from orderflow.domain.source import Acknowledging, ById, Runtime, Source
+from orderflow.domain.errors import ConfigError, DriftError, TooManyError, TransientError
+from orderflow.domain.source import Acknowledging, ById, Counting, Runtime, Source
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.progress import Progress, silent
 
 log = logging.getLogger(__name__)
 
+READINGS = 3
+"""How often one slice is read, at most, while its count does not stand still."""
 IDS_AT_ONCE = 500
 """Ids handed to a source together; it cuts them to what its platform takes."""
 
@@ -34,7 +36,8 @@ def extract(
     """Pull everything that changed in `window` into the landing folder of this batch.
 
     Asks for the window widened by lookback and settle lag, in slices no longer than the platform allows; a slice that
-    holds more than the platform can page through is halved. Running it again replaces what it wrote before.
+    holds more than the platform can page through is halved, and one whose count differs after paging is read again.
+    Running it again replaces what it wrote before.
     """
     limits = channel.adapter.limits
     begun = runtime.clock()
@@ -45,9 +48,7 @@ def extract(
         while waiting:
             part = waiting.pop()
             try:
-                for page in source.fetch(part):
-                    writer.write(page, runtime.clock())
-                    progress("extract", writer.records, None)
+                notes.extend(_read(source, part, writer, runtime, progress))
             except TooManyError as error:
                 waiting.extend(_halved(channel, part, error)[::-1])
                 notes.append(f"{part} held {error.found} orders, more than {error.ceiling}: read in halves")
@@ -110,6 +111,40 @@ def extract_ids(
         seconds={"extract": (runtime.clock() - begun).total_seconds()},
         notes=[] if writer.records >= asked else [f"asked for {asked} orders by id, the channel sent {writer.records}"],
     )
+
+
+def _read(source: Source, part: Window, writer: landing.Writer, runtime: Runtime, progress: Progress) -> Iterator[str]:
+    """Write down one slice; yields what a person should know of it.
+
+    Where the platform counts, it counts before and after: a list that changed while it was paged through may have moved
+    an order onto a page that was read already, and fewer different records than it counts are no whole answer.
+    """
+    counting = source if isinstance(source, Counting) else None
+    before = counting.count(part) if counting else 0
+    known = -1
+    for reading in range(1, READINGS + 1):
+        different = set[int]()
+        for page in source.fetch(part):
+            writer.write(page, runtime.clock())
+            progress("extract", writer.records, None)
+            if counting:
+                different.update(hash(bytes(record)) for record in page.records)
+        if counting is None:
+            return
+        came, after = len(different), counting.count(part)
+        if before == after and came >= after:
+            return
+        last = reading == READINGS or (before == after and came == known)
+        if last and came < min(after, known):
+            raise TransientError(
+                f"{part}: the platform counts {after} orders, but {came} different ones came, and {known} the time "
+                "before: its pages repeat or leave out; the run tries again by itself"
+            )
+        what = f"left after {reading} readings, to the lookback and the sweep" if last else "read again"
+        yield f"{part} counted {before} orders before and {after} after paging, {came} came: {what}"
+        if last:
+            return
+        before, known = after, came
 
 
 def acknowledge(batch: Batch, folder: Path, source: Source) -> int:

@@ -15,6 +15,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from orderflow.domain.batch import Batch, Endpoint
+from orderflow.domain.gap import Attempt, Gap, named
 from orderflow.domain.window import Window
 from orderflow.staging.session import transaction
 
@@ -32,6 +33,20 @@ def begin(connection: Connection, channel: str, window: Window, run_id: str) -> 
             """,
             (channel, window.start, window.end, run_id),
         )
+
+
+def plan(cursor: Cursor, channel: str, window: Window, run_id: str) -> None:
+    """Write down that a run will pull this window; no attempt yet. A covered window stays as it is."""
+    cursor.execute(
+        """
+        INSERT INTO orderflow.windows AS w (channel, window_start, window_end, state, run_id, attempts)
+        VALUES (%s, %s, %s, 'planned', %s, 0)
+        ON CONFLICT (channel, window_start, window_end) DO UPDATE SET
+            run_id = excluded.run_id, planned_at = now(), state = 'planned'
+        WHERE w.loaded_at IS NULL
+        """,
+        (channel, window.start, window.end, run_id),
+    )
 
 
 def extracted(connection: Connection, batch: Batch) -> None:
@@ -103,6 +118,28 @@ def gaps(connection: Connection, channel: str, within: Window) -> list[Window]:
     return _spans(connection, "loaded_at IS NOT NULL OR state = 'unreachable'", channel, within, inverted=True)
 
 
+def named_gaps(connection: Connection, channel: str, within: Window) -> list[Gap]:
+    """The unproven parts of a span with their causes, the unreachable ones included, in time order."""
+    unproven = _spans(connection, "loaded_at IS NOT NULL", channel, within, inverted=True)
+    if not unproven:
+        return []
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """
+            SELECT window_start, window_end, state, run_id, attempts, error,
+                greatest(planned_at, extracted_at, failed_at, held_at, unreachable_at)
+            FROM orderflow.windows
+            WHERE channel = %s AND loaded_at IS NULL AND window_start < %s AND window_end > %s
+            """,
+            (channel, within.end, within.start),
+        )
+        attempts = [
+            Attempt(window=Window(start, end), state=state, run_id=run_id, attempts=count, error=error, at=at)
+            for start, end, state, run_id, count, error, at in cursor.fetchall()
+        ]
+    return named(unproven, attempts)
+
+
 def watermark(connection: Connection, channel: str, start: datetime) -> datetime:
     """End of the unbroken chain of proven (or unreachable) windows from `start`; `start` itself when there is none."""
     with transaction(connection) as cursor:
@@ -158,6 +195,7 @@ def _write(cursor: Cursor, batch: Batch, state: str, error: str | None = None) -
         "reasons": _json(batch.reasons),
         "warnings": _json(batch.warnings),
         "repairs": _json(batch.repairs),
+        "steps": _json(batch.steps),
         "endpoints": _json(batch.endpoints),
         "seconds": _json(batch.seconds),
         "bytes": batch.counts.bytes,
@@ -188,7 +226,7 @@ def _write(cursor: Cursor, batch: Batch, state: str, error: str | None = None) -
 
 
 def _record_extra(cursor: Cursor, batch: Batch) -> None:
-    parts = ["counts", "reasons", "warnings", "repairs", "seconds", "notes"]
+    parts = ["counts", "reasons", "warnings", "repairs", "steps", "seconds", "notes"]
     columns = ["channel", "purpose", "run_id", "window_start", "window_end", "landing", *parts]
     values = {name: getattr(batch, name) for name in columns} | {name: _json(getattr(batch, name)) for name in parts}
     cursor.execute(

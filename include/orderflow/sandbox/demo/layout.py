@@ -134,6 +134,9 @@ class Layout:
             ),
             "AIRFLOW_CONN_DEMO_CSV": _connection("file", host=str(self.drop)),
             "AIRFLOW_CONN_DEMO_OMS": _connection("http", host=self.oms_url, password="demo-oms-token"),
+            "AIRFLOW_CONN_ORDERFLOW_AIRFLOW": _connection(
+                "http", host=self.airflow_url, login="admin", password="admin"
+            ),
         }
 
     def write_env_file(self, environment: dict[str, str]) -> Path:

@@ -17,10 +17,10 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from orderflow import config
+from orderflow.command.airflow import AirflowApi
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 from orderflow.sandbox import postgres
-from orderflow.sandbox.demo.airflow_api import AirflowApi
 from orderflow.sandbox.demo.figures import figures
 from orderflow.sandbox.demo.layout import PROJECT, Layout
 from orderflow.sandbox.demo.processes import Processes
@@ -179,8 +179,10 @@ def _play(demo: Demo, *, once: bool, again: bool) -> int:
         console.print(
             f"the worlds of this folder ended {demo.story.ends:%H:%M:%S}Z; pulling all of it again: {history}"
         )
+    _open_shops(demo)
     for channel in demo.channels:
         demo.api.pause(f"orders.{channel}", paused=False)
+    demo.api.trigger("heal", f"first_look__{datetime.now(UTC):%Y%m%dT%H%M%S}", {})
     if once:
         holds = _watch(demo, history, again=again)
         proofs = _proofs(demo)
@@ -214,9 +216,19 @@ def _start(demo: Demo) -> None:
         processes.wait_until(partial(_knows_dags, demo), what="Airflow's DAG processor", log="airflow", seconds=120)
 
 
+def _open_shops(demo: Demo) -> None:
+    """Tell the ledger that nothing is to be had from before the worlds began, so that healing does not look there."""
+    with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection:
+        for channel in config.read(PROJECT / "include" / "channels").channels:
+            if channel.name in demo.channels and channel.start < demo.story.start:
+                before = Window(channel.start, demo.story.start)
+                ledger.unreachable(connection, channel.name, before, "demo", "the demo's shops had not opened yet")
+
+
 def _knows_dags(demo: Demo) -> bool:
-    """Whether Airflow has all channels; raises `ConfigError` with Airflow's own words when it cannot read them."""
-    missing = {f"orders.{channel}" for channel in demo.channels} - demo.api.dags(tag="orders")
+    """Whether Airflow has all DAGs; raises `ConfigError` with Airflow's own words when it cannot read them."""
+    wanted = {"heal", *(f"orders.{channel}" for channel in demo.channels)}
+    missing = wanted - demo.api.dags(tag="orders") - demo.api.dags(tag="orderflow")
     if missing and (errors := demo.api.import_errors()):
         raise ConfigError("\n".join([f"Airflow cannot make {', '.join(sorted(missing))}:", *errors]))
     return not missing
@@ -248,25 +260,22 @@ def _end(demo: Demo) -> datetime:
 
 
 def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
-    """Show progress until everything up to the worlds' end is in the OMS; False when that takes too long."""
+    """Show progress until everything up to the worlds' end is in the OMS; False when that takes too long.
+
+    The past that the shops hold, and every window that the schedule leaves out, is brought by the DAG `heal`.
+    """
     end = _end(demo)
     deadline = max(end, datetime.now(UTC)) + UNTIL_DONE
-    triggered: set[Window] = set()
-    run_id = f"again__{datetime.now(UTC):%Y%m%dT%H%M%S}" if again else f"history__{history.name}"
-    pulled = dict.fromkeys(demo.channels, False)
+    run_id = f"again__{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    if again:
+        for channel in demo.channels:
+            _trigger(demo, channel, run_id, history)
     with Live(console=console, refresh_per_second=4) as live:
         while datetime.now(UTC) < deadline:
             for name in demo.processes.revive():
                 console.print(f"{name} ended and was started again")
-            now = datetime.now(UTC)
-            if now >= history.end:
-                for channel in (name for name, done in pulled.items() if not done):
-                    _trigger(demo, channel, run_id, history)
-                    pulled[channel] = True
-            if not again:
-                _heal(demo, history.end, min(end, now - DUE_AFTER), triggered)
             live.update(_shown(demo))
-            if all(pulled.values()) and _done(demo, run_id, Window(history.start, end)):
+            if _done(demo, run_id if again else None, Window(history.start, end)):
                 return True
             time.sleep(0.5)
     console.print("[red]not everything is in the OMS after the time given; look into Airflow and the logs[/red]")
@@ -278,24 +287,8 @@ def _trigger(demo: Demo, channel: str, run_id: str, window: Window) -> None:
     demo.api.trigger(f"orders.{channel}", run_id, conf)
 
 
-def _heal(demo: Demo, start: datetime, end: datetime, triggered: set[Window]) -> None:
-    """Start a run for every window up to `end` that the schedule left out (Airflow was starting, busy or down)."""
-    end = end.replace(second=0, microsecond=0)
-    if end <= start:
-        return
-    with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection:
-        for channel in demo.channels:
-            waiting = demo.api.states(f"orders.{channel}")
-            if waiting.get("running", 0) + waiting.get("queued", 0):
-                continue
-            for gap in ledger.gaps(connection, channel, Window(start, end)):
-                if gap not in triggered:
-                    triggered.add(gap)
-                    _trigger(demo, channel, f"gap__{gap.name}", gap)
-
-
-def _done(demo: Demo, run_id: str, span: Window) -> bool:
-    if any(demo.api.state(f"orders.{channel}", run_id) != "success" for channel in demo.channels):
+def _done(demo: Demo, run_id: str | None, span: Window) -> bool:
+    if run_id and any(demo.api.state(f"orders.{channel}", run_id) != "success" for channel in demo.channels):
         return False
     found = figures(demo.dsn)
     with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection:
@@ -346,8 +339,6 @@ def _same(before: dict[str, int], after: dict[str, int]) -> bool:
 
 def _look_around(demo: Demo, history: Window) -> None:
     """Keep everything running for a person, with figures and the proof so far, until Ctrl-C or `make down`."""
-    pulled: set[str] = set()
-    triggered: set[Window] = set()
     proofs: list[Proof] = []
     hint = "stop: Ctrl-C, or make down · go on: make demo · look: source .orderflow/env, then orderflow status"
     next_proof = history.end + DUE_AFTER
@@ -356,12 +347,7 @@ def _look_around(demo: Demo, history: Window) -> None:
             for name in demo.processes.revive():
                 console.print(f"{name} ended and was started again")
             now = datetime.now(UTC)
-            if now >= history.end:
-                for channel in set(demo.channels) - pulled:
-                    _trigger(demo, channel, f"history__{history.name}", history)
-                    pulled.add(channel)
             if now >= next_proof:
-                _heal(demo, history.end, now - DUE_AFTER, triggered)
                 proofs, next_proof = _proofs(demo), now + timedelta(seconds=30)
             shown = [result(proofs, figures(demo.dsn))] if proofs else []
             live.update(Group(_shown(demo), *shown, hint))

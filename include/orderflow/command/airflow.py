@@ -1,4 +1,4 @@
-"""The few calls of Airflow's REST API that the demo needs."""
+"""The few calls of Airflow's REST API that commands and the demo need."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ class AirflowApi:
             answer = self._client.request(method, f"/api/v2{path}", **parts)  # type: ignore[arg-type]
         return answer
 
+    def answers(self) -> bool:
+        """Whether anybody is there."""
+        try:
+            return self._client.get("/api/v2/version").status_code < httpx.codes.INTERNAL_SERVER_ERROR
+        except httpx.TransportError:
+            return False
+
     def dags(self, *, tag: str) -> set[str]:
         """Names of the DAGs with this tag that Airflow knows."""
         answer = self._call("GET", "/dags", params={"tags": tag, "limit": 1000}).raise_for_status()
@@ -45,11 +52,3 @@ class AirflowApi:
     def state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
         return str(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}").raise_for_status().json()["state"])
-
-    def states(self, dag_id: str) -> dict[str, int]:
-        """How many of the channel's runs are in which state."""
-        answer = self._call("GET", f"/dags/{dag_id}/dagRuns", params={"limit": 200}).raise_for_status()
-        counts: dict[str, int] = {}
-        for run in answer.json()["dag_runs"]:
-            counts[run["state"]] = counts.get(run["state"], 0) + 1
-        return counts

@@ -1,0 +1,264 @@
+"""Commands that pull again: a span of time, or the orders that are not final."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated, Any
+
+import httpx
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orderflow.command import ports
+from orderflow.command.airflow import AirflowApi
+from orderflow.command.app import app
+from orderflow.command.channels import AsJson, Name
+from orderflow.command.staged import last_tick
+from orderflow.config import connections
+from orderflow.domain.channel import Channel, print_duration
+from orderflow.domain.errors import ConfigError, TransientError
+from orderflow.domain.gap import SMALLEST_PIECE, Gap, longest_run, runs
+from orderflow.domain.window import Window
+
+console = Console()
+AIRFLOW = "orderflow_airflow"
+"""Connection (type http) of Airflow's API: its address, a user's login and password."""
+
+Again = Annotated[bool, typer.Option("--again", help="Pull what the ledger has already, too.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would cost, and start nothing.")]
+
+
+@app.command()
+def backfill(
+    channel: Name,
+    span: Annotated[
+        str, typer.Argument(metavar="A/B", help="Two ISO 8601 moments: 2026-01-01T00:00Z/2026-04-01T00:00Z.")
+    ],
+    again: Again = False,
+    dry_run: DryRun = False,
+    here: Annotated[bool, typer.Option("--here", help="Pull in this process, even if Airflow answers.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Pull what the ledger misses of a span; says first what that costs.
+
+    Live windows come first, whatever this does: in the account's budget, and among Airflow's tasks.
+
+    Example: [bold]orderflow backfill shop_tw 2026-01-01T00:00Z/2026-04-01T00:00Z --dry-run[/bold]
+    """
+    about, within, now = ports.channel(channel), Window.parse(span), datetime.now(UTC)
+    _demand(about, within, now)
+    plan = _plan(about, within, now, again=again)
+    if as_json:
+        print(json.dumps({**plan, "windows": [str(window) for window in plan["windows"]], "dry_run": dry_run}))
+    else:
+        _print(about, within, plan)
+    if dry_run or not plan["windows"]:
+        return
+    say = Console(stderr=True) if as_json else console
+    airflow = None if here else _airflow(say)
+    if airflow is None:
+        _pull_here(about, plan["windows"], say)
+        return
+    run_id = f"backfill__{about.name}__{within.name}__{now:%Y%m%dT%H%M}"
+    asked = {"channel": about.name, "window_start": within.start.isoformat(), "window_end": within.end.isoformat()}
+    try:
+        airflow.trigger("heal", run_id, {**asked, "again": again})
+    except httpx.HTTPError as error:
+        raise TransientError(
+            f"Airflow did not start the backfill ({type(error).__name__}); look at its DAG `heal`, or pull in this "
+            "process with --here"
+        ) from error
+    say.print(
+        f"started in Airflow: DAG heal, run {run_id}; see orderflow status {about.name}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _demand(channel: Channel, span: Window, now: datetime) -> None:
+    if span.start < channel.start:
+        raise ConfigError(
+            f"{channel.name}: {span} begins before the channel's start {channel.start.isoformat()}; choose a later "
+            f"moment, or an earlier `schedule.start` in {channel.name}.yml"
+        )
+    if span.end > now:
+        raise ConfigError(
+            f"{channel.name}: {span} is not over yet; choose an end in the past, "
+            f"such as the last tick {last_tick(channel, now).isoformat()}"
+        )
+
+
+def _plan(channel: Channel, span: Window, now: datetime, *, again: bool) -> dict[str, Any]:
+    """The runs, newest first, and what the ledger's own history says that they cost."""
+    from orderflow.staging import ledger, outbox
+    from orderflow.staging.pace import pace as measured
+
+    with ports.staging() as store:
+        pace = measured(store.connection, channel.name)
+        gaps = ledger.named_gaps(store.connection, channel.name, span)
+        pending = outbox.pending(store.connection, channel.name)
+    limits = channel.adapter.limits
+    fresh = [Gap(window=span, cause="never run")] if again else [replace(gap, healings=0) for gap in gaps]
+    longest = None if limits.acknowledges else max(longest_run(pace.orders, pace.span), SMALLEST_PIECE)
+    windows = runs(fresh, now=now, longest=longest)
+    total = sum((window.length for window in windows), timedelta(0))
+    plan: dict[str, Any] = {
+        "channel": channel.name,
+        "windows": windows,
+        "slices": sum(len(list(channel.asks(window).slices(limits.longest_window))) for window in windows),
+        "hours": total / timedelta(hours=1),
+        "left_out": [str(gap) for gap in gaps if gap.cause in {"in progress", "held", "unreachable"}],
+        "pending": pending,
+        "rate": limits.rate,
+        "orders": None,
+        "calls": None,
+        "seconds": None,
+        "live_share": None,
+    }
+    if not pace.windows or pace.span <= timedelta(0):
+        return plan
+    plan["orders"] = round(pace.orders * (total / pace.span))
+    plan["calls"] = math.ceil(pace.calls_per_window * plan["slices"] + pace.calls_per_order * plan["orders"])
+    seconds = pace.seconds_per_window * len(windows) + pace.seconds_per_order * plan["orders"]
+    if limits.rate:
+        plan["live_share"] = min(1.0, pace.calls / pace.span.total_seconds() / limits.rate)
+        seconds = max(seconds, plan["calls"] / (limits.rate * max(0.05, 1 - plan["live_share"])))
+    plan["seconds"] = round(seconds)
+    return plan
+
+
+def _print(channel: Channel, span: Window, plan: dict[str, Any]) -> None:
+    if not plan["windows"]:
+        console.print(
+            f"nothing to pull now of {span}; --again pulls what the ledger has, too", highlight=False, soft_wrap=True
+        )
+    else:
+        table = Table(title=f"[bold]{channel.name}[/bold]  {span}", title_justify="left", show_header=False, box=None)
+        table.add_row(
+            "windows", f"{len(plan['windows'])} runs over {plan['hours']:.1f} h of the channel's time, newest first"
+        )
+        table.add_row("slices", f"{plan['slices']} that the platform is asked for")
+        if plan["orders"] is None:
+            table.add_row("cost", "not known: this channel has no proven window to measure by")
+        else:
+            table.add_row("orders", f"about {plan['orders']}, by what the last windows held")
+            table.add_row("calls", f"about {plan['calls']}, by what they cost")
+            table.add_row("takes", f"about {print_duration(timedelta(seconds=max(1, plan['seconds'])))}")
+        table.add_row("budget", _budget(plan))
+        if plan["pending"]:
+            table.add_row("OMS", f"{plan['pending']} orders wait already")
+        console.print(table, highlight=False)
+    for told in plan["left_out"]:
+        console.print(f"  left out: {told}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _budget(plan: dict[str, Any]) -> str:
+    if not plan["rate"]:
+        return "the platform documents no rate; it says itself when to slow down"
+    rate = f"{plan['rate']:g} requests a second for the account, live windows first"
+    if plan["live_share"] is None:
+        return rate
+    return f"{rate}: they use {plan['live_share']:.1%} of it, the backfill takes what is left"
+
+
+def _airflow(say: Console) -> AirflowApi | None:
+    """Airflow's API, when this machine is told of one that answers; says why not."""
+    text = os.environ.get(f"AIRFLOW_CONN_{AIRFLOW.upper()}")
+    if not text:
+        say.print(
+            f"AIRFLOW_CONN_{AIRFLOW.upper()} is not set, so Airflow is not asked: pulling in this process",
+            highlight=False,
+        )
+        return None
+    found = connections.connection_from_text(AIRFLOW, text)
+    account = connections.account(found)
+    api = AirflowApi(account.url, account.login or "", account.password.reveal() if account.password else "")
+    if api.answers():
+        return api
+    say.print(f"Airflow does not answer at {account.url}: pulling in this process", highlight=False, soft_wrap=True)
+    return None
+
+
+def _pull_here(channel: Channel, windows: list[Window], say: Console) -> None:
+    from orderflow.command.flow import run_window
+
+    for number, window in enumerate(windows, 1):
+        batch, delivered = run_window(channel, window, healing=True)
+        c = batch.counts
+        sent = "" if delivered is None else f", {delivered.accepted} accepted by the OMS"
+        say.print(
+            f"{number}/{len(windows)} {window}: {c.inserted} new, {c.updated} changed, "
+            f"{c.quarantined + c.unreadable} quarantined{sent}",
+            highlight=False,
+        )
+
+
+@app.command()
+def sweep(
+    channel: Name,
+    everything: Annotated[bool, typer.Option("--now", help="Also what was read in the last hours.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and ask the channel for nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read again every staged order that is not final, and hand the OMS what changed.
+
+    Some changes do not move a platform's modified time, so that no window brings them. Airflow does this daily.
+
+    Example: [bold]orderflow sweep shop_tw --dry-run[/bold]
+    """
+    from orderflow.pipeline.sweep import UNREAD_FOR, needed
+    from orderflow.staging.sweeps import Queue
+
+    about = ports.channel(channel)
+    unread = timedelta(0) if everything else UNREAD_FOR
+    blind = sorted(about.adapter.limits.blind)
+    if dry_run:
+        with ports.staging() as store:
+            waiting = Queue(store.connection, about, unread).count()
+        if as_json:
+            print(json.dumps({"channel": about.name, "orders": waiting, "blind": blind, "daily": needed(about)}))
+            return
+        why = (
+            f"{about.adapter_name} does not show {', '.join(blind)}" if blind else "its modified time shows everything"
+        )
+        console.print(f"{waiting} orders would be read again ({why})", highlight=False, soft_wrap=True)
+        return
+    done = _swept(about, unread)
+    if as_json:
+        print(json.dumps(done))
+        return
+    console.print(
+        f"{done['orders']} orders read again, {done['changed']} changed, {done['accepted']} accepted by the OMS"
+    )
+    for note in done["notes"]:
+        console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _swept(channel: Channel, unread_for: timedelta) -> dict[str, Any]:
+    from orderflow.pipeline.sweep import sweep_all
+    from orderflow.pipeline.sync import sync
+    from orderflow.staging import skus
+    from orderflow.staging.decisions import decisions
+    from orderflow.staging.sweeps import Queue
+
+    with ports.staging() as store:
+        done = sweep_all(
+            channel,
+            Queue(store.connection, channel, unread_for),
+            store,
+            partial(ports.source, channel, healing=True),
+            ports.landing(),
+            run_id=f"command__{datetime.now(UTC):%Y%m%dT%H%M%S}",
+            skus=skus.current(store.connection, channel.name),
+            decisions=decisions(store.connection, channel.name, store.vault),
+        )
+        delivered = None if channel.shadow else sync(channel, store, ports.target(channel))
+    told = msgspec.to_builtins(done)
+    return {**told, "accepted": delivered.accepted if delivered else 0}

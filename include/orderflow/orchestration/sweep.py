@@ -1,0 +1,121 @@
+"""The DAG `sweep`: once a day, read again what is not final, where modified time alone would miss changes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from airflow.sdk import DAG, Param, get_current_context, task
+
+from orderflow import config
+from orderflow.domain.channel import Channel
+from orderflow.domain.errors import ConfigError
+from orderflow.orchestration import ports, settings, tasks
+from orderflow.orchestration.dag import AFTER_A_KILL, LONGEST_TASK
+from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
+
+log = logging.getLogger(__name__)
+
+EVERY = "37 3 * * *"
+AT_ONCE = 2
+"""Channels that are swept at once."""
+
+_DOCUMENTATION = """\
+Some changes do not move a platform's modified time: a refund here, a deletion there (each adapter's sheet names them).
+Once a day every staged order of such a channel that is not final is read again by its id, and goes through the same
+stages as any other: only content that differs makes a new version and reaches the OMS.
+
+Trigger it with a channel to sweep that one now, whatever its sheet says. `orderflow sweep CHANNEL --dry-run` counts.
+"""
+
+
+def build(include: Path) -> DAG:
+    with DAG(
+        dag_id="sweep",
+        description="Read again, daily, what is not final where modified time misses changes",
+        doc_md=_DOCUMENTATION,
+        schedule=EVERY,
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        is_paused_upon_creation=False,
+        max_active_runs=1,
+        max_active_tasks=AT_ONCE,
+        tags=["orderflow"],
+        params={
+            "channel": Param(
+                None,
+                type=["null", "string"],
+                title="Channel",
+                description="Sweep this channel now. Leave empty for every channel that needs it.",
+            )
+        },
+        default_args={
+            "owner": "orderflow",
+            "retries": RETRIES,
+            "retry_policy": ErrorTreeRetryPolicy(),
+            "retry_delay": AFTER_A_KILL,
+            "execution_timeout": LONGEST_TASK,
+            "weight_rule": "absolute",
+            "priority_weight": -1,
+        },
+    ) as dag:
+
+        @task
+        def channels() -> list[str]:
+            """Name the channels to sweep."""
+            return chosen(include)
+
+        @task(map_index_template="{{ label }}")
+        def sweep(name: str) -> dict[str, int]:
+            """Pull the channel's open orders again, in batches, and hand what changed to the OMS."""
+            get_current_context()["label"] = name  # type: ignore[typeddict-unknown-key] # Airflow's own way
+            return swept(config.read(include / "channels", now=datetime.now(UTC), only=name).channels[0], include)
+
+        sweep.expand(name=channels())
+    return dag
+
+
+def chosen(include: Path) -> list[str]:
+    """The channel of the Params, or all that need a sweep and whose DAG is not paused."""
+    from orderflow.orchestration.heal import TaskScheduler
+    from orderflow.pipeline.sweep import needed
+
+    context = get_current_context()
+    found = {each.name: each for each in config.read(include / "channels", now=datetime.now(UTC)).channels}
+    asked = {**context["params"], **(context["dag_run"].conf or {})}.get("channel")
+    if asked:
+        if asked not in found:
+            raise ConfigError(f"there is no channel {asked!r}; known are {', '.join(sorted(found)) or 'none yet'}")
+        return [asked]
+    scheduler = TaskScheduler(context["ti"])
+    return [name for name, each in found.items() if needed(each) and not scheduler.paused(f"orders.{name}")]
+
+
+def swept(channel: Channel, include: Path) -> dict[str, int]:
+    """Sweep one channel; returns how many orders were read, changed, and accepted by the OMS."""
+    from orderflow.pipeline.sweep import UNREAD_FOR, sweep_all
+    from orderflow.pipeline.sync import sync
+    from orderflow.staging import skus
+    from orderflow.staging.decisions import decisions
+    from orderflow.staging.sweeps import Queue
+
+    with ports.staging() as store:
+        done = sweep_all(
+            channel,
+            Queue(store.connection, channel, UNREAD_FOR),
+            store,
+            partial(ports.source, channel, healing=True),
+            settings.landing_root(),
+            run_id=get_current_context()["run_id"],
+            skus=skus.current(store.connection, channel.name),
+            decisions=decisions(store.connection, channel.name, store.vault),
+            progress=tasks.teller(),
+        )
+        for note in done.notes:
+            log.warning("batch noted %s", note)
+        delivered = None
+        if not channel.shadow:
+            delivered = sync(channel, store, ports.target(channel, include / "targets"), progress=tasks.teller())
+    return {"orders": done.orders, "changed": done.changed, "accepted": delivered.accepted if delivered else 0}
