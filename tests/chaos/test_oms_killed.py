@@ -29,6 +29,7 @@ class Oms:
     def start(self) -> None:
         self.process = subprocess.Popen(self.command, env=self.environ, stdout=subprocess.DEVNULL)
         while self.effects() is None:
+            assert self.process.poll() is None, "the OMS ended by itself"
             time.sleep(0.05)
 
     def kill(self) -> None:

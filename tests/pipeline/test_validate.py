@@ -186,7 +186,8 @@ def test_history_tells_what_is_unexpected(tmp_path):
         history=History(profile=before),
     )
     assert "FIELD_GONE: field gone was in 100% of the records and is in none" in batch.notes
-    assert any(note.startswith("CATEGORY_NEW: field payment_status has the new categories authorized since 2026-03-01") for note in batch.notes)
+    news = "CATEGORY_NEW: field payment_status has the new categories authorized since 2026-03-01"
+    assert any(note.startswith(news) for note in batch.notes)
     empty = judge(tmp_path / "b", [], history=History(orders=(5, 6, 7, 8, 9, 5, 6, 7)))
     assert empty.notes == ["UNEXPECTEDLY_EMPTY: no orders, where the last 8 comparable windows had 5 to 9"]
 

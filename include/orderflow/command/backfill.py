@@ -259,6 +259,6 @@ def _swept(channel: Channel, unread_for: timedelta) -> dict[str, Any]:
             skus=skus.current(store.connection, channel.name),
             decisions=decisions(store.connection, channel.name, store.vault),
         )
-        delivered = None if channel.shadow else sync(channel, store, ports.target(channel))
+        delivered = None if channel.shadow else sync(channel, store, ports.target(channel), behind=True)
     told = msgspec.to_builtins(done)
     return {**told, "accepted": delivered.accepted if delivered else 0}

@@ -8,6 +8,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from orderflow.command import ports
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel
@@ -46,7 +48,7 @@ def run_window(
                 said = f"{type(error).__name__}: {error}"
                 ledger.failed(store.connection, channel.name, window, f"command__{window.name}", said)
             raise
-        return batch, None if target is None else sync(channel, store, target, progress=progress)
+        return batch, None if target is None else sync(channel, store, target, behind=healing, progress=progress)
 
 
 def stage_window(
@@ -58,6 +60,7 @@ def stage_window(
     folder = landing.folder(ports.landing(), channel.name, window, run_id)
     with ports.source(channel, healing=healing) as (source, runtime):
         batch = extract(channel, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
+        batch = structs.replace(batch, behind=healing)
         ledger.extracted(store.connection, batch)
         recent = history.recent(store.connection, channel.name, window, channel.schedule.timezone)
         batch = staged(

@@ -79,7 +79,7 @@ def replay(
             changes = again.preview(about, collected, records=records, progress=progress)
         else:
             batch = again.replay(about, collected, records=records, staging=store, progress=progress)
-            delivered = None if target is None else sync(about, store, target, progress=progress)
+            delivered = None if target is None else sync(about, store, target, behind=True, progress=progress)
     missing = [each.order_id or f"row {each.quarantine_id}" for each in collected.missing]
     if dry_run:
         _tell_changes(changes, choice, as_json)

@@ -79,6 +79,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     landing: str
     """The batch's own folder in the landing zone, as a path or URL."""
     purpose: Purpose = "window"
+    behind: bool = False
+    """It catches up (a gap, a backfill, a sweep, a replay): what follows the clock goes to the OMS first."""
     counts: Counts = msgspec.field(default_factory=Counts)
     reasons: dict[str, int] = msgspec.field(default_factory=dict)
     """Quarantined orders by rule code (an order with two broken rules counts in both)."""

@@ -97,8 +97,8 @@ class Staging(Protocol):
         """Be the channel's only sender; waits for another one, and frees itself when the connection is lost."""
         ...
 
-    def claims(self, channel: str, size: int) -> Iterator[Sequence[Submission]]:
-        """What the OMS has not got yet, by order id, `size` at a time.
+    def claims(self, channel: str, size: int, *, behind: bool = False) -> Iterator[Sequence[Submission]]:
+        """What the OMS has not got yet, by order id, `size` at a time: what is live, or what came `behind`.
 
         Each claim is recorded before it is handed out; nothing is handed out twice by one iterator.
         """

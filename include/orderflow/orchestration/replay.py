@@ -125,7 +125,8 @@ def delivered(channel: Channel, include: Path) -> dict[str, int]:
     if channel.shadow:
         raise AirflowSkipException(f"{channel.name} runs in shadow: nothing is handed to the OMS")
     with ports.staging() as store:
-        done = sync(channel, store, ports.target(channel, include / "targets"), progress=tasks.teller())
+        target = ports.target(channel, include / "targets")
+        done = sync(channel, store, target, behind=True, progress=tasks.teller())
     return {name: getattr(done, name) for name in ("sent", "accepted", "refused", "pending")}
 
 

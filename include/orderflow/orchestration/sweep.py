@@ -117,5 +117,6 @@ def swept(channel: Channel, include: Path) -> dict[str, int]:
             log.warning("batch noted %s", note)
         delivered = None
         if not channel.shadow:
-            delivered = sync(channel, store, ports.target(channel, include / "targets"), progress=tasks.teller())
+            target = ports.target(channel, include / "targets")
+            delivered = sync(channel, store, target, behind=True, progress=tasks.teller())
     return {"orders": done.orders, "changed": done.changed, "accepted": delivered.accepted if delivered else 0}

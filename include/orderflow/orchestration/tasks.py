@@ -51,7 +51,7 @@ def pull(channel: Channel, window: Window, run_id: str, *, healing: bool, notes:
             ledger.begin(connection, channel.name, window, run_id)
         with ports.source(channel, healing=healing) as (opened, runtime):
             batch = run(channel, window, opened, folder, run_id=run_id, runtime=runtime, progress=teller())
-        batch = msgspec.structs.replace(batch, notes=[*notes, *batch.notes])
+        batch = msgspec.structs.replace(batch, notes=[*notes, *batch.notes], behind=healing)
         with ports.database() as connection:
             ledger.extracted(connection, batch)
     return batch.to_json()
@@ -122,7 +122,7 @@ def sync_to_oms(channel: Channel, plain: Mapping[str, Any], include: Path) -> di
     batch = Batch.from_json(plain)
     with ports.recorded(channel, batch.window, batch.run_id), ports.staging() as store:
         target = ports.target(channel, include / "targets")
-        delivered = run(channel, store, target, progress=teller())
+        delivered = run(channel, store, target, behind=batch.behind, progress=teller())
     facts = {name: getattr(delivered, name) for name in ("sent", "accepted", "refused", "pending")}
     _tell(assets.delivered(channel.name), {"window": str(batch.window), **facts})
     return facts

@@ -86,6 +86,7 @@ def collect(
         run_id=run_id,
         landing=str(folder),
         purpose="replay",
+        behind=True,
         decided_until=asked_at,
         counts=Counts(pages=writer.pages, bytes=writer.bytes, fetched=writer.records),
         notes=[str(choice), *([f"{len(missing)} orders have no raw record any more"] if missing else [])],
@@ -130,7 +131,7 @@ def catch_up(
     told = ", ".join(f"{cause} {count}" for cause, count in sorted(Counter(causes.values()).items()))
     collected = collect(channel, Choice(rows=tuple(causes)), root, now=now, records=records, progress=progress)
     notes = [f"judged again: {told}", *collected.batch.notes[1:]]
-    told_why = replace(collected, batch=msgspec.structs.replace(collected.batch, notes=notes))
+    told_why = replace(collected, batch=msgspec.structs.replace(collected.batch, behind=False, notes=notes))
     batch = replay(channel, told_why, records=records, staging=staging, progress=progress)
     c = batch.counts
     log.info("waiting orders judged again %s staged=%d refused=%d", told, c.accepted, c.quarantined + c.unreadable)

@@ -130,7 +130,7 @@ def sweep(
         )  # fmt: skip
     else:
         batch = _by_hours(channel, known, source, folder, span=span, run_id=run_id, runtime=runtime, progress=progress)
-    return msgspec.structs.replace(batch, notes=[*batch.notes, *_gone(channel, orders, folder)])
+    return msgspec.structs.replace(batch, behind=True, notes=[*batch.notes, *_gone(channel, orders, folder)])
 
 
 def _by_hours(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import msgspec
 
@@ -26,6 +27,9 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 
 AHEAD = 1
 """Claims that wait, ready, for the next free thread, so that the OMS never waits for our bookkeeping."""
+
+TURN = 500
+"""Orders of what catches up that one sender sends before another one may have its turn."""
 
 BARREN = 3
 """Requests in a row (at least; or as many as fly at once) that settle nothing, after which the OMS counts as down."""
@@ -58,10 +62,14 @@ def sync(
     staging: Staging,
     target: Target,
     *,
+    behind: bool = False,
     progress: Progress = silent,
     pause: Callable[[float], None] = time.sleep,
 ) -> Delivered:
     """Send what the channel has pending, `channel.oms.concurrency` requests at a time.
+
+    What is live goes first, then some of what came with batches that catch up. A sync `behind` such a batch sends all
+    of that, in turns: between them a live sync that waits for its channel's sender has its own.
 
     Raises, after everything known is stored, the error that kept orders from being delivered: `TransientError` when the
     OMS is down or the outcome of some orders stays unknown, `DeniedError` when it does not let us in. Nothing is ever
@@ -71,12 +79,50 @@ def sync(
     if channel.shadow:
         return Delivered(pending=staging.pending(channel.name))
     began = time.perf_counter()
+    turns = [_turn(channel, staging, target, progress, pause)]
+    while behind and turns[-1].more:
+        turns.append(_turn(channel, staging, target, progress, pause))
+    delivered = Delivered(
+        sent=sum(turn.sent for turn in turns),
+        accepted=sum(turn.accepted for turn in turns),
+        refused=sum(turn.refused for turn in turns),
+        postponed=sum(turn.postponed for turn in turns),
+        pending=staging.pending(channel.name),
+        windows=staging.synced(channel.name),
+        seconds=time.perf_counter() - began,
+    )
+    log.info(
+        "synced channel=%s %s", channel.name, " ".join(f"{k}={v}" for k, v in msgspec.structs.asdict(delivered).items())
+    )
+    if turns[-1].error is not None:
+        raise turns[-1].error
+    return delivered
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What one hold of the sender's lock did. `more`: what catches up is not all sent, and nothing went wrong."""
+
+    sent: int
+    accepted: int
+    refused: int
+    postponed: int
+    more: bool
+    error: OrderflowError | None
+
+
+def _turn(
+    channel: Channel, staging: Staging, target: Target, progress: Progress, pause: Callable[[float], None]
+) -> _Turn:
+    """All that is live, then at most `TURN` orders of what catches up."""
     sent = accepted = refused = postponed = barren = 0
     flying: set[Future[_Answer]] = set()
     error: OrderflowError | None = None
+    size = channel.oms.batch
     with staging.sender(channel.name), ThreadPoolExecutor(channel.oms.concurrency) as pool:
         total = staging.pending(channel.name)
-        claims = staging.claims(channel.name, channel.oms.batch)
+        behind = _Counted(staging.claims(channel.name, size, behind=True), TURN)
+        claims = chain(staging.claims(channel.name, size), behind)
         going = True
         while going or flying:
             while going and len(flying) < channel.oms.concurrency + AHEAD:
@@ -100,21 +146,23 @@ def sync(
                     hopeless = isinstance(answer.error, DeniedError | ConfigError)
                     going &= not hopeless and barren < max(BARREN, channel.oms.concurrency)
             progress("sync", accepted + refused, total)
-        delivered = Delivered(
-            sent=sent,
-            accepted=accepted,
-            refused=refused,
-            postponed=postponed,
-            pending=staging.pending(channel.name),
-            windows=staging.synced(channel.name),
-            seconds=time.perf_counter() - began,
-        )
-    log.info(
-        "synced channel=%s %s", channel.name, " ".join(f"{k}={v}" for k, v in msgspec.structs.asdict(delivered).items())
-    )
-    if error is not None:
-        raise error
-    return delivered
+    return _Turn(sent, accepted, refused, postponed, behind.cut and error is None, error)
+
+
+class _Counted:
+    """Claims, until they hold so many orders; `cut` tells that there may be more."""
+
+    def __init__(self, claims: Iterator[Sequence[Submission]], most: int) -> None:
+        self._claims, self._left = claims, most
+        self.cut = False
+
+    def __iter__(self) -> Iterator[Sequence[Submission]]:
+        for claim in self._claims:
+            yield claim
+            self._left -= len(claim)
+            if self._left <= 0:
+                self.cut = True
+                return
 
 
 def _deliver(target: Target, claim: Sequence[Submission], pause: Callable[[float], None]) -> _Answer:

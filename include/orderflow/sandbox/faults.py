@@ -7,10 +7,10 @@ One request: the header `X-Sandbox-Fault: kind` or `X-Sandbox-Fault: kind; secon
 Before the request does anything: `429` (with `Retry-After`), `429-bare` (without), `500`, `503`, `timeout-before`,
 `drop`, and `html` (200 with a maintenance page), `garbage` (200 with broken JSON). After it was done, its answer being
 lost or spoilt: `timeout-after`, `drop-after`, `500-after`, `torn` (half the body, then the connection ends), `slow`,
-`duplicated-page` (what the last request of this route got, once more). Done by the platform itself, which reads the
-fault from the request: `throttled`, `expired-token`, `late` (changes of the last `seconds` are not listed yet), `skew`
-(the platform's clock is `seconds` ahead), `shifted-page` (an order that was listed already is modified first, so that
-pages move under the reader's feet).
+`duplicated-page` (what the last request of this route got, at most `seconds` ago, once more). Done by the platform
+itself, which reads the fault from the request: `throttled`, `expired-token`, `late` (changes of the last `seconds` are
+not listed yet), `skew` (the platform's clock is `seconds` ahead), `shifted-page` (an order that was listed already is
+modified first, so that pages move under the reader's feet).
 
 `GET /_sandbox/log` counts requests by route and lists the newest; `DELETE` starts anew.
 """
@@ -126,7 +126,7 @@ class Faults:
         self.counts: Counter[str] = Counter()
         self.entries: deque[Entry] = deque(maxlen=20_000)
         self._armed: list[_Armed] = []
-        self._last: dict[str, list[Message]] = {}
+        self._last: dict[str, tuple[datetime, list[Message]]] = {}
 
     def add(self, *rules: Rule) -> None:
         self._armed += [_Armed(rule) for rule in rules]
@@ -222,7 +222,7 @@ class Faults:
     ) -> None:
         kind = fault.kind if fault else None
         if fault is None or kind in {"throttled", "expired-token", "late", "skew", "shifted-page"}:
-            self._last[route] = await _tee(app, scope, receive, send)
+            self._last[route] = self.clock(), await _tee(app, scope, receive, send)
         elif kind in {"429", "429-bare", "500", "503"}:
             await _refuse(send, fault)
         elif kind in {"html", "garbage"}:
@@ -234,9 +234,12 @@ class Faults:
             await _abort(raw)
         elif kind == "slow":
             await asyncio.sleep(fault.seconds)
-            self._last[route] = await _tee(app, scope, receive, send)
+            self._last[route] = self.clock(), await _tee(app, scope, receive, send)
         elif kind == "duplicated-page":
-            for message in self._last.get(route) or await _collect(app, scope, receive):
+            at, messages = self._last.get(route, (None, []))
+            if at is None or self.clock() - at > timedelta(seconds=fault.seconds):
+                messages = await _collect(app, scope, receive)
+            for message in messages:
                 await send(dict(message))
         else:
             messages = await _collect(app, scope, receive)

@@ -96,6 +96,9 @@ COUNTRIES = (
     Country("TW", "Taiwan", "TWD", "zh-TW", "營業稅", 5000, "+8869########", "1##",
             (("怡君", "陳"), ("𠮷明", "林")), ("忠孝東路四段##號#樓", "中正路###巷#弄##號"),
             (("台北市", ""), ("高雄市", ""))),
+    Country("CN", "China", "CNY", "zh-CN", "增值税", 13000, "+86138########", "31####",
+            (("伟", "王"), ("欣怡", "欧阳")), ("文一西路###号", "南京东路##弄#号###室"),
+            (("杭州市", "浙江省"), ("上海市", "上海"))),
     Country("KR", "South Korea", "KRW", "ko", "부가세", 10000, "+82102#######", "0####",
             (("민준", "김"), ("서연", "이")), ("세종대로 ###", "테헤란로 ##길 #"),
             (("서울특별시", "KR-11"), ("부산광역시", "KR-26"))),
@@ -127,7 +130,7 @@ RATES = {
     "EUR": Fraction(1), "SEK": Fraction("11.48"), "GBP": Fraction("0.86"), "USD": Fraction("1.09"),
     "JPY": Fraction("163.7"), "TWD": Fraction("35.1"), "KRW": Fraction("1478"), "ILS": Fraction("4.02"),
     "AED": Fraction("4.01"), "KWD": Fraction("0.336"), "PLN": Fraction("4.31"), "BRL": Fraction("5.6"),
-    "INR": Fraction("91.2"), "THB": Fraction("38.4"),
+    "INR": Fraction("91.2"), "THB": Fraction("38.4"), "CNY": Fraction("7.85"),
 }  # fmt: skip
 
 LONG_NOTE = "long " + "很長的備註 " * 400

@@ -58,7 +58,12 @@ def enqueue(run: Run) -> None:
     """Owe the OMS every version that this run wrote; the last of its statements, so that senders hardly wait for it."""
     run.cursor.execute(
         _ENQUEUE,
-        {"channel": run.batch.channel, "start": run.batch.window_start, "end": run.batch.window_end},
+        {
+            "channel": run.batch.channel,
+            "start": run.batch.window_start,
+            "end": run.batch.window_end,
+            "behind": run.batch.behind,
+        },
     )
 
 
@@ -267,12 +272,14 @@ FROM incoming WHERE changed
 
 # Rows are locked in the order in which senders lock them, so that nobody waits in a circle.
 _ENQUEUE = """
-INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, window_end)
-SELECT DISTINCT ON (order_id) %(channel)s, order_id, version, key, %(start)s::timestamptz, %(end)s::timestamptz
+INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, window_end, behind)
+SELECT DISTINCT ON (order_id)
+    %(channel)s, order_id, version, key, %(start)s::timestamptz, %(end)s::timestamptz, %(behind)s::boolean
 FROM owed ORDER BY order_id, version DESC
 ON CONFLICT (channel, order_id) DO UPDATE SET
     version = excluded.version, key = excluded.key, window_start = excluded.window_start,
-    window_end = excluded.window_end, first_sent_at = NULL, attempts = 0, last_error = NULL, not_before = NULL
+    window_end = excluded.window_end, first_sent_at = NULL, attempts = 0, last_error = NULL, not_before = NULL,
+    behind = outbox.behind AND excluded.behind
 WHERE outbox.version < excluded.version
 """
 

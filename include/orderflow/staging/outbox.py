@@ -42,15 +42,19 @@ def sender(connection: Connection, channel: str) -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_unlock(hashtext('orderflow.sync'), hashtext(%s))", (channel,))
 
 
-def claims(connection: Connection, vault: Vault, channel: str, size: int) -> Iterator[Sequence[Submission]]:
+def claims(
+    connection: Connection, vault: Vault, channel: str, size: int, *, behind: bool = False
+) -> Iterator[Sequence[Submission]]:
     """Walk what is pending by order id, `size` at a time; each claim is committed before it is handed out.
+
+    With `behind` it walks what came with batches that catch up, else the rest.
 
     An order that a load is changing right now is passed over: its newer version comes with the next sync.
     """
     after = ""
     while True:
         with transaction(connection) as cursor:
-            cursor.execute(_CLAIM, {"channel": channel, "after": after, "size": size})
+            cursor.execute(_CLAIM_BEHIND if behind else _CLAIM_LIVE, {"channel": channel, "after": after, "size": size})
             claimed = cursor.fetchall()
         if not claimed:
             return
@@ -145,7 +149,7 @@ _CLAIM = """
 SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
 WITH next AS (
     SELECT order_id FROM orderflow.outbox
-    WHERE channel = %(channel)s AND order_id > %(after)s AND (not_before IS NULL OR not_before <= now())
+    WHERE channel = %(channel)s AND order_id > %(after)s AND {lane} AND (not_before IS NULL OR not_before <= now())
     ORDER BY order_id LIMIT %(size)s
     FOR UPDATE SKIP LOCKED
 )
@@ -153,6 +157,7 @@ UPDATE orderflow.outbox SET first_sent_at = coalesce(first_sent_at, now()), atte
 WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM next))
 RETURNING order_id, version, key, attempts
 """
+_CLAIM_LIVE, _CLAIM_BEHIND = _CLAIM.format(lane="NOT behind"), _CLAIM.format(lane="behind")
 
 # A statement of its own, so that it sees every load committed before the claim and leaves out what was replaced since.
 _DOCUMENTS = """

@@ -33,8 +33,8 @@ class Store:
     def sender(self, channel: str) -> AbstractContextManager[None]:
         return outbox.sender(self.connection, channel)
 
-    def claims(self, channel: str, size: int) -> Iterator[Sequence[Submission]]:
-        return outbox.claims(self.connection, self.vault, channel, size)
+    def claims(self, channel: str, size: int, *, behind: bool = False) -> Iterator[Sequence[Submission]]:
+        return outbox.claims(self.connection, self.vault, channel, size, behind=behind)
 
     def settle(self, receipts: Sequence[tuple[Submission, Receipt]]) -> None:
         outbox.settle(self.connection, receipts)
