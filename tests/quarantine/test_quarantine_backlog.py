@@ -87,7 +87,6 @@ def test_pages_follow_each_other_without_gap_or_repeat(crowd):
         Filter(order_id="N-60"),
         Filter(order_id="N-60", state=None),
     ],
-    ids=str,
 )
 def test_no_list_reads_the_whole_table(crowd, which):
     condition, values = which.where()
