@@ -1,10 +1,11 @@
-# demo · down · clean · check · test · test-real · lock
+# demo · down · clean · check · test · test-real · test-soak · chaos · lock
 # Needs Python 3.11 or newer and make; everything else comes from requirements.txt into .venv.
 SHELL := /bin/bash
 PYTHON ?= python3
 HOME_DIR ?= .orderflow
 PORT ?= 8080
 ONCE ?=
+SEEDS ?= 100
 PY := .venv/bin/python
 
 # Without byte code every Airflow process would compile everything again: 4 s instead of 1.6 s each.
@@ -12,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPATH := include
 export ORDERFLOW_HOME := $(HOME_DIR)
 
-.PHONY: help demo down clean check test test-real lock install install-dev
+.PHONY: help demo down clean check test test-real test-soak chaos lock install install-dev
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,10 +59,16 @@ check: install-dev ## ruff, mypy --strict, yamllint and the channel files
 	$(PY) -m orderflow check
 
 test: install-dev ## laws, unit, contract, staging, DAG and end-to-end tests
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 test-real: install-dev ## against a real shop and a real ERP, which it installs (minutes; needs Node.js for the shop)
 	ORDERFLOW_REAL=1 $(PY) -m pytest -m real
+
+test-soak: install-dev ## the long ones: Airflow away for hours, a backfill of 90 days beside live windows
+	ORDERFLOW_SOAK=1 $(PY) -m pytest -m soak
+
+chaos: install ## random faults over the whole flow, judged against the truth; SEEDS=100
+	$(PY) -m orderflow chaos --seeds $(SEEDS) --workers 2
 
 lock: | .venv/bin/uv ## compile requirements.in and requirements-dev.in
 	.venv/bin/uv pip compile -q requirements.in -o requirements.txt --python-version 3.11 --no-header
