@@ -39,7 +39,7 @@ SHOPS = [
 WINDOW = "2026-01-05T09:00Z/2026-01-05T10:00Z"
 ASKED = (
     "GET /demo_woocommerce/wp-json/wc/v3/orders?modified_after=2026-01-05T08%3A54%3A29"
-    "&modified_before=2026-01-05T09%3A59%3A30&dates_are_gmt=true&status=any&dp=6&orderby=modified&order=asc"
+    "&modified_before=2026-01-05T09%3A59%3A30&dates_are_gmt=true&per_page=1&_fields=id"
 )
 GRAPHQL = "POST /demo_shopify/admin/api/2026-07/graphql.json"
 HUSH = "hush"
@@ -122,8 +122,8 @@ def fault(shop: str, **rule: Any) -> Iterator[None]:
 def test_a_wrong_woocommerce_secret_sends_the_operator_to_the_connection(right: dict[str, str], shop: str):
     wrong = connection("http", host=f"{shop}/demo_woocommerce", login="ck_demo", password=f"cs_{HUSH}")
     assert run(right | {"AIRFLOW_CONN_DEMO_WOOCOMMERCE": wrong}) == (
-        f"3 DeniedError {ASKED}&per_page=100&page=1: status 401 (woocommerce_rest_authentication_error: "
-        "Invalid signature - provided signature does not match.) instead of a page of orders; the "
+        f"3 DeniedError {ASKED}: status 401 (woocommerce_rest_authentication_error: "
+        "Invalid signature - provided signature does not match.) instead of a count of orders; the "
         "credentials are wrong or expired; renew them in the connection"
     )
 
@@ -138,7 +138,7 @@ def test_a_woocommerce_connection_without_keys_says_which_fields_are_needed(righ
 def test_a_wrong_shopify_token_sends_the_operator_to_the_connection(right: dict[str, str], shop: str):
     wrong = connection("http", host=f"{shop}/demo_shopify", password=f"shpat_{HUSH}")
     assert run(right | {"AIRFLOW_CONN_DEMO_SHOPIFY": wrong}, "demo_shopify") == (
-        f"3 DeniedError {GRAPHQL}: status 401 instead of the scopes of this app; the credentials are wrong "
+        f"3 DeniedError {GRAPHQL}: status 401 instead of a count of orders; the credentials are wrong "
         "or expired; renew them in the connection"
     )
 
@@ -299,8 +299,8 @@ def test_a_file_with_a_torn_last_line_stays_and_says_so_and_the_file_beside_it_i
 def test_a_web_page_with_status_200_is_no_page_of_orders(right: dict[str, str], shop: str):
     with fault(shop, kind="html", path="/demo_woocommerce/*"):
         assert run(right) == (
-            f"4 TransientError {ASKED}&per_page=1&page=1: status 200, 104 bytes declared as text/html; "
-            "charset=utf-8: a web page instead of a page of orders: maintenance, a firewall, a login page, or "
+            f"4 TransientError {ASKED}: status 200, 104 bytes declared as text/html; "
+            "charset=utf-8: a web page instead of a count of orders: maintenance, a firewall, a login page, or "
             "a program's notice; when it stays, open the address in a browser"
         )
 
@@ -309,7 +309,7 @@ def test_a_web_page_in_place_of_graphql_says_the_same(right: dict[str, str], sho
     with fault(shop, kind="html", path="/demo_shopify/*"):
         assert run(right, "demo_shopify") == (
             f"4 TransientError {GRAPHQL}: status 200, 104 bytes declared as text/html; charset=utf-8: a web "
-            "page instead of the scopes of this app: maintenance, a firewall, a login page, or a program's "
+            "page instead of a count of orders: maintenance, a firewall, a login page, or a program's "
             "notice; when it stays, open the address in a browser"
         )
 
@@ -317,8 +317,8 @@ def test_a_web_page_in_place_of_graphql_says_the_same(right: dict[str, str], sho
 def test_json_that_breaks_off_is_tried_again(right: dict[str, str], shop: str):
     with fault(shop, kind="garbage", path="/demo_woocommerce/*"):
         assert run(right) == (
-            f"4 TransientError {ASKED}&per_page=1&page=1: status 200, 36 bytes declared as application/json: "
-            "JSON that ends early or is damaged instead of a page of orders; the platform is busy or down; the "
+            f"4 TransientError {ASKED}: status 200, 36 bytes declared as application/json: "
+            "JSON that ends early or is damaged instead of a count of orders; the platform is busy or down; the "
             "run tries again by itself"
         )
 

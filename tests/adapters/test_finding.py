@@ -29,7 +29,7 @@ def test_an_unknown_adapter_is_refused_with_what_was_perhaps_meant():
         adapters.find("shopfy")
 
 
-@pytest.mark.parametrize("name", ["http", "graphql", "..", "", "shopify.source"])
+@pytest.mark.parametrize("name", ["http", "graph", "described", "..", "", "shopify.source"])
 def test_what_is_no_adapter_is_refused(name: str):
     with pytest.raises(ConfigError, match="there is no adapter"):
         adapters.find(name)

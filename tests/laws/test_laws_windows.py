@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from orderflow.adapters.http.paging import by_cursor, by_page, last_page_first, walk
 from orderflow.adapters.woocommerce import listing
 from orderflow.domain.channel import Channel, Delivery, Schedule
-from orderflow.domain.errors import TooManyError
+from orderflow.domain.errors import DriftError, TooManyError, TransientError
 from orderflow.domain.source import Adapter, Limits, Options, Page, Runtime
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
@@ -292,8 +292,39 @@ def test_consecutive_windows_bring_the_last_state_of_every_order(
     assert found == market.truth()
 
 
-@given(world=worlds())
+class Stuttering(FromTheEnd):
+    """Somebody between us and the platform gives the answer before, once more, instead of some of the answers."""
+
+    def __init__(self, market: Market, stutters: Iterator[bool]) -> None:
+        super().__init__(market)
+        self.stutters = stutters
+        self.last: tuple[int, list[tuple[datetime, Change]]] | None = None
+
+    def ask(self, window: Window, page: int) -> tuple[int, list[tuple[datetime, Change]]]:
+        answer = super().ask(window, page)
+        if self.last is None or not next(self.stutters):
+            self.last = answer
+        return self.last
+
+
+@given(orders=st.integers(1, 4 * SIZE), stutters=st.lists(st.booleans(), min_size=1, max_size=20))
 @few
+def test_whatever_answers_are_repeated_an_extract_that_ends_well_brought_every_order(orders: int, stutters: list[bool]):
+    start = datetime(2026, 3, 28, tzinfo=UTC)
+    market = Market(0, start)
+    for order in range(orders):
+        market.change(order, start + order * SECOND)
+    source = Stuttering(market, itertools.chain(stutters, itertools.repeat(stutters[-1])))
+    try:
+        found = pulled(channel(None), source, [Window(start, start + timedelta(hours=1))], [])
+    except (TransientError, DriftError):
+        assert any(stutters)
+    else:
+        assert found == market.truth()
+
+
+@given(world=worlds())
+@settings(few, max_examples=max(1, EXAMPLES // len(ZONES)))
 def test_the_time_zone_of_the_process_does_not_matter(world: Any):
     market, windows, _ = world
     found = []

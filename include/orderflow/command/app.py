@@ -6,6 +6,7 @@ Exit codes: 0 done · 1 done, but what was asked to hold does not hold · 2 fix 
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -13,6 +14,9 @@ from rich.console import Console
 from rich.text import Text
 
 from orderflow.domain import errors
+
+if not sys.stdout.isatty():
+    os.environ.setdefault("COLUMNS", "160")  # a file or a pipe has no width of its own, and must not cut what it gets
 
 app = typer.Typer(
     name="orderflow",

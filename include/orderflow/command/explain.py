@@ -132,6 +132,6 @@ def _print(story: Story, verdict: Verdict, near: list[str]) -> None:
         console.print(windows)
     colour = {"in the OMS": "green", "unknown": "red", "missed": "red", "gap": "red"}.get(verdict.standing, "yellow")
     console.print(Text.assemble((verdict.standing, f"bold {colour}"), f": {verdict.fact}"))
-    console.print(Text(f"next: {verdict.step}"))
+    console.print(Text(f"next: {verdict.step}"), soft_wrap=True)
     if near:
         console.print(Text(f"similar: {', '.join(near)}"))

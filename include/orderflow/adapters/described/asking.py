@@ -255,3 +255,11 @@ class Described(source.Options):
 
 def _takes_id(call: Call) -> bool:
     return "{id}" in call.path or "{id}" in str(call.params) or "{id}" in str(call.body)
+
+
+def within(body: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value where a dotted name leads, making the objects on the way."""
+    *above, last = name.split(".")
+    for key in above:
+        body = body.setdefault(key, {})
+    body[last] = value

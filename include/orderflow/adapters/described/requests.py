@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import msgspec
 
-from orderflow.adapters.described.asking import Between, Call, Moment
+from orderflow.adapters.described.asking import Between, Call, Moment, within
 from orderflow.adapters.described.values import Path, parse, plain
 from orderflow.domain.window import Window
 
@@ -43,14 +43,6 @@ def _filled(value: Any, order_id: str) -> Any:
     if isinstance(value, Mapping):
         return {name: _filled(inner, order_id) for name, inner in value.items()}
     return [_filled(inner, order_id) for inner in value] if isinstance(value, list) else value
-
-
-def within(body: dict[str, Any], name: str, value: Any) -> None:
-    """Put a value where a dotted name leads, making the objects on the way."""
-    *above, last = name.split(".")
-    for key in above:
-        body = body.setdefault(key, {})
-    body[last] = value
 
 
 def filtered(between: Between, window: Window, *, resolution: timedelta, timezone: str) -> dict[str, Any]:

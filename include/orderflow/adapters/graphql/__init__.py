@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import model_validator
 
 from orderflow.adapters.described import Described, adapter
-from orderflow.adapters.described.requests import within
+from orderflow.adapters.described.asking import within
 
 
 class Options(Described):
