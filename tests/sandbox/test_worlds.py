@@ -182,7 +182,7 @@ def test_what_cannot_be_is_refused_with_what_can():
         World(shop(platform="woocommerce"), showable(frozenset({"time_naive"}))).add_order(at(1), defect="time_naive")
     with pytest.raises(ConfigError, match="unknown change 'explode'; known: pay"):
         World(shop()).change_order(0, "explode", at(5))
-    with pytest.raises(ConfigError, match="can play csv_drop"):
+    with pytest.raises(ConfigError, match=r"can play .*csv_drop"):
         platforms.find("myspace")
 
 

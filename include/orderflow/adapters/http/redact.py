@@ -11,7 +11,7 @@ LONGEST_WORDS = 200
 """Characters of a platform's own message that are passed on."""
 
 _SECRET_NAMES = re.compile(
-    r"token|secret|passw|signature|^sign$|^sig$|api[-_]?key|consumer_key|access[-_]?key|credential|authorization|nonce|^code$",
+    r"token|secret|passw|signature|^session$|^sign$|^sig$|api[-_]?key|consumer_key|access[-_]?key|credential|authorization|nonce|^code$",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
