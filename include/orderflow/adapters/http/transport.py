@@ -38,11 +38,12 @@ FIRST_WAIT, LONGEST_JITTER = 0.5, 20.0
 """Seconds; the upper end of the random wait doubles from the first to the longest."""
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_NUMBER = re.compile(r"/\d+(?=/|$)")
+_NUMBER = re.compile(r"/(?:\d+|\d{2,3}-\d{5,7}-\d{5,7})(?=/|$)")
+"""A bare number, or an order number in groups (`12-34567-89012`)."""
 
 
 def endpoint(request: httpx.Request) -> str:
-    """What a request counts as: method and path, with bare numbers in the path left out."""
+    """What a request counts as: method and path, with numbers in the path left out."""
     return f"{request.method} {_NUMBER.sub('/*', request.url.path)}"
 
 
