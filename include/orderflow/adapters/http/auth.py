@@ -69,6 +69,7 @@ class Bearer(httpx.Auth):
     `sign(request, token)` puts the token on a request where that takes more than one header; it runs again on the same
     request when that is asked again. `refused(answer)` says whether the token was refused, where the platform says so
     in the body; it may raise `TransientError` for a body that says "busy", and the request is asked again later.
+    `early` is how long before its end a token is renewed, where the platform renews none that has ended.
     """
 
     requires_response_body = True
@@ -86,9 +87,10 @@ class Bearer(httpx.Auth):
         prefix: str = "Bearer ",
         sign: Callable[[httpx.Request, Token], None] | None = None,
         refused: Callable[[httpx.Response], bool] = unauthorized,
+        early: timedelta = EARLY,
     ) -> None:
         self._token, self._renewal, self._reading = token, renewal, reading
-        self._clock, self._on_token = clock, on_token
+        self._clock, self._on_token, self._early = clock, on_token, early
         self._header, self._prefix = header, prefix
         self._sign, self._refused = sign or self._put, refused
         self._renewing = renewing or _alone
@@ -109,7 +111,7 @@ class Bearer(httpx.Auth):
         request.headers[self._header] = self._prefix + token.value.reveal()
 
     def _ends(self, token: Token) -> bool:
-        return token.expires_at is not None and self._clock() >= token.expires_at - EARLY
+        return token.expires_at is not None and self._clock() >= token.expires_at - self._early
 
     def _renew(self, used: Token | None) -> Generator[httpx.Request, httpx.Response, Token]:
         """A newer token than `used`: the one another thread or process has got meanwhile, or one asked for now."""
