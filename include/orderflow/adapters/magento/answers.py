@@ -1,0 +1,50 @@
+"""What Magento says when it refuses: a message with places in it, and what belongs into them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import msgspec
+
+from orderflow.adapters.http import Verdict
+from orderflow.domain.errors import ConfigError, DeniedError
+
+TABLE: dict[int, Verdict] = {
+    401: (
+        DeniedError,
+        (
+            "tokens are wrong or expired, or a right is missing: give the integration Orders, Shipments and Credit "
+            "Memos (actions: view), activate it again, and put its secrets into the connection"
+        ),
+    ),
+    404: (ConfigError, "no Magento is found there; put the shop's address, without /rest, into the connection"),
+}
+
+_PLACE = re.compile(r"%(\w+)")
+
+
+class _Problem(msgspec.Struct):
+    message: str
+    parameters: Any = None
+
+
+_PROBLEM = msgspec.json.Decoder(_Problem)
+
+
+def said(response: httpx.Response) -> str | None:
+    """The message of an answer, with its places filled; None where the body is none of Magento's refusals.
+
+    `parameters` is a list for `%1` and an object for `%fieldName`.
+    """
+    try:
+        problem = _PROBLEM.decode(response.content)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    given = problem.parameters
+    if isinstance(given, list):
+        given = {str(place): value for place, value in enumerate(given, 1)}
+    if not isinstance(given, dict):
+        given = {}
+    return _PLACE.sub(lambda place: str(given.get(place[1], place[0])), problem.message)
