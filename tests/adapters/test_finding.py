@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from orderflow import adapters
+from orderflow.adapters.catalogue import to_markdown
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Adapter
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_adapters_of_this_package_are_known_and_no_kit_is():
@@ -52,3 +56,15 @@ def test_listing_the_adapters_imports_none_of_them():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": "include"})
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_the_page_of_channels_is_the_one_that_the_adapters_make():
+    page = (ROOT / "docs/channels.md").read_text()
+    assert page == to_markdown(), "run: orderflow channel adapters > docs/channels.md"
+
+
+@pytest.mark.parametrize("name", adapters.known())
+def test_every_adapter_says_what_it_was_tried_on(name: str):
+    (line,) = [line for line in to_markdown().splitlines() if line.startswith(f"| [{name}]")]
+    assert not line.endswith("| nothing |")
+    assert line.count("|") == 14

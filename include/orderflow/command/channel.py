@@ -112,6 +112,17 @@ def _option_lines(options: type[BaseModel]) -> list[str]:
     return lines
 
 
+@kit.command(name="adapters")
+def listed() -> None:
+    """Print what each adapter can do, as the page docs/channels.md.
+
+    Example: [bold]orderflow channel adapters > docs/channels.md[/bold]
+    """
+    from orderflow.adapters.catalogue import to_markdown
+
+    print(to_markdown(), end="")
+
+
 @kit.command(name="try")
 def attempt(
     name: Annotated[str, typer.Argument(metavar="CHANNEL", help="Name of a file in include/channels, without .yml.")],
