@@ -193,7 +193,7 @@ def test_check_shows_every_mistake_of_every_file_with_its_line_and_its_cure(righ
             "write minute, hour, day, month and weekday, like */15 * * * *"
         ),
         "error two.yml:13  oms.target  unknown OMS target 'dmo'; did you mean 'demo'?",
-        "0 channels are right, 6 problems",
+        "0 channels right, 6 problems",
     ]
 
 
@@ -202,7 +202,7 @@ def test_check_of_a_folder_that_is_not_there_says_where_channel_files_lie(right:
     assert (done.returncode, done.stderr) == (2, "")
     assert done.stdout.replace(str(tmp_path), "") == (
         "error /nowhere:1  there is no such folder; channel files lie in include/channels\n"
-        "0 channels are right, 1 problems\n"
+        "0 channels right, 1 problem\n"
     )
 
 

@@ -1,5 +1,6 @@
 """Parsing needs nothing but the files: no network, no database, no variable, no connection, no setting, no frames."""
 
+import json
 import os
 import subprocess
 import sys
@@ -94,10 +95,23 @@ def test_look_ups_waived_rules_and_codes_are_checked_without_frames(project, tmp
     assert "validate.waive[0]  unknown rule 'NO_SUCH_RULE'" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["channels.py", "channels_broken.py"])
+OURS = sorted(path.name for path in (ROOT / "dags").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_the_projects_own_dag_files_parse_alone(name, tmp_path):
     done = parse(ROOT / "dags" / name, tmp_path)
     assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["asked"], told["heavy"]) == ([], [])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_airflow_does_not_pass_a_dag_file_over(name):
+    """Its safe mode reads only files that hold both words."""
+    text = (ROOT / "dags" / name).read_text().lower()
+    assert "dag" in text
+    assert "airflow" in text
 
 
 def test_the_blockade_holds(tmp_path):

@@ -51,9 +51,15 @@ def check(
             console.print(Text.assemble(("error", "red"), f" {problem}"), soft_wrap=True)
         for warning in reading.warnings:
             console.print(Text.assemble(("note", "yellow"), f" {warning}"), soft_wrap=True)
-        console.print(f"{len(reading.channels)} channels are right, {len(reading.problems)} problems")
+        console.print(
+            f"{_counted(len(reading.channels), 'channel')} right, {_counted(len(reading.problems), 'problem')}"
+        )
     if reading.problems:
         raise typer.Exit(2)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @app.command()

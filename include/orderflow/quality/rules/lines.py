@@ -37,7 +37,7 @@ RULES = (
         "SKU_UNMAPPED",
         "catalogue team",
         "the channel's SKU is not in the SKU map",
-        "add it to the channel's SKU map and replay the orders that wait for it",
+        "add it to the channel's SKU map (`orderflow sku import`); the orders that wait for it go on by themselves",
     ),
     warn(
         "CODE_INVISIBLE",

@@ -30,12 +30,12 @@ delivered as (
     where outcome = 'accepted' group by channel
 ),
 held as (
-    select channel, count(*) as quarantined from orderflow.quarantine where state = 'open' group by channel
+    select channel, count(*) as quarantined from orderflow.quarantine where state in ('open', 'parked') group by channel
 ),
 reason as (
     select distinct on (channel) channel, code || ' (' || count(*) || ')' as top
     from (select channel, r->>'code' as code
-          from orderflow.quarantine, jsonb_array_elements(reasons) as r where state = 'open') as each
+          from orderflow.quarantine, jsonb_array_elements(reasons) as r where state in ('open', 'parked')) as each
     group by channel, code order by channel, count(*) desc, code
 )
 select channel, windows, loaded, synced, fetched, state, window_start, window_end,
