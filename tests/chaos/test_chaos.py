@@ -23,8 +23,8 @@ from orderflow.sandbox.chaos.stage import Stage
 from orderflow.sandbox.postgres import start
 
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
-SEEDS = [*range(6), 3003, 5043]
-"""One for each platform, and two that once lost orders to repeated answers."""
+SEEDS = [*range(6), 5043]
+"""One for each platform, and one that once lost orders to repeated answers."""
 
 
 def test_a_handful_of_schedules_loses_doubles_and_confuses_nothing():

@@ -147,18 +147,34 @@ def test_a_count_that_stands_still_costs_no_second_reading(tmp_path: Path):
     assert (len(shop.asked), batch.notes, batch.counts.fetched) == (1, [], 2)
 
 
-def test_fewer_records_than_the_channel_counts_are_read_again_and_then_told(tmp_path: Path):
+def test_fewer_records_than_the_channel_counts_prove_nothing(tmp_path: Path):
     shop = Counted([HOUR.start + timedelta(minutes=n) for n in range(3)], [], hidden=1)
-    batch = pull(shop, tmp_path)
-    assert len(shop.asked) == 2
-    assert batch.notes[-1].endswith("3 after paging, 2 came: left after 2 readings, to the lookback and the sweep")
+    with pytest.raises(TransientError, match=r"counts 3 orders, but 2 different ones came in reading 3"):
+        pull(shop, tmp_path)
+    assert len(shop.asked) == 3
+    assert not (tmp_path / landing.COMPLETE).exists()
 
 
-def test_a_list_that_never_stands_still_is_not_read_for_ever(tmp_path: Path):
+def test_a_list_that_grows_while_it_is_read_proves_nothing(tmp_path: Path):
     moments = [HOUR.start + timedelta(seconds=n) for n in range(9)]
     shop = Counted(moments[:1], [[moment] for moment in moments[1:]])
+    with pytest.raises(TransientError, match=r"counts 4 orders, but 3 different ones came"):
+        pull(shop, tmp_path)
+
+
+class Leaving(Counted):
+    """A shop whose newest order leaves the list, being changed, whenever it was read."""
+
+    def fetch(self, window: Window, after: object = None) -> Iterator[Page]:
+        yield from super().fetch(window)
+        self.moments.pop()
+
+
+def test_a_list_that_orders_leave_without_end_is_not_read_for_ever(tmp_path: Path):
+    shop = Leaving([HOUR.start + timedelta(seconds=n) for n in range(9)], [])
     batch = pull(shop, tmp_path)
     assert (len(shop.asked), len(batch.notes)) == (3, 3)
+    assert batch.notes[-1].endswith("counted 7 orders before and 6 after paging, 7 came: left after 3 readings")
 
 
 def test_the_lookback_is_never_less_than_the_clock_can_tell():

@@ -6,11 +6,13 @@ import itertools
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from staged import load, order, person
 
 from orderflow.sandbox.oms_store import Delivery, Rules
 from orderflow.sandbox.oms_store import Store as Oms
+from orderflow.staging import contacts
 from orderflow.staging.store import Store
 
 MASKED: dict[str, Any] = {
@@ -33,10 +35,12 @@ def test_whatever_is_seen_between_two_claims_a_key_has_one_content(store: Store,
     random = Random(seed)
     oms = Oms(":memory:", Rules(picking_after=1e12, shipping_after=1e12))
     sent: dict[str, bytes] = {}
-    fetched = itertools.count()
+    fetched, erased = itertools.count(), 0
     for _ in range(8):
         seen = random.choice(SEEN)
         load(store, order(minute=random.randrange(6), **seen), fetched=next(fetched))
+        if random.random() < 0.15:
+            erased += contacts.erase(store.connection, "shop_tw", ["A-1"])
         ask("UPDATE orderflow.outbox SET not_before = NULL; SELECT")
         for claim in store.claims("shop_tw", 10):
             for each in claim:
@@ -44,6 +48,8 @@ def test_whatever_is_seen_between_two_claims_a_key_has_one_content(store: Store,
                 (answer,) = oms.accept([Delivery(each.key, each.document)], 0.0)  # type: ignore[arg-type]
                 assert answer.outcome == "accepted", "the answer is lost, so that it is sent again"
     assert sent
+    last = list(sent.values())[-1]
+    assert (msgspec.json.decode(last)["contacts"] == []) == bool(erased)
 
 
 def test_an_order_that_was_merely_touched_is_sent_again_as_it_was(store: Store):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from staged import EPOCH, counts, line, load, order, person, refusal
+from staged import EPOCH, chunk, counts, line, load, order, person, refusal
 
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.order import Order
@@ -108,6 +108,16 @@ def test_a_changed_address_is_a_new_version(store, ask):
     load(store, order())
     assert counts(load(store, order(minute=1, contacts=[person(city="台中市")]))) == (0, 1, 0, 0)
     assert ask("SELECT changed FROM orderflow.order_versions WHERE version = 2") == [(["contacts"],)]
+
+
+def test_a_version_that_moves_to_another_postal_area_has_its_own_hash(store, ask):
+    moved = {"contacts": [person(postal_code="709")], "ship_postal_prefix": "7"}
+    load(store, order())
+    assert counts(load(store, order(minute=5, **moved), fetched=5)) == (0, 1, 0, 0)
+    ((found, prefix),) = ask("SELECT content_hash, document ->> 'ship_postal_prefix' FROM orderflow.orders")
+    (own,) = chunk(order(minute=5, **moved)).orders["content_hash"].to_pylist()
+    assert (bytes(found), prefix) == (own, "7")
+    assert ask("SELECT content_hash FROM orderflow.order_versions WHERE version = 2") == [(found,)]
 
 
 def test_what_was_erased_stays_erased(store, ask):

@@ -18,7 +18,7 @@ from orderflow.pipeline.progress import Progress, silent
 log = logging.getLogger(__name__)
 
 READINGS = 3
-"""How often one slice is read, at most, while its count does not stand still."""
+"""How often one slice is read, at most, while its count does not stand still or fewer records come."""
 IDS_AT_ONCE = 500
 """Ids handed to a source together; it cuts them to what its platform takes."""
 
@@ -117,11 +117,12 @@ def _read(source: Source, part: Window, writer: landing.Writer, runtime: Runtime
     """Write down one slice; yields what a person should know of it.
 
     Where the platform counts, it counts before and after: a list that changed while it was paged through may have moved
-    an order onto a page that was read already, and fewer different records than it counts are no whole answer.
+    an order onto a page that was read already, and fewer different records than it counts are no whole answer. A list
+    that never stands still is taken when all that it counts at the end came: what left it belongs to a later window.
+    Raises `TransientError` when the last reading, too, brings fewer, because such a reading proves nothing.
     """
     counting = source if isinstance(source, Counting) else None
     before = counting.count(part) if counting else 0
-    known = -1
     for reading in range(1, READINGS + 1):
         different = set[int]()
         for page in source.fetch(part):
@@ -134,17 +135,14 @@ def _read(source: Source, part: Window, writer: landing.Writer, runtime: Runtime
         came, after = len(different), counting.count(part)
         if before == after and came >= after:
             return
-        last = reading == READINGS or (before == after and came == known)
-        if last and came < min(after, known):
+        if reading == READINGS and came < after:
             raise TransientError(
-                f"{part}: the platform counts {after} orders, but {came} different ones came, and {known} the time "
-                "before: its pages repeat or leave out; the run tries again by itself"
+                f"{part}: the platform counts {after} orders, but {came} different ones came in reading {reading}: its "
+                "pages repeat or leave out; the run tries again by itself; while it stays so, the window is not proven"
             )
-        what = f"left after {reading} readings, to the lookback and the sweep" if last else "read again"
+        what = f"left after {reading} readings" if reading == READINGS else "read again"
         yield f"{part} counted {before} orders before and {after} after paging, {came} came: {what}"
-        if last:
-            return
-        before, known = after, came
+        before = after
 
 
 def acknowledge(batch: Batch, folder: Path, source: Source) -> int:

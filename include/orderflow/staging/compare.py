@@ -110,7 +110,7 @@ class _Differences:
     people: dict[int, Known] = field(default_factory=dict)
     readable: dict[int, dict[str, str | None]] = field(default_factory=dict)
     content_hash: dict[int, bytes] = field(default_factory=dict)
-    """The stored hash, where ours differs in nothing but what the platform hides."""
+    """The stored hash, where ours differs in nothing but what the platform hides and nothing was gained."""
     contacts_hash: dict[int, bytes] = field(default_factory=dict)
     """The stored hash, where ours shows less and nothing was gained."""
 
@@ -143,6 +143,8 @@ def compare(run: Run, orders: Table) -> Comparison:
     same_content = (flags & _CONTENT == 0) | _rows(seen.content_hash, orders.num_rows)
     changed = newer & (~known | ~same_content | gained)
     late = known & ~newer & gained
+    for row in seen.gained & seen.content_hash.keys():
+        del seen.content_hash[row]  # another postal prefix is what this version says, not what the platform hides
     return Comparison(
         known=known,
         newer=newer,
