@@ -59,7 +59,7 @@ check: install-dev ## ruff, mypy --strict, yamllint and the channel files
 	$(PY) -m orderflow check
 
 test: install-dev ## laws, unit, contract, staging, DAG and end-to-end tests
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-real: install-dev ## against a real shop and a real ERP, which it installs (minutes; needs Node.js for the shop)
 	ORDERFLOW_REAL=1 $(PY) -m pytest -m real

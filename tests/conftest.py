@@ -14,6 +14,11 @@ from orderflow.sandbox.postgres import Postgres, start
 _names = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The end-to-end tests first: they wait more than they work, and the others run beside them."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     with tempfile.TemporaryDirectory(prefix="orderflow-pg-", ignore_cleanup_errors=True) as folder:
