@@ -255,7 +255,7 @@ def clean_room(
 def _one_drop(folder: Path, world: World, end: datetime) -> Path:
     """Everything that a shop of files ever held, in one drop."""
     folder.mkdir()
-    for drop in drops(world, int(world.shop.start.timestamp()), int(end.timestamp())):
+    for drop in drops(world, int(world.shop.start.timestamp()) - 1, int(end.timestamp())):
         (folder / drop.name).write_bytes(drop.data)
         (folder / f"{drop.name}.manifest.json").write_bytes(drop.manifest)
     return folder

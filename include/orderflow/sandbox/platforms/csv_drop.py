@@ -194,7 +194,8 @@ class Dropper:
         self._memory = folder.with_name(f".{folder.name}.{world.shop.name}.json")
         folder.mkdir(parents=True, exist_ok=True)
         kept = msgspec.json.decode(self._memory.read_bytes()) if self._memory.exists() else {}
-        self._since = int(kept.get("until", world.shop.start.timestamp()))
+        # The first drop holds what came in the very second the shop opened.
+        self._since = int(kept.get("until", world.shop.start.timestamp() - 1))
         self._unfinished: list[Drop] = []
 
     def drop(self, until: int) -> list[str]:
