@@ -35,6 +35,8 @@ def analyst(store, migrated, monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_CONN_ORDERFLOW_DB", json.dumps({"conn_type": "postgres", "extra": {"dsn": migrated}}))
     monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY", f"k1:{base64.b64encode(KEY).decode()}")
     monkeypatch.setattr(ports, "channel", lambda name: SHOP)
+    for module in (orderflow.command.quarantine, orderflow.command.sku):
+        monkeypatch.setattr(module.console, "_width", 200)  # whatever width the runner of the tests has
     monkeypatch.setattr(orderflow.command.sku, "_zones", lambda: {"shop_tw": ZoneInfo("Asia/Taipei")})
 
     def run(*arguments, fails=0):
