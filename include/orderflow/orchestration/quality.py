@@ -69,6 +69,7 @@ def build(include: Path) -> DAG:
         schedule=_schedule(include),
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
+        is_paused_upon_creation=False,
         max_active_runs=1,
         tags=["orders", "quality"],
         params=_params(),

@@ -41,6 +41,7 @@ def build() -> DAG:
         schedule=DAILY,
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
+        is_paused_upon_creation=False,
         max_active_runs=1,
         tags=["orders", "upkeep"],
         params={
