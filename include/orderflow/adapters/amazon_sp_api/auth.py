@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from orderflow.adapters.amazon_sp_api.answers import failure, token_is_dead
-from orderflow.adapters.http import Bearer, Token, judge, login, read, words
+from orderflow.adapters.http import Bearer, Token, bearer, judge, login, read, words
 from orderflow.adapters.http.auth import EARLY
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Account, Runtime, Secret
@@ -95,13 +95,11 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
         ends = runtime.clock() + timedelta(seconds=grant.expires_in)
         return Token(Secret(grant.access_token), ends, Secret(refresh) if refresh else None)
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         sign=sign,
         refused=lambda response: _refused(response, runtime),
     )

@@ -12,7 +12,7 @@ import msgspec
 
 from orderflow.adapters.described.asking import Auth, Basic, Fixed, Login, Open, within
 from orderflow.adapters.described.requests import at, told
-from orderflow.adapters.http import Bearer, Header, Token, basic, judge, login, read
+from orderflow.adapters.http import Bearer, Header, Token, basic, bearer, judge, login, read
 from orderflow.domain.errors import ConfigError, DeniedError
 from orderflow.domain.source import Account, Runtime, Secret
 
@@ -86,13 +86,11 @@ def _bearer(auth: Login, account: Account, runtime: Runtime, refused: Callable[[
             )
         return Token(Secret(value), _end(auth, body, runtime), _refresh(auth, body))
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         header=auth.header,
         prefix=auth.prefix,
         refused=refused,

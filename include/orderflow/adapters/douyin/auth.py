@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from orderflow.adapters.douyin.answers import TOKEN_DEAD, failure, said
-from orderflow.adapters.http import Bearer, Token, judge, login, read
+from orderflow.adapters.http import Bearer, Token, bearer, judge, login, read
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Account, Runtime, Secret
 
@@ -97,13 +97,11 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
             raise error
         return answer is not None and answer.sub_code in TOKEN_DEAD
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         sign=sign,
         refused=refused,
     )

@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from orderflow.adapters.ebay.answers import TOKEN_DEAD, failure, said
-from orderflow.adapters.http import Bearer, Token, judge, login, named, read, words
+from orderflow.adapters.http import Bearer, Token, bearer, judge, login, named, read, words
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Account, Runtime, Secret
 
@@ -69,13 +69,11 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
             raise error
         return problem.error_id == TOKEN_DEAD
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         refused=refused,
     )
 

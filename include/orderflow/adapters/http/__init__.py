@@ -9,7 +9,7 @@ An adapter makes one `client`, asks it, lets `judge` look at the status and `rea
 """
 
 from orderflow.adapters.http.answers import Verdict, judge, read, refusal, retry_after
-from orderflow.adapters.http.auth import Bearer, Header, Token, basic, login
+from orderflow.adapters.http.auth import Bearer, Header, Token, basic, bearer, login
 from orderflow.adapters.http.bucket import Bucket
 from orderflow.adapters.http.client import client, is_loopback
 from orderflow.adapters.http.paging import (
@@ -32,6 +32,7 @@ __all__ = [
     "Token",
     "Verdict",
     "basic",
+    "bearer",
     "by_cursor",
     "by_link",
     "by_page",

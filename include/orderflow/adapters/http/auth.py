@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from orderflow.domain.errors import ConfigError
-from orderflow.domain.source import Account, JsonValue, Renewing, Secret
+from orderflow.domain.source import Account, JsonValue, Renewing, Runtime, Secret
 
 EARLY = timedelta(minutes=1)
 """A token is renewed this long before it expires, so that it does not expire on the way."""
@@ -131,6 +131,34 @@ class Bearer(httpx.Auth):
         if self._on_token:
             self._on_token(token.to_json())
         return token
+
+
+def bearer(
+    account: Account,
+    runtime: Runtime,
+    *,
+    renewal: Callable[[Token | None], httpx.Request],
+    reading: Callable[[httpx.Response], Token],
+    header: str = "authorization",
+    prefix: str = "Bearer ",
+    sign: Callable[[httpx.Request, Token], None] | None = None,
+    refused: Callable[[httpx.Response], bool] = unauthorized,
+    early: timedelta = EARLY,
+) -> Bearer:
+    """A `Bearer` that begins with the connection's stored token and keeps new ones there."""
+    return Bearer(
+        Token.stored(account.extra),
+        renewal=renewal,
+        reading=reading,
+        clock=runtime.clock,
+        on_token=runtime.on_token,
+        renewing=runtime.renewing,
+        header=header,
+        prefix=prefix,
+        sign=sign,
+        refused=refused,
+        early=early,
+    )
 
 
 @contextmanager

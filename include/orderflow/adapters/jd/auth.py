@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import httpx
 import msgspec
 
-from orderflow.adapters.http import Bearer, Token, judge, login, read, words
+from orderflow.adapters.http import Bearer, Token, bearer, judge, login, read, words
 from orderflow.adapters.jd.answers import BEIJING, BUSY, QUOTA, SUCCESS, TOKEN_DEAD, failure, said
 from orderflow.domain.errors import ConfigError, DeniedError
 from orderflow.domain.source import Account, Runtime, Secret
@@ -103,13 +103,11 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
             raise error
         return str(answer.code) in TOKEN_DEAD
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         sign=sign,
         refused=refused,
         early=EARLY,

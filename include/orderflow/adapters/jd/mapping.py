@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from orderflow.adapters.amounts import amount, amount_text, sum_text
 from orderflow.adapters.jd.money import (
     charges_of,
     discounts_of,
@@ -24,7 +25,7 @@ from orderflow.adapters.jd.money import (
     sku_id,
 )
 from orderflow.adapters.jd.statuses import State, state_of
-from orderflow.adapters.jd.values import amount, amount_text, code_of, sum_text, time_text
+from orderflow.adapters.jd.values import code_of, time_text
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Contact, Line, Order, Payment, Shipment
 from orderflow.domain.source import Raw
@@ -68,8 +69,6 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
                 "DETAIL_MISSING", "itemInfoList", order_id(raw), "JD lists this order but does not show its lines"
             )
         return _order(raw)
-    except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a JD order has this field") from None
     except (TypeError, AttributeError) as error:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from orderflow.adapters.jd.values import amount, amount_text, code_of
+from orderflow.adapters.amounts import amount, amount_text, total_of
+from orderflow.adapters.jd.values import code_of
 from orderflow.domain.order import Charge, Discount
 from orderflow.domain.source import Raw
 
@@ -34,8 +35,7 @@ def coupons_of(order: Raw) -> list[Raw]:
 
 def gift_cards(order: Raw) -> Decimal:
     """What was paid with gift cards."""
-    cards = (each["couponPrice"] for each in coupons_of(order) if code_of(each.get("couponType")) == GIFT_CARD)
-    return sum(map(amount, cards), Decimal(0))
+    return total_of(each["couponPrice"] for each in coupons_of(order) if code_of(each.get("couponType")) == GIFT_CARD)
 
 
 def grand_total(order: Raw) -> str | None:
@@ -59,7 +59,7 @@ def line_discounts(order: Raw, items: Sequence[Raw]) -> dict[str, Decimal]:
 def discounts_of(order: Raw, on_lines: dict[str, Decimal]) -> list[Discount]:
     """Every reduction with its funder, and what `sellerDiscount` states beyond those of the seller."""
     found = list(_coupons(order, on_lines))
-    known = sum((amount(each.amount) for each in found if each.funded_by == "seller"), Decimal(0))
+    known = total_of(each.amount for each in found if each.funded_by == "seller")
     rest = amount(order.get("sellerDiscount")) - known
     if rest > 0:
         found.append(

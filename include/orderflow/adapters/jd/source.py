@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import InvalidOperation
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
@@ -25,7 +24,7 @@ from orderflow.adapters.jd.mapping import CURRENCY
 from orderflow.adapters.jd.money import grand_total
 from orderflow.adapters.jd.statuses import ASKED, STATES
 from orderflow.adapters.jd.values import time_text
-from orderflow.domain.errors import DriftError, TooManyError, TransientError
+from orderflow.domain.errors import DriftError, RecordError, TooManyError, TransientError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Raw, Runtime
 from orderflow.domain.window import Window
 
@@ -150,11 +149,12 @@ class JD:
             "window again"
         )
 
-    def _page(self, question: Question, page: int, size: int = LIMITS.page_size) -> _Listed:
+    def _page(self, question: Question, page: int, size: int | None = None) -> _Listed:
         """One page; raises `TransientError` where it holds less than the total promises.
 
         A page of one order is asked for to count, so that a list may then be longer than can be paged through.
         """
+        size = size or LIMITS.page_size
         asked = {**question, "page": str(page), "page_size": str(size)}
         wrapped = {self._options.container: asked} if self._options.container else asked
         wanted = "a page of orders"
@@ -259,7 +259,7 @@ def _stub(row: bytes) -> OrderStub:
 def _total(raw: Raw) -> str | None:
     try:
         return grand_total(raw)
-    except (InvalidOperation, AttributeError, TypeError, KeyError):
+    except (RecordError, AttributeError, TypeError, KeyError):
         return None
 
 

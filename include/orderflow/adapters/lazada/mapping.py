@@ -9,12 +9,12 @@ total; what the buyer owes is price - voucher + shipping fee of the *order*, and
 
 from __future__ import annotations
 
-from decimal import InvalidOperation
 from typing import TYPE_CHECKING
 
+from orderflow.adapters.amounts import amount, amount_text, sum_text
 from orderflow.adapters.lazada.money import charges_of, discounts_of, grand_total
 from orderflow.adapters.lazada.statuses import CANCELLED, SENT, State, state_of
-from orderflow.adapters.lazada.values import amount, amount_text, sum_text, time_text
+from orderflow.adapters.lazada.values import time_text
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Contact, Line, Order, Payment, Shipment
 from orderflow.domain.source import Raw
@@ -42,8 +42,6 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(order, items)
-    except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Lazada order has this field") from None
     except (TypeError, AttributeError) as error:

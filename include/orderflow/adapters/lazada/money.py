@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
-from orderflow.adapters.lazada.values import amount, amount_text
+from orderflow.adapters.amounts import amount, amount_text, total_of
 from orderflow.domain.order import Charge, Discount
 from orderflow.domain.source import Raw
 
@@ -23,8 +22,8 @@ def grand_total(order: Raw, items: Sequence[Raw], gone: Sequence[Raw]) -> str | 
         return None
     price = amount(order["price"])
     total = price - amount(order.get("voucher")) + amount(order.get("shipping_fee"))
-    if gone and price == sum((amount(item["item_price"]) for item in items), Decimal(0)):
-        total -= sum((amount(item["paid_price"]) for item in gone), Decimal(0))
+    if gone and price == total_of(item["item_price"] for item in items):
+        total -= total_of(item["paid_price"] for item in gone)
     return f"{total:f}"
 
 
@@ -32,7 +31,7 @@ def charges_of(order: Raw) -> list[Charge]:
     """The shipping fee; where Lazada tells it before its discounts, with them."""
     fee = amount_text(order.get("shipping_fee"))
     original = amount_text(order.get("shipping_fee_original"))
-    less = sum((amount(order.get(name)) for name in SHIPPING_DISCOUNTS), Decimal(0))
+    less = total_of(order.get(name) for name in SHIPPING_DISCOUNTS)
     if original and amount(original) - less == amount(fee) and amount(original):
         return [Charge(kind="shipping", amount=original, discount=f"{less:f}", total=fee)]
     return [Charge(kind="shipping", amount=fee, total=fee)] if fee and amount(fee) else []
@@ -45,8 +44,8 @@ def discounts_of(order: Raw, items: Sequence[Raw], gone: Sequence[Raw]) -> list[
 
 def _vouchers(order: Raw, items: Sequence[Raw], gone: Sequence[Raw]) -> Iterator[Discount]:
     for name, (kind, funder) in VOUCHERS.items():
-        lost = sum((amount(item.get(name)) for item in gone), Decimal(0))
-        shared = sum((amount(item.get(name)) for item in items), Decimal(0))
+        lost = total_of(item.get(name) for item in gone)
+        shared = total_of(item.get(name) for item in items)
         stated = amount(order[name]) if order.get(name) not in (None, "") else shared
         if stated - lost or shared - lost:
             codes = dict.fromkeys(

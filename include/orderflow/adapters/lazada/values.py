@@ -1,25 +1,8 @@
-"""Lazada's spelling of amounts and times."""
+"""Lazada's spelling of times."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
-
-
-def amount_text(value: Any) -> str | None:
-    """Text on orders, numbers on items."""
-    return None if value is None or value == "" else str(value)
-
-
-def amount(value: Any) -> Decimal:
-    """An amount to calculate with; where there is none, nothing. Raises `InvalidOperation` for what is no number."""
-    return Decimal(0) if value is None or value == "" else Decimal(str(value))
-
-
-def sum_text(amounts: Iterable[Any]) -> str:
-    return f"{sum(map(amount, amounts), Decimal(0)):f}"
 
 
 def time_text(text: str | None) -> str | None:

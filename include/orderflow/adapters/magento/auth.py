@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import httpx
 import msgspec
 
-from orderflow.adapters.http import Bearer, Header, Token, judge, login, read
+from orderflow.adapters.http import Bearer, Header, Token, bearer, judge, login, read
 from orderflow.adapters.magento import Options
 from orderflow.adapters.magento.answers import TABLE, said
 from orderflow.adapters.magento.criteria import encode
@@ -111,7 +111,7 @@ def _admin(account: Account, runtime: Runtime) -> Bearer:
         judge(response, wanted=wanted, now=runtime.clock(), table=TABLE, said=said(response))
         return Token(Secret(read(response, _ADMIN, wanted=wanted)), runtime.clock() + ADMIN_LIFE)
 
-    return _bearer(account, runtime, renewal, reading)
+    return bearer(account, runtime, renewal=renewal, reading=reading)
 
 
 def _ims(account: Account, runtime: Runtime) -> Bearer:
@@ -135,25 +135,7 @@ def _ims(account: Account, runtime: Runtime) -> Bearer:
         request.headers["x-api-key"] = client
         request.headers["x-gw-ims-org-id"] = organisation
 
-    return _bearer(account, runtime, renewal, reading, put)
-
-
-def _bearer(
-    account: Account,
-    runtime: Runtime,
-    renewal: Callable[[Token | None], httpx.Request],
-    reading: Callable[[httpx.Response], Token],
-    sign: Callable[[httpx.Request, Token], None] | None = None,
-) -> Bearer:
-    return Bearer(
-        Token.stored(account.extra),
-        renewal=renewal,
-        reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
-        sign=sign,
-    )
+    return bearer(account, runtime, renewal=renewal, reading=reading, sign=put)
 
 
 def _extra(account: Account, name: str) -> Secret:

@@ -13,7 +13,7 @@ from datetime import timedelta
 import httpx
 import msgspec
 
-from orderflow.adapters.http import Bearer, Token, judge, login, read
+from orderflow.adapters.http import Token, bearer, judge, login, read
 from orderflow.adapters.pinduoduo.answers import TOKEN_DEAD, failure, said
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Account, Runtime, Secret
@@ -128,13 +128,11 @@ def auth(account: Account, runtime: Runtime) -> Form:
         return answer is not None and answer.code in TOKEN_DEAD
 
     return Form(
-        Bearer(
-            Token.stored(account.extra),
+        bearer(
+            account,
+            runtime,
             renewal=renewal,
             reading=reading,
-            clock=runtime.clock,
-            on_token=runtime.on_token,
-            renewing=runtime.renewing,
             sign=sign,
             refused=refused,
         )

@@ -9,12 +9,12 @@ postage (+ fees). Times are UTC+8.
 
 from __future__ import annotations
 
-from decimal import InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from orderflow.adapters.amounts import amount, amount_text, sum_text
 from orderflow.adapters.pinduoduo.money import charges_of, discounts_of, payment_of, payment_status
 from orderflow.adapters.pinduoduo.statuses import AXES, GIFT_HAS_ITS_ORDER, state_of
-from orderflow.adapters.pinduoduo.values import CURRENCY, amount, amount_text, sum_text, time_text
+from orderflow.adapters.pinduoduo.values import CURRENCY, time_text
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Contact, Line, Order, Shipment
 from orderflow.domain.source import Raw
@@ -48,8 +48,6 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(raw["detail"], raw["fees"])
-    except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Pinduoduo order has this field") from None
     except (TypeError, AttributeError) as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
+from orderflow.adapters.amounts import amount, amount_text, total_of
 from orderflow.adapters.pinduoduo.statuses import State, balance_due
-from orderflow.adapters.pinduoduo.values import amount, amount_text, time_text
+from orderflow.adapters.pinduoduo.values import time_text
 from orderflow.domain.order import Charge, Discount, Line, Payment
 from orderflow.domain.source import Raw
 
@@ -39,8 +39,8 @@ def charges_of(order: Raw, fees: Any, lines: list[Line], discounts: list[Discoun
     if postage:
         text = amount_text(order["postage"])
         charges.append(Charge(kind="shipping", charge_id="postage", title="postage", amount=text, total=text))
-    goods = sum((amount(line.total) for line in lines), Decimal(0))
-    less = sum((amount(discount.amount) for discount in discounts), Decimal(0))
+    goods = total_of(line.total for line in lines)
+    less = total_of(discount.amount for discount in discounts)
     if amount_text(order.get("pay_amount")) is not None and amount(order["pay_amount"]) == goods - less + postage:
         return charges
     return charges + _fees(order, fees)

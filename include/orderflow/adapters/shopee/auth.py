@@ -13,7 +13,7 @@ from datetime import timedelta
 import httpx
 import msgspec
 
-from orderflow.adapters.http import Bearer, Token, judge, login, read
+from orderflow.adapters.http import Bearer, Token, bearer, judge, login, read
 from orderflow.adapters.shopee.answers import BUSY, TOKEN_DEAD, failure, said
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Account, Runtime, Secret
@@ -89,13 +89,11 @@ def auth(shop_id: int, account: Account, runtime: Runtime) -> Bearer:
             raise error
         return answer is not None and answer.code in TOKEN_DEAD
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         sign=sign,
         refused=refused,
     )

@@ -11,13 +11,14 @@ and the shipping fee that the buyer really pays stand in the escrow's `buyer_pay
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from orderflow.adapters.amounts import amount, amount_text, epoch_text, sum_text
 from orderflow.adapters.shopee.money import charges_of, payments_of, promotions, vouchers
 from orderflow.adapters.shopee.statuses import NOT_SENT, STATES, fulfilment_status, payment_status
-from orderflow.adapters.shopee.values import amount_text, plain_text, sum_text, time_text
 from orderflow.domain.errors import RecordError
+from orderflow.domain.money import decimal
 from orderflow.domain.order import Contact, Discount, Line, Order, Shipment
 from orderflow.domain.source import Raw
 
@@ -53,8 +54,6 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(raw["detail"], raw["escrow"] or {})
-    except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Shopee order has this field") from None
     except (TypeError, AttributeError) as error:
@@ -71,15 +70,15 @@ def _order(detail: Raw, escrow: Raw) -> Order:
     charges = charges_of(checkout, detail)
     discounts = [*reductions, *vouchers(checkout, income)]
     total = amount_text(detail.get("total_amount"))
-    if total is None or not Decimal(total):
+    if not amount(total):
         total = amount_text(checkout.get("buyer_total_amount")) or total
     provisional = total is None and status in NEVER_PAID and not detail.get("pay_time")
     if provisional:
         total = sum_text([line.total for line in lines] + [charge.total for charge in charges])
     payments = payments_of(detail, total)
     address = detail.get("recipient_address") or {}
-    ext = {name: plain_text(detail[name]) for name in DETAIL_EXT if detail.get(name)}
-    ext |= {name: plain_text(income[name]) for name in INCOME_EXT if income.get(name)}
+    ext = {name: _plain(detail[name]) for name in DETAIL_EXT if detail.get(name)}
+    ext |= {name: _plain(income[name]) for name in INCOME_EXT if income.get(name)}
     if provisional:
         ext["grand_total"] = "lines and estimated shipping; Shopee states a total after payment"
     if escrow.get("return_order_sn_list"):
@@ -91,9 +90,9 @@ def _order(detail: Raw, escrow: Raw) -> Order:
         order_id=detail["order_sn"],
         order_number=detail["order_sn"],
         origin="marketplace",
-        placed_at=time_text(detail["create_time"]),
-        channel_created_at=time_text(detail["create_time"]),
-        channel_updated_at=time_text(detail["update_time"]),
+        placed_at=epoch_text(detail["create_time"]),
+        channel_created_at=epoch_text(detail["create_time"]),
+        channel_updated_at=epoch_text(detail["update_time"]),
         paid_at=payments[0].at if payments else None,
         order_status=state.order,
         payment_status=payment_status(detail, state, payments),
@@ -127,18 +126,18 @@ def _lines(detail: Raw, income: Raw) -> tuple[list[Line], Iterator[Discount]]:
 
     A bundle's items come with a discounted price of 0; what each of them really cost stands in the escrow.
     """
-    ship_by = time_text(detail.get("ship_by_date"))
+    ship_by = epoch_text(detail.get("ship_by_date"))
     fulfilled_by = "marketplace" if detail.get("fulfillment_flag") == "fulfilled_by_shopee" else "merchant"
     settled = _settled(income)
     lines: list[Line] = []
     taken_off: list[str] = []
     for number, item in enumerate(detail["item_list"], 1):
         units = item["model_quantity_purchased"]
-        before = Decimal(item["model_original_price"]) * units
-        after = Decimal(item["model_discounted_price"]) * units
+        before = _price(item, "model_original_price") * units
+        after = _price(item, "model_discounted_price") * units
         bundled = settled.get(_key(item), []) if not after and item.get("promotion_type") == "bundle_deal" else []
         if bundled:
-            after = Decimal(bundled.pop(0))
+            after = amount(bundled.pop(0))
         less = f"{before - after:f}"
         taken_off.append(less)
         lines.append(
@@ -160,6 +159,11 @@ def _lines(detail: Raw, income: Raw) -> tuple[list[Line], Iterator[Discount]]:
             )
         )
     return lines, promotions(sum_text(taken_off), income)
+
+
+def _price(item: Raw, name: str) -> Decimal:
+    """A price that every item has."""
+    return decimal(str(item[name]), name)
 
 
 def line_id(item: Raw) -> str:
@@ -189,7 +193,7 @@ def _shipment(parcel: Raw, detail: Raw) -> Shipment:
         shipment_id=parcel["package_number"],
         status=parcel["logistics_status"],
         carrier=parcel.get("shipping_carrier") or None,
-        shipped_at=time_text(detail.get("pickup_done_time")),
+        shipped_at=epoch_text(detail.get("pickup_done_time")),
         lines=[
             (lines.get(_place(part)) or line_id(part), str(part["model_quantity"]))
             for part in parcel.get("item_list") or []
@@ -230,3 +234,7 @@ def _masked(detail: Raw, address: Raw) -> bool:
     """Shopee writes stars over what it hides, in single markets and for single carriers."""
     shown = (detail.get("buyer_username"), address.get("name"), address.get("phone"), address.get("full_address"))
     return any("*" in text for text in shown if text)
+
+
+def _plain(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
-from orderflow.adapters.shopee.values import amount_text, time_text
+from orderflow.adapters.amounts import amount, amount_text, epoch_text
 from orderflow.domain.order import Charge, Discount, Payment
 from orderflow.domain.source import Raw
 
@@ -39,25 +38,23 @@ REDUCTIONS = {
 
 def promotions(taken_off: str, income: Raw) -> Iterator[Discount]:
     """Reductions that already stand in the line totals. Who pays is known where the escrow's two parts explain all."""
-    if not Decimal(taken_off):
+    if not amount(taken_off):
         return
-    seller, platform = (amount_text(income.get(name)) or "0" for name in ("seller_discount", "shopee_discount"))
-    parts = {"seller": seller, "platform": platform}
-    if Decimal(seller) + Decimal(platform) != Decimal(taken_off):
-        parts = {"unknown": taken_off}
-    for funder, amount in parts.items():
-        if Decimal(amount):
-            kind = "platform" if funder == "platform" else "automatic"
-            yield Discount(kind=kind, title="item promotions", funded_by=funder, amount=amount, allocated=amount)
+    parts = {"seller": amount(income.get("seller_discount")), "platform": amount(income.get("shopee_discount"))}
+    if sum(parts.values()) != amount(taken_off):
+        parts = {"unknown": amount(taken_off)}
+    for funder, less in parts.items():
+        if less:
+            kind, off = "platform" if funder == "platform" else "automatic", f"{less:f}"
+            yield Discount(kind=kind, title="item promotions", funded_by=funder, amount=off, allocated=off)
 
 
 def vouchers(checkout: Raw, income: Raw) -> Iterator[Discount]:
     codes = income.get("seller_voucher_code") or []
     for name, (kind, funder) in REDUCTIONS.items():
-        amount = (amount_text(checkout.get(name)) or "").lstrip("-")
-        if amount and Decimal(amount):
+        if less := abs(amount(checkout.get(name))):
             code = ",".join(codes) if name == "seller_voucher" and codes else None
-            yield Discount(kind=kind, code=code, title=name, funded_by=funder, amount=amount, allocated="0")
+            yield Discount(kind=kind, code=code, title=name, funded_by=funder, amount=f"{less:f}", allocated="0")
 
 
 def charges_of(checkout: Raw, detail: Raw) -> list[Charge]:
@@ -65,10 +62,9 @@ def charges_of(checkout: Raw, detail: Raw) -> list[Charge]:
     method = detail.get("shipping_carrier") or None
     found = []
     for name, kind in FEES.items():
-        amount = amount_text(fees.get(name))
-        if amount and Decimal(amount):
-            carrier = method if name == "shipping_fee" else None
-            found.append(Charge(kind=kind, charge_id=name, title=name, method=carrier, amount=amount, total=amount))
+        if amount(fees.get(name)):
+            carrier, fee = method if name == "shipping_fee" else None, amount_text(fees[name])
+            found.append(Charge(kind=kind, charge_id=name, title=name, method=carrier, amount=fee, total=fee))
     return found
 
 
@@ -77,7 +73,7 @@ def payments_of(detail: Raw, total: str | None) -> list[Payment]:
 
     The `pay_time` of an order with cash on delivery is no payment yet: the courier brings the money.
     """
-    paid_at, method = time_text(detail.get("pay_time")), detail.get("payment_method") or None
+    paid_at, method = epoch_text(detail.get("pay_time")), detail.get("payment_method") or None
     if detail.get("cod"):
         done = detail["order_status"] == "COMPLETED"
         return [Payment(kind="cod", status="success" if done else "pending", method=method, amount=total)]

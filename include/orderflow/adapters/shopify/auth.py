@@ -7,7 +7,7 @@ from datetime import timedelta
 import httpx
 import msgspec
 
-from orderflow.adapters.http import Bearer, Header, Token, judge, read
+from orderflow.adapters.http import Header, Token, bearer, judge, read
 from orderflow.domain.errors import ConfigError, DeniedError
 from orderflow.domain.source import Account, Runtime, Secret
 
@@ -52,13 +52,11 @@ def auth(account: Account, runtime: Runtime) -> httpx.Auth:
         ends = runtime.clock() + timedelta(seconds=grant.expires_in) if grant.expires_in else None
         return Token(Secret(grant.access_token), ends)
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         header=HEADER,
         prefix="",
     )

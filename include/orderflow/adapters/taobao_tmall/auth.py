@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import httpx
 import msgspec
 
-from orderflow.adapters.http import Bearer, Token, judge, login, read
+from orderflow.adapters.http import Bearer, Token, bearer, judge, login, read
 from orderflow.adapters.taobao_tmall.answers import failure
 from orderflow.adapters.taobao_tmall.answers import refused as refusal_of
 from orderflow.adapters.taobao_tmall.values import moment_text
@@ -108,13 +108,11 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
             raise failure(response, refusal, wanted="an answer", now=runtime.clock())
         return refusal.ends_the_session
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         sign=sign,
         refused=refused,
     )

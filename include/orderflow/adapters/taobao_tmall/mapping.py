@@ -9,9 +9,9 @@ Prices contain tax and are yuan. `payment` is what the buyer pays: lines + posta
 
 from __future__ import annotations
 
-from decimal import InvalidOperation
 from typing import TYPE_CHECKING
 
+from orderflow.adapters.amounts import amount_text, sum_text
 from orderflow.adapters.taobao_tmall.money import charges_of, discounts_of, line_discount, line_total, payments_of
 from orderflow.adapters.taobao_tmall.statuses import (
     CALLED_OFF,
@@ -22,7 +22,7 @@ from orderflow.adapters.taobao_tmall.statuses import (
     return_status,
     state_of,
 )
-from orderflow.adapters.taobao_tmall.values import amount_text, deadline_text, id_text, rows, sum_text, time_text
+from orderflow.adapters.taobao_tmall.values import deadline_text, id_text, rows, time_text
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Contact, Line, Order, Shipment
 from orderflow.domain.source import Raw
@@ -67,8 +67,6 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(raw["detail"])
-    except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this trade is no decimal number") from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a trade of Taobao has this field") from None
     except (TypeError, AttributeError) as error:

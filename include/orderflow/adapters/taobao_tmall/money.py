@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from orderflow.adapters.amounts import amount, amount_text, total_of
 from orderflow.adapters.taobao_tmall.statuses import STEPS, is_cash, payment_status
-from orderflow.adapters.taobao_tmall.values import amount, amount_text, id_text, rows, sum_text, time_text
+from orderflow.adapters.taobao_tmall.values import id_text, rows, time_text
 from orderflow.domain.order import Charge, Discount, Payment
 from orderflow.domain.source import Raw
 
@@ -43,7 +44,7 @@ def charges_of(trade: Raw, live: Sequence[Raw]) -> list[Charge]:
         ("shipping", "post_fee", trade.get("post_fee")),
         ("cod", "cod_fee", trade.get("buyer_cod_fee") or trade.get("cod_fee") if is_cash(trade) else None),
         ("duty", "order_tax_fee", duty),
-        ("surcharge", "adjust_fee", sum_text(map(raised, live))),
+        ("surcharge", "adjust_fee", f"{sum(map(raised, live), Decimal(0)):f}"),
     )
     method = trade.get("shipping_type") or None
     return [
@@ -71,7 +72,7 @@ def _of_the_trade(trade: Raw, live: Sequence[Raw]) -> Iterator[Discount]:
     stated = amount(trade.get("discount_fee")) or allocated
     number = id_text(trade, "tid")
     promotions = [each for each in _promotions(trade) if str(each["id"]) == number and amount(each.get("discount_fee"))]
-    explained = sum((amount(each["discount_fee"]) for each in promotions), Decimal(0))
+    explained = total_of(each["discount_fee"] for each in promotions)
     if promotions and explained == stated == allocated:
         for each in promotions:
             yield _discount(each, amount(each["discount_fee"]), amount(each["discount_fee"]), _funder(trade, each))

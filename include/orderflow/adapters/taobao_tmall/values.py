@@ -1,10 +1,8 @@
-"""TOP's spelling of amounts, lists, times and identifiers."""
+"""TOP's spelling of lists, times and identifiers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from orderflow.domain.source import Raw
@@ -12,23 +10,6 @@ from orderflow.domain.source import Raw
 ZONE = timezone(timedelta(hours=8))
 """All times of TOP; written without an offset."""
 TIME = "%Y-%m-%d %H:%M:%S"
-
-
-def amount_text(value: Any) -> str | None:
-    """Yuan as text; nothing where TOP sends nothing."""
-    return None if value is None or value == "" else str(value)
-
-
-def amount(value: Any) -> Decimal:
-    """An amount to calculate with; where there is none, nothing. Raises `InvalidOperation` for what is no number."""
-    text = "" if value is None else str(value)
-    if not text.isascii():
-        raise InvalidOperation
-    return Decimal(text or 0)
-
-
-def sum_text(amounts: Iterable[Any]) -> str:
-    return f"{sum(map(amount, amounts), Decimal(0)):f}"
 
 
 def time_text(value: Any) -> str | None:

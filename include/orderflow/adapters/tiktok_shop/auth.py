@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import httpx
 import msgspec
 
-from orderflow.adapters.http import Bearer, Token, judge, login, read
+from orderflow.adapters.http import Bearer, Token, bearer, judge, login, read
 from orderflow.adapters.tiktok_shop.answers import BUSY, failure, said
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Account, Runtime, Secret
@@ -96,13 +96,11 @@ def auth(shop_cipher: str, account: Account, runtime: Runtime) -> Bearer:
             raise error
         return answer is not None and answer.token_is_dead
 
-    return Bearer(
-        Token.stored(account.extra),
+    return bearer(
+        account,
+        runtime,
         renewal=renewal,
         reading=reading,
-        clock=runtime.clock,
-        on_token=runtime.on_token,
-        renewing=runtime.renewing,
         sign=sign,
         refused=refused,
     )

@@ -6,12 +6,11 @@ with one more line for each of them, which cost nothing.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from orderflow.adapters.amounts import epoch_text, sum_text, total_of
 from orderflow.adapters.tiktok_shop.contacts import contacts, masking
-from orderflow.adapters.tiktok_shop.money import charges_of, discounts_of, tax_of, taxes_of, total_of, totals_of
+from orderflow.adapters.tiktok_shop.money import charges_of, discounts_of, tax_of, taxes_of, totals_of
 from orderflow.adapters.tiktok_shop.statuses import ARRIVED, CANCELLED, SENT, STATES, State
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Line, Order, Payment, Shipment
@@ -42,8 +41,6 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
     """Our order; raises `RecordError` for an unknown status and a record of another shape."""
     try:
         return _order(raw)
-    except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a TikTok Shop order has this field") from None
     except (TypeError, AttributeError) as error:
@@ -67,11 +64,11 @@ def _order(raw: Raw) -> Order:
         order_number=raw["id"],
         parent_id=raw.get("replaced_order_id") or raw.get("exchange_source_order_id") or None,
         origin="marketplace",
-        placed_at=_time(raw["create_time"]),
-        channel_created_at=_time(raw["create_time"]),
-        channel_updated_at=_time(raw["update_time"]),
+        placed_at=epoch_text(raw["create_time"]),
+        channel_created_at=epoch_text(raw["create_time"]),
+        channel_updated_at=epoch_text(raw["update_time"]),
         paid_at=paid.at if paid else None,
-        cancelled_at=_time(raw.get("cancel_time")),
+        cancelled_at=epoch_text(raw.get("cancel_time")),
         order_status="on_hold" if holds and state.order == "open" else state.order,
         payment_status=_payment_status(paid, state),
         fulfilment_status=state.fulfilment,
@@ -82,9 +79,9 @@ def _order(raw: Raw) -> Order:
         programs=[program for name, program in PROGRAMS.items() if raw.get(name) in TRUE | {BY_TIKTOK}],
         currency=payment.get("currency"),
         taxes_included=totals.taxes_included,
-        items_total=f"{total_of([line.total for line in lines]):f}",
-        discount_total=f"{total_of([discount.amount for discount in discounts]):f}",
-        charge_total=f"{total_of([charge.total for charge in charges]):f}",
+        items_total=sum_text(line.total for line in lines),
+        discount_total=sum_text(discount.amount for discount in discounts),
+        charge_total=sum_text(charge.total for charge in charges),
         tax_total=totals.tax,
         grand_total=totals.grand,
         paid=totals.grand if paid and paid.status == "success" else "0",
@@ -109,7 +106,7 @@ def _state(field: str, status: str) -> State:
 
 def _lines(raw: Raw, items: list[Raw], *, cancelled: bool) -> list[Line]:
     """One line for each unit, and behind a combo one for each of its articles."""
-    ship_by, deliver_by = _time(raw.get("tts_sla_time")), _time(raw.get("delivery_sla_time"))
+    ship_by, deliver_by = epoch_text(raw.get("tts_sla_time")), epoch_text(raw.get("delivery_sla_time"))
     fulfilled_by = "marketplace" if raw.get("fulfillment_type") == BY_TIKTOK else "merchant"
     lines: list[Line] = []
     for item in items:
@@ -176,7 +173,7 @@ def _payment(raw: Raw, state: State, total: str | None) -> Payment | None:
     if raw.get("is_cod") in TRUE:
         done = state.fulfilment == "delivered"
         return Payment(kind="cod", status="success" if done else "pending", method=method, amount=total)
-    at = _time(raw.get("paid_time"))
+    at = epoch_text(raw.get("paid_time"))
     return Payment(method=method, amount=total, at=at) if at else None
 
 
@@ -202,21 +199,13 @@ def _shipments(raw: Raw, items: list[Raw]) -> list[Shipment]:
             tracking_numbers=list(
                 dict.fromkeys(item["tracking_number"] for item in together if item.get("tracking_number"))
             ),
-            shipped_at=_time(raw.get("collection_time")),
+            shipped_at=epoch_text(raw.get("collection_time")),
             delivered_at=(
-                _time(raw.get("delivery_time")) if all(item["display_status"] in ARRIVED for item in together) else None
+                epoch_text(raw.get("delivery_time"))
+                if all(item["display_status"] in ARRIVED for item in together)
+                else None
             ),
             lines=[(item["id"], "1") for item in together],
         )
         for package, together in parcels.items()
     ]
-
-
-def _time(seconds: Any) -> str | None:
-    """Epoch seconds as ISO text; 0 and null mean that it has not happened. What is no such number stays as it is."""
-    if not seconds:
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    except (TypeError, ValueError, OverflowError, OSError):
-        return str(seconds)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from orderflow.adapters.amounts import amount, total_of
 from orderflow.domain.order import Charge, Discount, Tax
 from orderflow.domain.source import Raw
 
@@ -30,17 +31,8 @@ DISCOUNTS = {"seller_discount": ("automatic", "seller"), "platform_discount": ("
 PAYMENT_DISCOUNT = "payment_platform_discount"
 
 
-def amount(value: Any) -> Decimal:
-    """An amount to calculate with; where there is none, nothing. Raises `InvalidOperation` for what is no number."""
-    return Decimal(0) if value is None or value == "" else Decimal(str(value))
-
-
-def total_of(values: Sequence[Any]) -> Decimal:
-    return sum(map(amount, values), Decimal(0))
-
-
 def tax_of(line: Raw) -> Decimal:
-    return total_of([tax.get("tax_amount") for tax in line.get("item_tax") or ()])
+    return total_of(tax.get("tax_amount") for tax in line.get("item_tax") or ())
 
 
 class Totals(NamedTuple):
@@ -61,11 +53,11 @@ def totals_of(payment: Raw, lines: Sequence[Raw], gone: Sequence[Raw]) -> Totals
     if stated is None or stated == "":
         return Totals(None, f"{tax:f}", taxes_included=payment.get("currency") != "USD")
     grand, sub_total = amount(stated), amount(payment.get("sub_total"))
-    fees = total_of([payment.get(name) for name in ("shipping_fee", *FEES)]) - amount(payment.get(PAYMENT_DISCOUNT))
+    fees = total_of(payment.get(name) for name in ("shipping_fee", *FEES)) - amount(payment.get(PAYMENT_DISCOUNT))
     included = grand == sub_total + fees if tax else payment.get("currency") != "USD"
-    if gone and sub_total == total_of([line["sale_price"] for line in lines]):
+    if gone and sub_total == total_of(line["sale_price"] for line in lines):
         lost = sum(map(tax_of, gone), Decimal(0))
-        grand -= total_of([line["sale_price"] for line in gone]) + (0 if included else lost)
+        grand -= total_of(line["sale_price"] for line in gone) + (0 if included else lost)
         tax -= lost
     return Totals(f"{grand:f}", f"{tax:f}", included)
 
@@ -73,7 +65,7 @@ def totals_of(payment: Raw, lines: Sequence[Raw], gone: Sequence[Raw]) -> Totals
 def charges_of(payment: Raw, method: str | None) -> list[Charge]:
     """Shipping with its discounts, where they explain it, and all fees."""
     fee, tax = amount(payment.get("shipping_fee")), payment.get("shipping_fee_tax")
-    less = total_of([payment.get(name) for name in SHIPPING_DISCOUNTS])
+    less = total_of(payment.get(name) for name in SHIPPING_DISCOUNTS)
     original = amount(payment.get("original_shipping_fee"))
     found = []
     if original and original - less == fee:
@@ -97,13 +89,13 @@ def _charge(
 def discounts_of(payment: Raw, lines: Sequence[Raw], gone: Sequence[Raw]) -> Iterator[Discount]:
     """Discounts of goods and shipping, which stand in lines and charges, and of the payment, which stands alone."""
     for name, (kind, funder) in DISCOUNTS.items():
-        allocated = total_of([line.get(name) for line in lines])
+        allocated = total_of(line.get(name) for line in lines)
         stated = amount(payment[name]) if payment.get(name) not in {None, ""} else allocated
-        lost = total_of([line.get(name) for line in gone])
+        lost = total_of(line.get(name) for line in gone)
         whole = stated - lost if gone and stated == allocated else stated
         if whole or allocated - lost:
             yield _discount(kind, name, funder, whole, allocated - lost)
-    less = total_of([payment.get(name) for name in SHIPPING_DISCOUNTS])
+    less = total_of(payment.get(name) for name in SHIPPING_DISCOUNTS)
     explained = amount(payment.get("original_shipping_fee")) - less == amount(payment.get("shipping_fee"))
     for name, (kind, funder) in SHIPPING_DISCOUNTS.items():
         if explained and amount(payment.get(name)):

@@ -53,7 +53,8 @@ class Api:
             str(options.get("app_secret", "demo-jd-secret")),
         )
         self.life = float(options.get("token_seconds", DAY))
-        access, refresh = options.get("access_token", "demo-access-token"), options.get("refresh_token", "demo-refresh")
+        access = options.get("access_token", "demo-access-token")
+        refresh = options.get("refresh_token", "demo-refresh-token")
         self.access = {str(access): site.ticks() + self.life}
         self.refresh = {str(refresh): str(access)}
         """The access token that each refresh token belongs to."""
