@@ -127,6 +127,14 @@ def test_a_sku_that_differs_in_form_only_gets_a_cure_for_the_map(tmp_path, store
     assert (cluster.best.released, cluster.best.broken) == (3, 0)
 
 
+def test_a_version_that_waits_and_the_accepted_one_of_the_same_order_are_tried_apart():
+    cured = channel(clean={"currency": "EUR"})
+    waits = Material(_json(replace(order(1), currency=None)), raw=True, fetched_at=FETCHED, order_id=order(1).order_id)
+    stands = Material(_json(order(1)), raw=True, fetched_at=FETCHED, order_id=order(1).order_id)
+    trial = _Judge(SHOP, None).tried(Cure("currency", "", cured), [waits], [stands])
+    assert (trial.tried, trial.released, trial.control, trial.broken) == (1, 1, 1, 0)
+
+
 def test_a_cure_that_breaks_accepted_orders_is_never_the_best(tmp_path):
     worse = channel(clean={"lookups": {"currency": {"EUR": "XXXX"}}})
     good = [Material(_json(order(number)), raw=True, fetched_at=FETCHED) for number in range(1, 4)]

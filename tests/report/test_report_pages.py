@@ -20,7 +20,8 @@ from orderflow.pipeline.clean import clean
 from orderflow.pipeline.load import load
 from orderflow.pipeline.trial import try_cures
 from orderflow.pipeline.validate import validate
-from orderflow.quality.report import charts, tables, words, writing
+from orderflow.quality.pages import words
+from orderflow.quality.report import charts, tables, writing
 from orderflow.quality.report.figures import figures
 from orderflow.staging import expectations
 
@@ -148,7 +149,8 @@ def test_values_are_written_as_people_write_them():
     assert words.percent(1) == "100.0%"
     assert words.ago(timedelta(minutes=135)) == "2 h 15 min"
     assert tables._cell(Decimal("1E+3")) == "1000"
-    assert tables._cell("-1") == "'-1"
+    assert tables._cell("-1") == "-1"
+    assert tables._cell("-1+1|cmd") == "'-1+1|cmd"
 
 
 @pytest.mark.parametrize("values", [[], [0, 0], [1], [3, 10**9]])

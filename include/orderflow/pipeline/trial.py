@@ -59,6 +59,7 @@ class Material:
     data: bytes
     raw: bool
     fetched_at: datetime
+    order_id: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -141,20 +142,20 @@ def _judged(channel: Channel, skus: Mapping[str, str] | None, orders: Sequence[M
         if not places:
             continue
         reader = channel if raw else _of_documents(channel)
-        for round_ in _rounds([orders[place].data for place in places]):
+        for round_ in _rounds([orders[place] for place in places]):
             chosen = [places[number] for number in round_]
             for place, outcome in zip(chosen, _run(reader, skus, [orders[each] for each in chosen]), strict=True):
                 outcomes[place] = outcome
     return outcomes
 
 
-def _rounds(data: Sequence[bytes]) -> list[list[int]]:
-    """Places of records so that no round holds the same record twice."""
+def _rounds(orders: Sequence[Material]) -> list[list[int]]:
+    """Places of orders so that no round holds the same order twice: of two versions one would replace the other."""
     rounds: list[list[int]] = []
-    seen: dict[bytes, int] = defaultdict(int)
-    for number, each in enumerate(data):
-        turn = seen[each]
-        seen[each] += 1
+    seen: dict[str | bytes, int] = defaultdict(int)
+    for number, each in enumerate(orders):
+        turn = seen[each.order_id or each.data]
+        seen[each.order_id or each.data] += 1
         if turn == len(rounds):
             rounds.append([])
         rounds[turn].append(number)
@@ -227,9 +228,9 @@ def _refused(connection: Connection, cluster: Cluster, raws: Raws | None) -> Ite
     for row in rows:
         raw = raws(row["id"]) if raws is not None and row["sealed"] else None
         if raw is not None:
-            yield Material(raw, raw=True, fetched_at=row["fetched_at"])
+            yield Material(raw, raw=True, fetched_at=row["fetched_at"], order_id=row["order_id"])
         elif row["document"] is not None:
-            yield Material(_document(row["document"]), raw=False, fetched_at=row["fetched_at"])
+            yield _of_document(row)
 
 
 def _accepted(rows: Sequence[Mapping[str, Any]]) -> Iterator[Material]:
@@ -243,13 +244,13 @@ def _accepted(rows: Sequence[Mapping[str, Any]]) -> Iterator[Material]:
         if folder.is_dir() and max(wanted) < MOST_READ:
             for record in landing.records(folder):
                 if record.ordinal in left:
-                    del left[record.ordinal]
-                    yield Material(record.data, raw=True, fetched_at=record.fetched_at)
+                    order_id = left.pop(record.ordinal)["order_id"]
+                    yield Material(record.data, raw=True, fetched_at=record.fetched_at, order_id=order_id)
                 if not left:
                     break
-        for row in left.values():
-            yield Material(_document(row["document"]), raw=False, fetched_at=row["fetched_at"])
+        yield from map(_of_document, left.values())
 
 
-def _document(document: Any) -> bytes:
-    return msgspec.json.encode(document)
+def _of_document(row: Mapping[str, Any]) -> Material:
+    document = msgspec.json.encode(row["document"])
+    return Material(document, raw=False, fetched_at=row["fetched_at"], order_id=row["order_id"])

@@ -9,14 +9,16 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import jinja2
 import msgspec
+import pycountry
 
 from orderflow.domain.reconciliation import CAUSES, Certificate, Difference, is_unexplained
+from orderflow.quality.pages.rendering import render
+from orderflow.quality.pages.words import bare, harmless, number
 
 MOST_ROWS = 1000
 """Differences that a page lists; JSON and CSV hold all of them."""
@@ -27,11 +29,11 @@ KINDS = {
     "held": "accounted for",
     "waits": "heals with time",
 }
+"""What becomes of a difference, in words."""
+TONES = {"wrong": "bad", "repaired": "good", "held": "held", "waits": "warn"}
+"""The same as a colour's name in the pages' style."""
 
 _SIDES = {"channel": "Channel", "staging": "Staging", "oms": "OMS"}
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would run instead of show."""
 
 
 def page(certificate: Certificate, differences: Iterable[Difference]) -> str:
@@ -39,22 +41,63 @@ def page(certificate: Certificate, differences: Iterable[Difference]) -> str:
     rows = list(islice(differences, MOST_ROWS + 1))
     zone = ZoneInfo(certificate.timezone)
 
-    def moment(value: datetime) -> str:
+    def exactly(value: datetime) -> str:
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S %z}"
 
-    return _template().render(
+    tone, verdict = _verdict(certificate)
+    return render(
+        "certificate.html",
         c=certificate,
         sha256=certificate.sha256,
+        tone=tone,
+        verdict=verdict,
         sides=[(_SIDES[name], certificate.sides[name]) for name in _SIDES],
-        currencies=sorted({currency for side in certificate.sides.values() for currency in side.sums}),
+        sums=_sums(certificate),
         causes=[(name, CAUSES[name], tally) for name, tally in certificate.causes.items()],
         kinds=KINDS,
+        tones=TONES,
         rows=[(row, CAUSES[row.cause].kind, is_unexplained(row)) for row in rows[:MOST_ROWS]],
         more=len(rows) > MOST_ROWS,
         most=MOST_ROWS,
-        moment=moment,
-        sentence=_sentence,
+        exactly=exactly,
+        made_at=certificate.made_at.astimezone(zone),
     )
+
+
+def _verdict(certificate: Certificate) -> tuple[str, str]:
+    """The colour's name, and the one sentence that says how the day stands."""
+    orders, differing, unexplained = (
+        certificate.agreed + certificate.differing, certificate.differing, certificate.unexplained,
+    )  # fmt: skip
+    if unexplained:
+        return "bad", f"{number(unexplained)} {'order needs' if unexplained == 1 else 'orders need'} a person."
+    open_ = certificate.state == "provisional"
+    tone, so_far = ("warn", " so far; the day is not settled yet") if open_ else ("good", "")
+    if not orders:
+        return tone, f"No side holds an order of this day{so_far}."
+    if differing > certificate.repaired:
+        known = f"{number(differing)} of {number(orders)} {'orders' if orders > 1 else 'order'}"
+        differ = "differs, for a known reason" if differing == 1 else "differ, each for a known reason"
+        return "warn" if open_ else "held", f"Nothing is lost{so_far}: {known} {differ}."
+    return tone, f"Every order of this day is accounted for{so_far}."
+
+
+def _sums(certificate: Certificate) -> list[tuple[str, bool, list[str]]]:
+    """Currency, whether ISO 4217 knows it, and its sum on each side."""
+    sides = [certificate.sides[name] for name in _SIDES]
+    currencies = {currency for side in sides for currency in side.sums}
+    known = {each.alpha_3 for each in pycountry.currencies} if currencies else set()
+    return [
+        (
+            currency,
+            currency in known,
+            [
+                bare(Decimal(side.sums[currency]), currency) if side.compared and currency in side.sums else "–"
+                for side in sides
+            ],
+        )
+        for currency in sorted(currencies, key=lambda each: (each not in known, each))
+    ]
 
 
 def to_json(certificate: Certificate, differences: Iterable[Difference]) -> Iterator[bytes]:
@@ -77,33 +120,12 @@ def to_csv(certificate: Certificate, differences: Iterable[Difference]) -> Itera
     head = [certificate.channel, str(certificate.day), str(certificate.revision)]
     for row in differences:
         cause = CAUSES[row.cause]
-        told = [row.field or "", _harmless(row.ours), _harmless(row.theirs), _harmless(row.note)]
+        told = [row.field or "", harmless(row.ours or ""), harmless(row.theirs or ""), harmless(row.note or "")]
         repaired = "yes" if row.repaired else "no"
-        yield _line([*head, _harmless(row.order_id), row.cause, cause.kind, repaired, *told, cause.meaning, cause.cure])
+        yield _line([*head, harmless(row.order_id), row.cause, cause.kind, repaired, *told, cause.meaning, cause.cure])
 
 
 def _line(values: list[str]) -> str:
     text = io.StringIO()
     csv.writer(text).writerow(values)
     return text.getvalue()
-
-
-def _harmless(value: str | None) -> str:
-    """The value, with an apostrophe before what a spreadsheet would take for a formula; numbers stay numbers."""
-    if value is None:
-        return ""
-    if value.startswith(_FORMULA) and not value.lstrip("+-").replace(".", "", 1).isdecimal():
-        return f"'{value}"
-    return value
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _template() -> jinja2.Template:
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.get_template("certificate.html.j2")

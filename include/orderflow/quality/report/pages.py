@@ -1,17 +1,15 @@
-"""The report's pages: HTML that needs nothing but itself. Everything that comes from a channel is escaped."""
+"""The report's pages: one of each channel, one of its expectations, one of all channels, and the list of reports."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from orderflow.quality.report import charts, words
+from orderflow.quality.pages import words
+from orderflow.quality.pages.rendering import render
+from orderflow.quality.report import charts
 from orderflow.quality.report.clusters import Cluster
 from orderflow.quality.report.values import VERDICTS, Figures
 
@@ -22,25 +20,13 @@ VERDICT_WORDS = {
     "discarded": "discarded",
 }
 MOST_CURES = 20
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= words.FILTERS
-    environment.globals |= {
-        "stacked": charts.stacked,
-        "sparkline": charts.sparkline,
-        "shares": charts.shares,
-        "verdict_words": VERDICT_WORDS,
-    }
-    return environment
+DRAWN = {
+    "stacked": charts.stacked,
+    "sparkline": charts.sparkline,
+    "shares": charts.shares,
+    "verdict_words": VERDICT_WORDS,
+}
+"""What the pages with charts draw with."""
 
 
 def channel_page(figures: Figures, siblings: Sequence[Figures], tables: Mapping[str, int]) -> str:
@@ -49,8 +35,9 @@ def channel_page(figures: Figures, siblings: Sequence[Figures], tables: Mapping[
         (each for each in figures.clusters if each.best), key=lambda each: each.best.released if each.best else 0,
         default=None,
     )  # fmt: skip
-    return _page(
+    return render(
         "channel.html",
+        **DRAWN,
         f=figures,
         siblings=siblings,
         best=best,
@@ -65,7 +52,7 @@ def channel_page(figures: Figures, siblings: Sequence[Figures], tables: Mapping[
 
 
 def expectations_page(figures: Figures) -> str:
-    return _page(
+    return render(
         "expectations.html",
         f=figures,
         trends=_trends(figures.runs),
@@ -79,8 +66,9 @@ def overall_page(everything: Sequence[Figures], made_at: datetime, *, listed: bo
     days = everything[0].days if everything else []
     totals = {verdict: sum(each.total(verdict).orders for each in everything) for verdict in VERDICTS}
     cures = _cures(everything)
-    return _page(
+    return render(
         "overall.html",
+        **DRAWN,
         all=everything,
         days=days,
         listed=listed,
@@ -98,7 +86,7 @@ def overall_page(everything: Sequence[Figures], made_at: datetime, *, listed: bo
 
 
 def folders_page(names: Sequence[str], made_at: datetime) -> str:
-    return _page("folders.html", names=names, made_at=made_at)
+    return render("folders.html", names=names, made_at=made_at)
 
 
 def states(figures: Figures) -> list[tuple[str, str]]:
@@ -130,10 +118,6 @@ def states(figures: Figures) -> list[tuple[str, str]]:
 
 def _usefulness(cluster: Cluster) -> tuple[int, int]:
     return -(cluster.best.released if cluster.best else 0), -cluster.orders
-
-
-def _page(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(values)
 
 
 def _span(days: Sequence[date]) -> str:

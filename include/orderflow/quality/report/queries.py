@@ -179,7 +179,7 @@ USUAL = f"""
     WHERE {_CREATED} AND o.currency IS NOT NULL GROUP BY 1
 """
 WAITING = """
-    SELECT id, document, fetched_at, sealed_raw IS NOT NULL AS sealed FROM orderflow.quarantine
+    SELECT id, order_id, document, fetched_at, sealed_raw IS NOT NULL AS sealed FROM orderflow.quarantine
     WHERE id = ANY(%(ids)s) ORDER BY id
 """
 SAMPLED = f"""

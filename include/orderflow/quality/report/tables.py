@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orderflow.quality.pages.words import harmless
 from orderflow.quality.report.values import VERDICTS, Figures
 
 Row: TypeAlias = Mapping[str, Any]
@@ -69,7 +70,7 @@ def tables(figures: Figures) -> dict[str, pa.Table]:
 
 
 def to_csv(table: pa.Table) -> str:
-    """UTF-8 with a mark, so that spreadsheets read every script; text that a spreadsheet would compute is quoted."""
+    """UTF-8 with a mark, so that spreadsheets read every script; what it would take for a formula is text."""
     out = io.StringIO()
     out.write("\ufeff")
     writer = csv.writer(out)
@@ -88,8 +89,7 @@ def to_parquet(table: pa.Table) -> bytes:
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
-        plain = value.replace("\x00", "")
-        return f"'{plain}" if plain.startswith(("=", "+", "-", "@", "\t", "\r")) else plain
+        return harmless(value.replace("\x00", ""))
     return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 

@@ -1,7 +1,8 @@
-"""How values are written on the report's pages."""
+"""How values are written on pages, and in the tables beside them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -9,6 +10,9 @@ from decimal import Decimal
 from orderflow.domain.money import exponent
 
 SPACE = "\N{NO-BREAK SPACE}"
+
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9]+(\.[0-9]+)?\Z)")
+"""The beginning of what a spreadsheet would run instead of show; numbers are none."""
 
 
 def number(value: int) -> str:
@@ -77,6 +81,11 @@ def seconds(value: float | None) -> str:
 
 def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def harmless(text: str) -> str:
+    """The text for a cell of a CSV file, with an apostrophe before what a spreadsheet would take for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def cut(text: str, length: int) -> str:
