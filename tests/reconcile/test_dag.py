@@ -17,7 +17,7 @@ from airflow.sdk.execution_time.context import set_current_context
 from orderflow import config
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
-from orderflow.orchestration import ports, reconcile, tasks
+from orderflow.orchestration import care, ports, reconcile, tasks
 from orderflow.sandbox import server
 from orderflow.sandbox.shop import Shop
 from orderflow.staging import certificates
@@ -43,7 +43,7 @@ def include(tmp_path, dsn, monkeypatch):
     (folder / "targets").symlink_to(ROOT / "include" / "targets")
     shop = Shop(
         name="shop", platform="woocommerce", seed=5, start=NOW - timedelta(days=3), ends=NOW - timedelta(minutes=30),
-        rate=1.0, pace=0.01, currency="TWD",
+        rate=1.0, bursts=0, pace=0.01, currency="TWD",  # no pause behind a burst: every day has orders
     )  # fmt: skip
     with server.serve(server.platforms_app([shop])) as url, server.serve(server.oms_app()) as oms:
         connections = {
@@ -116,14 +116,18 @@ def test_a_channels_days_are_certified_and_what_was_missed_reaches_the_oms(inclu
         assert certificates.verify(connection, "shop")[1] == []
 
 
+def chosen(include):
+    return care.chosen(include, lambda channel: reconcile.has_a_day(channel, datetime.now(UTC)))
+
+
 def test_days_that_cannot_be_are_refused(include):
     backwards = context(day="2026-03-02", until="2026-03-01")
     with set_current_context(backwards), pytest.raises(ConfigError, match="earlier one first"):
         reconcile.reconciled(channel(include), include)
     with set_current_context(context(channel="nobody")), pytest.raises(ConfigError, match="known are shop"):
-        reconcile.chosen(include)
+        chosen(include)
     with set_current_context(context(channel="shop")):
-        assert reconcile.chosen(include) == ["shop"]
+        assert chosen(include) == ["shop"]
 
 
 def test_a_day_that_fails_does_not_keep_the_others_from_their_certificates(include):

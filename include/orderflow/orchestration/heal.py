@@ -17,15 +17,13 @@ from itertools import islice
 from typing import Any, Protocol
 
 import pendulum
-from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.timetables.interval import CronDataIntervalTimetable
 
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import OrderflowError
 from orderflow.domain.gap import SMALLEST_PIECE, Gap, longest_run, runs
 from orderflow.domain.window import Window
-from orderflow.orchestration.notify import alert
+from orderflow.orchestration.notify import tell
 from orderflow.orchestration.window import newest
 from orderflow.staging import healings, ledger, outbox
 from orderflow.staging.healings import Claim
@@ -264,13 +262,9 @@ def _claimed(look: Look, channel: Channel, window: Window, cause: str, position:
 
 
 def _tell(look: Look, channel: Channel, gaps: Sequence[Gap]) -> None:
-    """Tell the owners, once, of what cannot be healed. An alert that cannot be sent does not stop healing."""
+    """Tell the owners, once, of what cannot be healed."""
     for gap in gaps:
         if gap.cause != "failed" or gap.healings < TELL_AFTER:
             continue
         if healings.tell_once(look.connection, channel.name, gap.window):
-            what = f"has a gap that {gap.healings} runs could not heal: {gap}"
-            try:
-                alert(channel, what).notify(get_current_context())
-            except OrderflowError as error:
-                log.error("alert not sent channel=%s: %s", channel.name, error)  # noqa: TRY400 - its message says all
+            tell(channel, f"has a gap that {gap.healings} runs could not heal: {gap}")

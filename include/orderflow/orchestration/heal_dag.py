@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, AssetAlias, Param, get_current_context, task, task_group
 
 from orderflow import config
-from orderflow.domain.channel import Channel
+from orderflow.domain.channel import Channel, demand_possible
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
-from orderflow.orchestration import assets, ports, tasks
-from orderflow.orchestration.dag import AFTER_A_KILL, LONGEST_TASK
-from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
-from orderflow.orchestration.window import END, START, demand_possible, given
+from orderflow.orchestration import ports, tasks
+from orderflow.orchestration.care import BEHIND, asked, named
+from orderflow.orchestration.window import END, START, given
 
 if TYPE_CHECKING:
     from orderflow.staging.healings import Claim
@@ -63,17 +62,10 @@ def build(include: Path) -> DAG:
         max_active_tasks=TASKS_AT_ONCE,
         tags=["orderflow"],
         params=_params(),
-        default_args={
-            "owner": "orderflow",
-            "retries": RETRIES,
-            "retry_policy": ErrorTreeRetryPolicy(),
-            "retry_delay": AFTER_A_KILL,
-            "execution_timeout": LONGEST_TASK,
-            "weight_rule": "absolute",
-        },
+        default_args=dict(BEHIND),
     ) as dag:
 
-        @task(priority_weight=-1)
+        @task
         def find() -> list[dict[str, Any]]:
             """Name every gap, and claim those that this run fills."""
             return look(include)
@@ -90,7 +82,7 @@ def _pull(include: Path, found: Any) -> None:
         @task(multiple_outputs=False, priority_weight=-6, map_index_template="{{ label }}")
         def extract(part: dict[str, Any]) -> dict[str, Any]:
             """Pull the span from the channel and write it down as it came."""
-            channel, window = _channel(include, part["channel"]), _window(part)
+            channel, window = named(include, part["channel"]), _window(part)
             _label(channel.name, window)
             notes = [f"healed: {part['cause']}"]
             return tasks.pull(channel, window, part["run_id"], healing=True, notes=notes)
@@ -108,18 +100,12 @@ def _pull(include: Path, found: Any) -> None:
         @task(multiple_outputs=False, priority_weight=-3, outlets=[HEALED], map_index_template="{{ label }}")
         def load_to_staging(batch: dict[str, Any]) -> dict[str, Any]:
             """Write orders, quarantine, outbox and ledger in one transaction."""
-            channel = _of(include, batch)
-            loaded = tasks.load_to_staging(channel, batch)
-            get_current_context()["outlet_events"][HEALED].add(assets.staged(channel.name))
-            return loaded
+            return tasks.load_to_staging(_of(include, batch), batch, alias=HEALED)
 
         @task(multiple_outputs=False, priority_weight=-2, outlets=[HEALED], map_index_template="{{ label }}")
         def sync_to_oms(batch: dict[str, Any]) -> dict[str, int]:
             """Hand the OMS what it has not got yet, and keep its receipts."""
-            channel = _of(include, batch)
-            delivered = tasks.sync_to_oms(channel, batch, include)
-            get_current_context()["outlet_events"][HEALED].add(assets.delivered(channel.name))
-            return delivered
+            return tasks.sync_to_oms(_of(include, batch), batch, include, alias=HEALED)
 
         sync_to_oms(load_to_staging(validate(clean(extract(part)))))  # type: ignore[arg-type] # XComArgs: Airflow types none
 
@@ -143,13 +129,12 @@ def look(include: Path) -> list[dict[str, Any]]:
 def _claims(include: Path) -> list[Claim]:
     from orderflow.orchestration import heal
 
-    context = get_current_context()
-    params = {**context["params"], **(context["dag_run"].conf or {})}
+    context, params = get_current_context(), asked()
     now = datetime.now(UTC)
     with ports.database("orderflow heal") as connection:
         at = heal.Look(connection, heal.TaskScheduler(context["ti"]), now, context["run_id"])
         if name := params.get("channel"):
-            channel = _channel(include, name)
+            channel = named(include, name)
             span = given(channel, params.get(START), params.get(END))
             demand_possible(channel, span, now)
             return heal.asked(at, channel, span, again=bool(params.get("again")))
@@ -161,7 +146,7 @@ def _claims(include: Path) -> list[Claim]:
 def _of(include: Path, batch: dict[str, Any]) -> Channel:
     """The channel of a batch; names the part after it in the UI."""
     _label(batch["channel"], _window(batch))
-    return _channel(include, batch["channel"])
+    return named(include, batch["channel"])
 
 
 def _label(name: str, window: Window) -> None:
@@ -170,16 +155,6 @@ def _label(name: str, window: Window) -> None:
 
 def _window(part: dict[str, Any]) -> Window:
     return Window(datetime.fromisoformat(part[START]), datetime.fromisoformat(part[END]))
-
-
-def _channel(include: Path, name: str) -> Channel:
-    found = config.read(include / "channels", now=datetime.now(UTC), only=name)
-    if found.problems:
-        raise ConfigError("\n".join(map(str, found.problems)))
-    if not found.channels:
-        known = sorted(path.stem for path in (include / "channels").glob("*.yml"))
-        raise ConfigError(f"there is no channel {name!r}; known are {', '.join(known) or 'none yet'}")
-    return found.channels[0]
 
 
 def _params() -> dict[str, Param]:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
-from airflow.sdk import BaseNotifier, Connection
+from airflow.sdk import BaseNotifier, Connection, get_current_context
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import ConfigError, TransientError
+from orderflow.domain.errors import ConfigError, OrderflowError, TransientError
 from orderflow.orchestration.settings import ALERTS, landing_root
 from orderflow.orchestration.window import END, START
 
@@ -140,6 +140,14 @@ def _keep(message: Message) -> None:
 
 def alert(channel: Channel, what: str) -> Alert:
     return Alert(what=what, **facts(channel))
+
+
+def tell(channel: Channel, what: str) -> None:
+    """Tell the owners from within a task. An alert that cannot be sent is logged, and takes nothing back."""
+    try:
+        alert(channel, what).notify(get_current_context())
+    except OrderflowError as error:
+        log.error("alert not sent channel=%s: %s", channel.name, error)  # noqa: TRY400 - its message says all
 
 
 def facts(channel: Channel) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.log import mask_secret
 
 from orderflow.config import connections
-from orderflow.domain.channel import Channel
+from orderflow.domain.channel import Channel, unreachable
 from orderflow.domain.decision import Decisions
-from orderflow.domain.errors import ConfigError, OrderflowError
+from orderflow.domain.errors import OrderflowError
 from orderflow.domain.source import Runtime, Source
 from orderflow.domain.target import Target
 from orderflow.domain.window import Window
@@ -66,26 +66,16 @@ def decisions(channel: Channel) -> Decisions:
 @contextlib.contextmanager
 def source(channel: Channel, *, healing: bool) -> Iterator[tuple[Source, Runtime]]:
     """The open channel. What catches up comes after what follows the clock in the budget that all runs share."""
-    from orderflow.staging.budget import Budget
+    from orderflow.staging import budget, measures
 
-    limits = channel.adapter.limits
-    with contextlib.ExitStack() as stack:
-        throttle = None
-        if limits.rate:
-            throttle = Budget(
-                stack.enter_context(database("orderflow budget")),
-                f"{channel.adapter_name}.{channel.connection}",
-                rate=limits.rate,
-                burst=limits.burst,
-                lane="backfill" if healing else "live",
-                sleep=time.sleep,
-            )
+    with budget.shared(channel, lambda: database("orderflow budget"), healing=healing, sleep=time.sleep) as throttle:
         tokens = _tokens(channel.connection)
         account = connections.account(settings.connection(channel.connection), token=tokens.latest())
         runtime = Runtime(
             clock=_now, sleep=time.sleep, throttle=throttle, on_token=_hidden(tokens.keep), renewing=tokens.renewing
         )
-        yield channel.adapter.open(channel.options, account, runtime), runtime
+        with measures.counting(channel.name, runtime.meter, database):
+            yield channel.adapter.open(channel.options, account, runtime), runtime
 
 
 def target(channel: Channel, folder: Path) -> Target:
@@ -131,15 +121,9 @@ def demand_reach(connection: Connection, channel: Channel, window: Window, run_i
     """Refuse what the account may not read any more: nothing that comes back could prove such a window."""
     from orderflow.staging import ledger
 
-    reach = channel.adapter.limits.reach
-    if reach is None or window.start >= now - reach:
-        return
-    edge = (now - reach).isoformat(timespec="minutes")
-    why = f"{channel.adapter_name} shows nothing older than {edge}"
-    if window.end <= now - reach:
+    if why := unreachable(channel, window, now):
         ledger.unreachable(connection, channel.name, window, run_id, why)
         raise AirflowSkipException(f"{channel.name}: window {window} is out of reach: {why}")
-    raise ConfigError(f"{channel.name}: {why}, and window {window} begins before; choose a start after {edge}")
 
 
 @contextlib.contextmanager

@@ -26,11 +26,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from orderflow import config
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError, OrderflowError
-from orderflow.domain.source import Secret
 from orderflow.domain.window import Window
 from orderflow.orchestration import assets, ports, settings
-from orderflow.orchestration.dag import AFTER_A_KILL
-from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
+from orderflow.orchestration.care import BEHIND
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +69,9 @@ def build(include: Path) -> DAG:
         catchup=False,
         is_paused_upon_creation=False,
         max_active_runs=1,
-        tags=["orders", "quality"],
+        tags=["orderflow"],
         params=_params(),
-        default_args={
-            "retries": RETRIES,
-            "retry_policy": ErrorTreeRetryPolicy(),
-            "retry_delay": AFTER_A_KILL,
-            "execution_timeout": LONGEST,
-        },
+        default_args={**BEHIND, "execution_timeout": LONGEST},
     ) as dag:
 
         @task(multiple_outputs=False)
@@ -140,7 +133,7 @@ def write_report(include: Path) -> str:
     params = context["params"]
     channels = _chosen(config.read(include / "channels").channels, params.get("channel"))
     last = date.fromisoformat(params["day"]) if params.get("day") else now.date() - timedelta(days=1)
-    vault = Vault.parse(Secret(settings.vault_key().reveal()))
+    vault = Vault.parse(settings.vault_key())
     found = []
     with ports.database("orderflow report") as connection:
         for channel in channels:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
 
-from orderflow import config
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError, OrderflowError
 from orderflow.domain.reconciliation import Certificate, business_day, newest_day
 from orderflow.orchestration import ports, settings, tasks
-from orderflow.orchestration.dag import AFTER_A_KILL, LONGEST_TASK
-from orderflow.orchestration.notify import alert
-from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
+from orderflow.orchestration.care import BEHIND, asked, chosen, named
+from orderflow.orchestration.notify import tell
 
 if TYPE_CHECKING:
     from orderflow.domain.target import Target
@@ -62,47 +60,28 @@ def build(include: Path) -> DAG:
         max_active_tasks=AT_ONCE,
         tags=["orderflow"],
         params=_params(),
-        default_args={
-            "owner": "orderflow",
-            "retries": RETRIES,
-            "retry_policy": ErrorTreeRetryPolicy(),
-            "retry_delay": AFTER_A_KILL,
-            "execution_timeout": LONGEST_TASK,
-            "weight_rule": "absolute",
-            "priority_weight": -1,
-        },
+        default_args=dict(BEHIND),
     ) as dag:
 
         @task
         def channels() -> list[str]:
             """Name the channels to reconcile."""
-            return chosen(include)
+            now = datetime.now(UTC)
+            return chosen(include, lambda channel: has_a_day(channel, now))
 
         @task(map_index_template="{{ label }}")
         def reconcile(name: str) -> dict[str, Any]:
             """Compare one channel's days, repair what was missed, and certify; other channels do not depend on it."""
             get_current_context()["label"] = name  # type: ignore[typeddict-unknown-key] # Airflow's own way
-            return reconciled(config.read(include / "channels", now=datetime.now(UTC), only=name).channels[0], include)
+            return reconciled(named(include, name), include)
 
         reconcile.expand(name=channels())
     return dag
 
 
-def chosen(include: Path) -> list[str]:
-    """The channel of the Params, or all that have a whole day and whose DAG is not paused."""
-    from orderflow.orchestration.heal import TaskScheduler
-
-    context = get_current_context()
-    now = datetime.now(UTC)
-    found = {each.name: each for each in config.read(include / "channels", now=now).channels}
-    asked = _asked(context).get("channel")
-    if asked:
-        if asked not in found:
-            raise ConfigError(f"there is no channel {asked!r}; known are {', '.join(sorted(found)) or 'none yet'}")
-        return [asked]
-    scheduler = TaskScheduler(context["ti"])
-    due = [name for name, each in found.items() if business_day(_newest(each, now), _zone(each)).start >= each.start]
-    return [name for name in due if not scheduler.paused(f"orders.{name}")]
+def has_a_day(channel: Channel, now: datetime) -> bool:
+    """Whether a whole business day lies behind the channel's start."""
+    return business_day(_newest(channel, now), _zone(channel)).start >= channel.start
 
 
 def reconciled(channel: Channel, include: Path) -> dict[str, Any]:
@@ -110,17 +89,16 @@ def reconciled(channel: Channel, include: Path) -> dict[str, Any]:
 
     A day that fails does not keep the others from their certificates; its error is raised behind them.
     """
-    context = get_current_context()
     now = datetime.now(UTC)
     with ports.staging() as store:
-        days = _asked_days(_asked(context)) or _due(channel, store, now)
+        days = _asked_days(asked()) or _due(channel, store, now)
         target = None if channel.shadow else ports.target(channel, include / "targets")
         repair = _repair(channel, store, target)
         made: dict[str, Any] = {}
         failure: OrderflowError | None = None
         for day in days:
             try:
-                certificate = _certified(channel, day, target, repair, context["run_id"])
+                certificate = _certified(channel, day, target, repair, get_current_context()["run_id"])
             except OrderflowError as error:
                 log.error("day not certified channel=%s day=%s: %s", channel.name, day, error)  # noqa: TRY400 - its message says all
                 failure = failure or error
@@ -133,19 +111,11 @@ def reconciled(channel: Channel, include: Path) -> dict[str, Any]:
                 "unexplained": certificate.unexplained,
             }
     if wrong := {day: each["unexplained"] for day, each in made.items() if each["unexplained"]}:
-        _tell(channel, wrong)
+        told = ", ".join(f"{count} of {day}" for day, count in wrong.items())
+        tell(channel, f"has orders that no side explains: {told}")
     if failure is not None:
         raise failure
     return made
-
-
-def _tell(channel: Channel, wrong: Mapping[str, int]) -> None:
-    """Tell the owners what nothing explains. An alert that cannot be sent takes no certificate back."""
-    told = ", ".join(f"{count} of {day}" for day, count in wrong.items())
-    try:
-        alert(channel, f"has orders that no side explains: {told}").notify(get_current_context())
-    except OrderflowError as error:
-        log.error("alert not sent channel=%s: %s", channel.name, error)  # noqa: TRY400 - its message says all
 
 
 def _certified(channel: Channel, day: date, target: Target | None, repair: Repair, run_id: str) -> Certificate:
@@ -227,13 +197,9 @@ def _zone(channel: Channel) -> str:
     return channel.schedule.timezone
 
 
-def _asked(context: Mapping[str, Any]) -> dict[str, Any]:
-    return {**context["params"], **(context["dag_run"].conf or {})}
-
-
-def _asked_days(asked: Mapping[str, Any]) -> list[date]:
+def _asked_days(params: Mapping[str, Any]) -> list[date]:
     """The days of the Params; empty where they name none."""
-    first, last = asked.get("day"), asked.get("until")
+    first, last = params.get("day"), params.get("until")
     if not first and not last:
         return []
     start, end = (date.fromisoformat(str(each)) for each in (first or last, last or first))

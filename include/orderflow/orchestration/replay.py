@@ -9,18 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Param, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from orderflow import config
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError, OrderflowError, TransientError
 from orderflow.domain.replay import Choice
 from orderflow.domain.window import Window
 from orderflow.orchestration import ports, settings, tasks
-from orderflow.orchestration.dag import AFTER_A_KILL, LONGEST_TASK
-from orderflow.orchestration.notify import alert
-from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
+from orderflow.orchestration.care import TASKS, asked, named
+from orderflow.orchestration.notify import tell
 from orderflow.orchestration.window import END, START
 
 if TYPE_CHECKING:
@@ -63,46 +61,40 @@ def build(include: Path) -> DAG:
         max_active_runs=AT_ONCE,
         tags=["orderflow"],
         params=_params(),
-        default_args={
-            "owner": "orderflow",
-            "retries": RETRIES,
-            "retry_policy": ErrorTreeRetryPolicy(),
-            "retry_delay": AFTER_A_KILL,
-            "execution_timeout": LONGEST_TASK,
-        },
+        default_args=dict(TASKS),
     ) as dag:
 
         @task(multiple_outputs=False)
         def read_again() -> dict[str, Any]:
             """Judge the chosen raw records by today's code; show what changes, or load it."""
-            return run(include, _asked())
+            return run(include, asked())
 
         @task(multiple_outputs=False)
         def sync_to_oms(done: dict[str, Any]) -> dict[str, int]:
             """Hand the OMS what the replay changed."""
             if "batch" not in done:
                 raise AirflowSkipException("a dry run: nothing was written, so there is nothing to hand to the OMS")
-            return delivered(_channel(include, done["batch"]["channel"]), include)
+            return delivered(named(include, done["batch"]["channel"]), include)
 
         sync_to_oms(read_again())  # type: ignore[arg-type] # XComArgs: Airflow types none
     return dag
 
 
-def run(include: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
+def run(include: Path, params: Mapping[str, Any]) -> dict[str, Any]:
     """One replay as the Params ask for it: `{"changes": ...}` of a dry run, else `{"batch": ...}`, as plain JSON."""
     import msgspec
 
     from orderflow.pipeline import replay
 
-    channel, choice, now = _channel(include, asked["channel"]), choice_of(asked), datetime.now(UTC)
+    channel, choice, now = named(include, params["channel"]), choice_of(params), datetime.now(UTC)
     with ports.staging() as store, tempfile.TemporaryDirectory(prefix="orderflow-replay-") as scratch:
         records = _records(store, channel)
-        root = Path(scratch) if asked["dry_run"] else settings.landing_root()
+        root = Path(scratch) if params["dry_run"] else settings.landing_root()
         told = tasks.teller()
         collected = replay.collect(channel, choice, root, now=now, records=records, progress=told)
         for place in collected.missing:
             log.warning("no raw record any more order_id=%s quarantine_id=%s", place.order_id, place.quarantine_id)
-        if asked["dry_run"]:
+        if params["dry_run"]:
             changes = replay.preview(channel, collected, records=records, progress=told)
             log.info("%s\n%s", changes, table(changes))
             plain: dict[str, Any] = msgspec.to_builtins(changes)
@@ -150,22 +142,22 @@ def catch_up(channel: Channel, store: Store) -> None:
         raise
     except OrderflowError as error:
         log.exception("waiting orders not judged again channel=%s", channel.name)
-        alert(channel, f"waiting orders were not judged again: {error}").notify(get_current_context())
+        tell(channel, f"waiting orders were not judged again: {error}")
 
 
-def choice_of(asked: Mapping[str, Any]) -> Choice:
+def choice_of(params: Mapping[str, Any]) -> Choice:
     """What the Params choose; raises `ConfigError` where they contradict each other or lack something."""
-    what = asked["what"]
+    what = params["what"]
     if what == "quarantined":
-        return Choice(quarantined=True, code=asked["reason"] or None, sku=asked["sku"] or None)
+        return Choice(quarantined=True, code=params["reason"] or None, sku=params["sku"] or None)
     if what == "could leave quarantine":
         return Choice(waiting=True)
     if what == "window":
-        if not asked[START] or not asked[END]:
+        if not params[START] or not params[END]:
             raise ConfigError("to read a window again, give both its start and its end")
-        return Choice(window=Window.parse(f"{asked[START]}/{asked[END]}"))
+        return Choice(window=Window.parse(f"{params[START]}/{params[END]}"))
     if what == "order ids":
-        ids = tuple(filter(None, (each.strip() for each in asked["order_ids"] or ())))
+        ids = tuple(filter(None, (each.strip() for each in params["order_ids"] or ())))
         if not ids:
             raise ConfigError("to read single orders again, give their ids")
         return Choice(order_ids=ids)
@@ -186,21 +178,6 @@ def _records(store: Store, channel: Channel) -> Any:
     from orderflow.staging.raws import Raws
 
     return Raws(store.connection, store.vault, channel.name)
-
-
-def _asked() -> dict[str, Any]:
-    context = get_current_context()
-    return {**context["params"], **(context["dag_run"].conf or {})}
-
-
-def _channel(include: Path, name: str) -> Channel:
-    found = config.read(include / "channels", now=datetime.now(UTC), only=name)
-    if found.problems:
-        raise ConfigError("\n".join(map(str, found.problems)))
-    if not found.channels:
-        known = sorted(path.stem for path in (include / "channels").glob("*.yml"))
-        raise ConfigError(f"there is no channel {name!r}; known are {', '.join(known) or 'none yet'}")
-    return found.channels[0]
 
 
 def _params() -> dict[str, Param]:

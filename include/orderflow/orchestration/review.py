@@ -14,15 +14,13 @@ from typing import Any
 
 import msgspec
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import DAG, AssetAlias, Param, get_current_context, task
+from airflow.sdk import DAG, AssetAlias, Param, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from orderflow import config
-from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
-from orderflow.orchestration import assets, ports, tasks
-from orderflow.orchestration.dag import AFTER_A_KILL, LONGEST_TASK
-from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
+from orderflow.orchestration import ports, tasks
+from orderflow.orchestration.care import TASKS, asked, named
+from orderflow.orchestration.dag import LONGEST_TASK
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +61,8 @@ def build(include: Path) -> DAG:
         max_active_tasks=WAITING_AT_ONCE,
         tags=["orderflow"],
         params={REVIEW: Param(None, type=["null", "integer"], title="Review", description="Number of the held batch.")},
-        default_args={
-            "owner": "orderflow",
-            "retries": RETRIES,
-            "retry_policy": ErrorTreeRetryPolicy(),
-            "retry_delay": AFTER_A_KILL,
-        },
+        # No time limit: a person may take days.
+        default_args={name: value for name, value in TASKS.items() if name != "execution_timeout"},
     ) as dag:
 
         @task(execution_timeout=LONGEST_TASK)
@@ -84,18 +78,12 @@ def build(include: Path) -> DAG:
         @task(multiple_outputs=False, execution_timeout=LONGEST_TASK, outlets=[RELEASED])
         def load_to_staging(batch: dict[str, Any]) -> dict[str, Any]:
             """Write orders, quarantine, outbox and ledger in one transaction."""
-            channel = _channel(include, batch["channel"])
-            loaded = tasks.load_to_staging(channel, batch)
-            get_current_context()["outlet_events"][RELEASED].add(assets.staged(channel.name))
-            return loaded
+            return tasks.load_to_staging(named(include, batch["channel"]), batch, alias=RELEASED)
 
         @task(multiple_outputs=False, execution_timeout=LONGEST_TASK, outlets=[RELEASED])
         def sync_to_oms(batch: dict[str, Any]) -> dict[str, int]:
             """Hand the OMS what it has not got yet, and keep its receipts."""
-            channel = _channel(include, batch["channel"])
-            delivered = tasks.sync_to_oms(channel, batch, include)
-            get_current_context()["outlet_events"][RELEASED].add(assets.delivered(channel.name))
-            return delivered
+            return tasks.sync_to_oms(named(include, batch["channel"]), batch, include, alias=RELEASED)
 
         decide = HITLOperator(
             task_id="decide",
@@ -177,8 +165,7 @@ def recorded(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number() -> int:
-    context = get_current_context()
-    given = {**context["params"], **(context["dag_run"].conf or {})}.get(REVIEW)
+    given = asked().get(REVIEW)
     if given is None:
         raise ConfigError("the run was given no review; start it with the number of one: orderflow review list")
     return int(given)
@@ -189,12 +176,3 @@ def _name(user: Any) -> str:
     if isinstance(user, dict):
         return str(user.get("name") or user.get("id") or "unknown")
     return str(getattr(user, "name", None) or getattr(user, "id", None) or user or "unknown")
-
-
-def _channel(include: Path, name: str) -> Channel:
-    found = config.read(include / "channels", now=datetime.now(UTC), only=name)
-    if not found.channels:
-        raise ConfigError(
-            "\n".join(map(str, found.problems)) or f"there is no channel {name!r} any more in {include / 'channels'}"
-        )
-    return found.channels[0]

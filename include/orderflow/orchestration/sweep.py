@@ -9,12 +9,9 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param, get_current_context, task
 
-from orderflow import config
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import ConfigError
 from orderflow.orchestration import ports, settings, tasks
-from orderflow.orchestration.dag import AFTER_A_KILL, LONGEST_TASK
-from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
+from orderflow.orchestration.care import BEHIND, chosen, named
 
 log = logging.getLogger(__name__)
 
@@ -51,46 +48,24 @@ def build(include: Path) -> DAG:
                 description="Sweep this channel now. Leave empty for every channel that needs it.",
             )
         },
-        default_args={
-            "owner": "orderflow",
-            "retries": RETRIES,
-            "retry_policy": ErrorTreeRetryPolicy(),
-            "retry_delay": AFTER_A_KILL,
-            "execution_timeout": LONGEST_TASK,
-            "weight_rule": "absolute",
-            "priority_weight": -1,
-        },
+        default_args=dict(BEHIND),
     ) as dag:
 
         @task
         def channels() -> list[str]:
             """Name the channels to sweep."""
-            return chosen(include)
+            from orderflow.pipeline.sweep import needed
+
+            return chosen(include, needed)
 
         @task(map_index_template="{{ label }}")
         def sweep(name: str) -> dict[str, int]:
             """Pull the channel's open orders again, in batches, and hand what changed to the OMS."""
             get_current_context()["label"] = name  # type: ignore[typeddict-unknown-key] # Airflow's own way
-            return swept(config.read(include / "channels", now=datetime.now(UTC), only=name).channels[0], include)
+            return swept(named(include, name), include)
 
         sweep.expand(name=channels())
     return dag
-
-
-def chosen(include: Path) -> list[str]:
-    """The channel of the Params, or all that need a sweep and whose DAG is not paused."""
-    from orderflow.orchestration.heal import TaskScheduler
-    from orderflow.pipeline.sweep import needed
-
-    context = get_current_context()
-    found = {each.name: each for each in config.read(include / "channels", now=datetime.now(UTC)).channels}
-    asked = {**context["params"], **(context["dag_run"].conf or {})}.get("channel")
-    if asked:
-        if asked not in found:
-            raise ConfigError(f"there is no channel {asked!r}; known are {', '.join(sorted(found)) or 'none yet'}")
-        return [asked]
-    scheduler = TaskScheduler(context["ti"])
-    return [name for name, each in found.items() if needed(each) and not scheduler.paused(f"orders.{name}")]
 
 
 def swept(channel: Channel, include: Path) -> dict[str, int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-from airflow.sdk import Asset, get_current_context
+from airflow.sdk import Asset, AssetAlias, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 from upath import UPath
 
@@ -21,7 +21,7 @@ from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel
 from orderflow.domain.window import Window
 from orderflow.orchestration import assets, ports, settings
-from orderflow.orchestration.notify import alert
+from orderflow.orchestration.notify import tell
 from orderflow.orchestration.window import is_healing, window_of
 from orderflow.pipeline.progress import Progress
 
@@ -88,11 +88,12 @@ def validate(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
             review = reviews.hold(connection, batch)
             ledger.held(connection, batch, batch.held)
         ask(review.id)
-        alert(channel, f"held: {batch.held}").notify(get_current_context())
+        tell(channel, f"held: {batch.held}")
     return batch.to_json()
 
 
-def load_to_staging(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
+def load_to_staging(channel: Channel, plain: Mapping[str, Any], *, alias: AssetAlias | None = None) -> dict[str, Any]:
+    """`alias` stands for the channel's assets where the DAG is not the channel's own."""
     from orderflow.orchestration.replay import catch_up
     from orderflow.pipeline.extract import acknowledge
     from orderflow.pipeline.load import load as run
@@ -105,16 +106,20 @@ def load_to_staging(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any
         )
     with ports.recorded(channel, batch.window, batch.run_id), ports.staging() as store:
         batch = run(channel, batch, store, progress=teller())
-        with ports.source(channel, healing=False) as (opened, _):
-            acknowledge(batch, cast(Path, UPath(batch.landing)), opened)
+        if channel.adapter.limits.acknowledges:
+            with ports.source(channel, healing=False) as (opened, _):
+                acknowledge(batch, cast(Path, UPath(batch.landing)), opened)
         catch_up(channel, store)
     c = batch.counts
     facts = {"inserted": c.inserted, "updated": c.updated, "unchanged": c.unchanged, "quarantined": c.quarantined}
-    _tell(assets.staged(channel.name), {"window": str(batch.window), **facts})
+    _tell(assets.staged(channel.name), {"window": str(batch.window), **facts}, alias)
     return batch.to_json()
 
 
-def sync_to_oms(channel: Channel, plain: Mapping[str, Any], include: Path) -> dict[str, int]:
+def sync_to_oms(
+    channel: Channel, plain: Mapping[str, Any], include: Path, *, alias: AssetAlias | None = None
+) -> dict[str, int]:
+    """`alias` as in `load_to_staging`."""
     from orderflow.pipeline.sync import sync as run
 
     if channel.shadow:
@@ -124,7 +129,7 @@ def sync_to_oms(channel: Channel, plain: Mapping[str, Any], include: Path) -> di
         target = ports.target(channel, include / "targets")
         delivered = run(channel, store, target, behind=batch.behind, progress=teller())
     facts = {name: getattr(delivered, name) for name in ("sent", "accepted", "refused", "pending")}
-    _tell(assets.delivered(channel.name), {"window": str(batch.window), **facts})
+    _tell(assets.delivered(channel.name), {"window": str(batch.window), **facts}, alias)
     return facts
 
 
@@ -141,6 +146,10 @@ def teller() -> Progress:
     return tell
 
 
-def _tell(asset: Asset, facts: Mapping[str, str | int]) -> None:
+def _tell(asset: Asset, facts: Mapping[str, str | int], alias: AssetAlias | None) -> None:
     """Send counts along with the event that the task's success makes."""
-    get_current_context()["outlet_events"][asset].extra = {**facts}
+    events = get_current_context()["outlet_events"]
+    if alias is None:
+        events[asset].extra = {**facts}
+    else:
+        events[alias].add(asset, extra={**facts})

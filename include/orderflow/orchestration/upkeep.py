@@ -9,9 +9,8 @@ from typing import Any
 from airflow.sdk import DAG, Param, get_current_context, task
 
 from orderflow.orchestration import ports, settings
-from orderflow.orchestration.dag import AFTER_A_KILL
+from orderflow.orchestration.care import BEHIND
 from orderflow.orchestration.quality import reports_root
-from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ def build() -> DAG:
         catchup=False,
         is_paused_upon_creation=False,
         max_active_runs=1,
-        tags=["orders", "upkeep"],
+        tags=["orderflow"],
         params={
             "dry_run": Param(False, type="boolean", title="Dry run", description="Only count what would go."),
             **{
@@ -51,12 +50,7 @@ def build() -> DAG:
                 for name, (days, what) in _KEPT.items()
             },
         },
-        default_args={
-            "retries": RETRIES,
-            "retry_policy": ErrorTreeRetryPolicy(),
-            "retry_delay": AFTER_A_KILL,
-            "execution_timeout": LONGEST,
-        },
+        default_args={**BEHIND, "execution_timeout": LONGEST},
     ) as dag:
 
         @task(multiple_outputs=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pendulum
 
-from orderflow.domain.channel import Channel
+from orderflow.domain.channel import Channel, demand_possible
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 
@@ -33,20 +33,6 @@ def window_of(channel: Channel, context: Mapping[str, Any], now: datetime) -> Wi
         window, slack = newest(channel, getattr(context.get("dag_run"), "run_after", None) or now), SKEW
     demand_possible(channel, window, now, slack=slack)
     return window
-
-
-def demand_possible(channel: Channel, window: Window, now: datetime, *, slack: timedelta = timedelta(0)) -> None:
-    """Raise `ConfigError` when a window begins before the channel's start, or ends more than `slack` after `now`."""
-    if window.start < channel.start:
-        raise ConfigError(
-            f"{channel.name}: window {window} begins before the channel's start {channel.start.isoformat()}; "
-            f"choose a later window, or an earlier `schedule.start` in {channel.name}.yml"
-        )
-    if window.end > now + slack:
-        raise ConfigError(
-            f"{channel.name}: window {window} is not over yet (now is {now.isoformat(timespec='seconds')}); "
-            "orders still to come would count as pulled; choose an end in the past"
-        )
 
 
 def is_healing(context: Mapping[str, Any]) -> bool:
