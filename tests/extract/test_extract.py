@@ -13,6 +13,7 @@ from orderflow.domain.source import Account, Adapter, Limits, Options, Page, Run
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.extract import acknowledge, extract
+from orderflow.pipeline.sweep import sweep
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = Window.parse("2026-03-01T09:00Z/2026-03-01T10:00Z")
@@ -40,9 +41,13 @@ class Shop:
         self.told.extend(origins)
 
 
-def channel(**limits: object) -> Channel:
+def channel(order_id=lambda _: None, **limits: object) -> Channel:
     adapter = Adapter(
-        Options, Limits(**{"resolution": timedelta(0), **limits}), lambda *_: None, lambda *_: Order(order_id="1")
+        Options,
+        Limits(**{"resolution": timedelta(0), **limits}),
+        lambda *_: None,
+        lambda *_: Order(order_id="1"),
+        order_id,
     )
     return Channel(
         name="shop", title="Shop", owner="us", adapter_name="shop", adapter=adapter, connection="shop",
@@ -90,6 +95,41 @@ def test_a_retry_leaves_what_one_good_run_leaves(tmp_path: Path):
         pull(Shop(moments, broken_after=3), tmp_path)
     pull(Shop(moments), tmp_path)
     assert [record.ordinal for record in landing.records(tmp_path)] == [0, 1, 2, 3, 4]
+
+
+def swept(shop: Shop, folder: Path, *known: datetime, **limits: object):
+    runtime = Runtime(clock=lambda: NOW, sleep=lambda _: None)
+    orders = {f"訂單-{number}": moment for number, moment in enumerate(known)}
+    return sweep(channel(**limits), orders, shop, folder, run_id="s1", runtime=runtime)
+
+
+def test_a_sweep_by_hours_halves_what_is_too_large(tmp_path: Path):
+    moments = [HOUR.start + timedelta(seconds=7 * n) for n in range(500)]
+    batch = swept(Shop(moments, ceiling=100), tmp_path, moments[3])
+    assert batch.counts.fetched == 500
+    assert batch.notes[0].endswith("held 500 orders, more than 100: read in halves")
+
+
+def test_a_sweep_by_hours_calls_nothing_gone_that_may_have_moved_to_another_hour(tmp_path: Path):
+    batch = swept(Shop([]), tmp_path, HOUR.start, HOUR.start + timedelta(hours=1))
+    assert (batch.counts.fetched, batch.notes, batch.behind) == (0, [], True)
+
+
+class Known(Shop):
+    """A shop that can be asked by id and sends these records."""
+
+    def __init__(self, *records: bytes) -> None:
+        super().__init__([])
+        self.records = records
+
+    def fetch_ids(self, order_ids: list[str]) -> Iterator[Page]:
+        yield Page(self.records, "/orders?ids")
+
+
+def test_a_record_that_shows_no_id_does_not_stop_a_sweep(tmp_path: Path):
+    shop = Known(b'{"id": "\xe8\xa8\x82\xe5\x96\xae-0"}', b"{}", b"<html>")
+    batch = swept(shop, tmp_path, HOUR.start, HOUR.start, order_id=lambda raw: raw["id"])
+    assert batch.notes == ["no longer on the channel: 訂單-1"]
 
 
 def test_a_mailbox_is_told_what_is_safe(tmp_path: Path):
@@ -153,6 +193,14 @@ def test_fewer_records_than_the_channel_counts_prove_nothing(tmp_path: Path):
         pull(shop, tmp_path)
     assert len(shop.asked) == 3
     assert not (tmp_path / landing.COMPLETE).exists()
+
+
+def test_a_count_that_stays_higher_than_the_list_says_what_to_compare(tmp_path: Path):
+    shop = Counted([HOUR.start, HOUR.start + timedelta(minutes=1)], [], hidden=1)
+    with pytest.raises(TransientError, match="compare the platform's own list of this span with what came") as raised:
+        pull(shop, tmp_path)
+    assert str(tmp_path) in str(raised.value)
+    assert {record.data for record in landing.records(tmp_path)} == {HOUR.start.isoformat().encode()}
 
 
 def test_a_list_that_grows_while_it_is_read_proves_nothing(tmp_path: Path):

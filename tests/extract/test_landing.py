@@ -1,5 +1,6 @@
 """The landing zone keeps what came, byte for byte, and notices when somebody touched it."""
 
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +60,18 @@ def test_a_touched_file_is_noticed(tmp_path: Path, damage):
     path.write_bytes(zstandard.ZstdCompressor().compress(damage(text)))
     with pytest.raises(BalanceError, match="clear the extract task of this run so that the window is pulled again"):
         list(landing.records(tmp_path))
+
+
+def test_a_file_that_is_cut_or_spoilt_anywhere_is_noticed(tmp_path: Path):
+    noise = random.Random(7).randbytes
+    write(tmp_path, [Page([noise(60_000), noise(60_000)], f"p{number}") for number in range(4)])
+    path = tmp_path / "raw-00000.jsonl.zst"
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 4_999):
+        for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :]):
+            path.write_bytes(damaged)
+            with pytest.raises(BalanceError, match="a page is not as it was written"):
+                list(landing.records(tmp_path))
 
 
 def test_a_batch_has_a_folder_of_its_own():

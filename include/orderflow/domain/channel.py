@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, PlainSerializer
 
-from orderflow.domain.source import Adapter, Options
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.source import Adapter, Options, WriteBack
 from orderflow.domain.window import Window
 
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -23,7 +24,10 @@ def parse_duration(value: object) -> object:
         return value
     if isinstance(value, str) and value and (match := _DURATION.fullmatch(value)):
         amounts = [int(group or 0) for group in match.groups()]
-        return timedelta(seconds=sum(a * u for a, u in zip(amounts, _UNITS.values(), strict=True)))
+        try:
+            return timedelta(seconds=sum(a * u for a, u in zip(amounts, _UNITS.values(), strict=True)))
+        except OverflowError as error:
+            raise ValueError(f"{value!r} is longer than all the time there is; write it like 30m or 2d") from error
     raise ValueError(f"{value!r} is not a duration; write it with its unit, such as 30m, 1h30m, 2d or 45s")
 
 
@@ -201,6 +205,16 @@ class Delivery(Block):
     """Requests in flight."""
 
 
+class Fulfilment(Block):
+    """What the channel is told of its orders once the OMS has decided; without this block it is told nothing."""
+
+    tell: Annotated[list[WriteBack], Field(min_length=1)] = ["shipments"]
+    """Parcels with their tracking, and answers to orders, as far as the platform takes them."""
+    carriers: dict[str, str] = {}
+    """The OMS's names of carriers in the platform's words: `{PN: PostNord, dhl: DHL Express}`. A parcel of a carrier
+    that is not named here waits."""
+
+
 class Channel(BaseModel):
     """One channel file, read and checked. `name` is the file's name without `.yml`."""
 
@@ -219,6 +233,7 @@ class Channel(BaseModel):
     clean: Cleaning = Cleaning()
     validate_: Validation = Field(default=Validation(), alias="validate")
     oms: Delivery
+    fulfilment: Fulfilment | None = None
     alerts: list[str] = []
     shadow: bool = False
     """Runs everything but the delivery to the OMS."""
@@ -249,3 +264,32 @@ class Channel(BaseModel):
     def asks(self, window: Window) -> Window:
         """The span of modified time to ask the platform for, so that `window` can be proven."""
         return window.asked(lookback=self.lookback, settle=self.settle)
+
+
+def demand_possible(channel: Channel, window: Window, now: datetime, *, slack: timedelta = timedelta(0)) -> None:
+    """Raise `ConfigError` when a window begins before the channel's start, or ends more than `slack` after `now`."""
+    if window.start < channel.start:
+        raise ConfigError(
+            f"{channel.name}: window {window} begins before the channel's start {channel.start.isoformat()}; "
+            f"choose a later window, or an earlier `schedule.start` in {channel.name}.yml"
+        )
+    if window.end > now + slack:
+        raise ConfigError(
+            f"{channel.name}: window {window} is not over yet (now is {now.isoformat(timespec='seconds')}); "
+            "orders still to come would count as pulled; choose an end in the past"
+        )
+
+
+def unreachable(channel: Channel, window: Window, now: datetime) -> str | None:
+    """Why the account may read nothing of this window any more, so that no answer could prove it; None where it may.
+
+    Raises `ConfigError` for a window of which only the beginning is out of reach.
+    """
+    reach = channel.adapter.limits.reach
+    if reach is None or window.start >= now - reach:
+        return None
+    edge = (now - reach).isoformat(timespec="minutes")
+    why = f"{channel.adapter_name} shows nothing older than {edge}"
+    if window.end > now - reach:
+        raise ConfigError(f"{channel.name}: {why}, and window {window} begins before; choose a start after {edge}")
+    return why

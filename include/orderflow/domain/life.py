@@ -175,7 +175,8 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[Change]:
         found.add("cancelled" if new == "cancelled" else "reinstated")
     elif (old in _HELD) != (new in _HELD):
         found.add("held" if new in _HELD else "released")
-    found |= _line_changes(_lines(before), _lines(after))
+    if before.get("lines") != after.get("lines"):
+        found |= _line_changes(_lines(before), _lines(after))
     if before.get("grand_total") != after.get("grand_total") and not found & {
         "line_added", "line_removed", "quantity_raised", "quantity_lowered"
     }:  # fmt: skip

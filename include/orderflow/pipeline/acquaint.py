@@ -22,9 +22,8 @@ from orderflow.domain.source import Page
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.cleaning import files
+from orderflow.pipeline.cleaning.mapped import decoded, mapped
 from orderflow.pipeline.flow import judged
-
-_RAW: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=str)
 
 
 @dataclass(slots=True)
@@ -128,12 +127,12 @@ def _map(channel: Channel, folder: Path, found: Acquaintance) -> None:
     filled: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     for record in landing.records(folder):
-        raw = _RAW.decode(record.data)
-        there.update(set(places(raw)))
         try:
-            order = channel.adapter.to_order(Seen(raw, "", used), channel.options)
+            raw = decoded(record.data)
+            there.update(set(places(raw)))
+            order = mapped(Seen(raw, "", used), lambda seen: channel.adapter.to_order(seen, channel.options))
         except RecordError as error:
-            faults[f"{error.code} {error.field}: {error}"] += 1
+            faults[f"{error.code} {error.field}: {error.message}"] += 1
             continue
         found.mapped += 1
         filled.update(_filled(order))

@@ -42,16 +42,8 @@ def extract(
     limits = channel.adapter.limits
     begun = runtime.clock()
     asked = window if limits.acknowledges else channel.asks(window)
-    notes: list[str] = []
-    waiting = list(asked.slices(limits.longest_window))[::-1]
     with landing.Writer(folder, keep=limits.acknowledges) as writer:
-        while waiting:
-            part = waiting.pop()
-            try:
-                notes.extend(_read(source, part, writer, runtime, progress))
-            except TooManyError as error:
-                waiting.extend(_halved(channel, part, error)[::-1])
-                notes.append(f"{part} held {error.found} orders, more than {error.ceiling}: read in halves")
+        notes = read(channel, asked, source, writer, runtime, progress)
     counts = Counts(pages=writer.pages, bytes=writer.bytes, fetched=writer.records)
     log.info("extracted window=%s asked=%s pages=%d records=%d", window, asked, counts.pages, counts.fetched)
     return Batch(
@@ -65,6 +57,22 @@ def extract(
         seconds={"extract": (runtime.clock() - begun).total_seconds()},
         notes=notes,
     )
+
+
+def read(
+    channel: Channel, asked: Window, source: Source, writer: landing.Writer, runtime: Runtime, progress: Progress
+) -> list[str]:
+    """Write down a span, in slices and halves that the platform can page through; returns what people should know."""
+    notes: list[str] = []
+    waiting = list(asked.slices(channel.adapter.limits.longest_window))[::-1]
+    while waiting:
+        part = waiting.pop()
+        try:
+            notes.extend(_read(source, part, writer, runtime, progress))
+        except TooManyError as error:
+            waiting.extend(_halved(channel, part, error)[::-1])
+            notes.append(f"{part} held {error.found} orders, more than {error.ceiling}: read in halves")
+    return notes
 
 
 def extract_ids(
@@ -138,7 +146,9 @@ def _read(source: Source, part: Window, writer: landing.Writer, runtime: Runtime
         if reading == READINGS and came < after:
             raise TransientError(
                 f"{part}: the platform counts {after} orders, but {came} different ones came in reading {reading}: its "
-                "pages repeat or leave out; the run tries again by itself; while it stays so, the window is not proven"
+                "pages repeat or leave out, or it counts what it does not list; nothing of this window is loaded, and "
+                "the run tries again by itself; if it stays so, compare the platform's own list of this span with what "
+                f"came, in {writer.folder}, and tell the adapter's developer which orders are counted and not listed"
             )
         what = f"left after {reading} readings" if reading == READINGS else "read again"
         yield f"{part} counted {before} orders before and {after} after paging, {came} came: {what}"

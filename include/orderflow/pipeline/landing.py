@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 import zstandard
@@ -36,6 +36,10 @@ COMPLETE = "raw.complete"
 
 FILE_BYTES = 512 * 1024 * 1024
 """Raw bytes after which a new file is begun."""
+
+
+PACKED_BYTES = 128 * 1024
+"""Compressed bytes that are read at a time."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -141,17 +145,39 @@ class Writer:
 def pages(batch_folder: Path) -> Iterator[tuple[Header, Sequence[bytes]]]:
     """Every page of a batch in the order in which it came; raises `BalanceError` when a file is not as written."""
     for path in sorted(batch_folder.glob(RAW), key=lambda each: each.name):
-        with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as plain:
-            lines = io.BufferedReader(plain, 1 << 20)
-            while line := lines.readline():
-                try:
+        with path.open("rb") as packed:
+            lines = io.BufferedReader(_Unpacked(packed), 1 << 20)
+            try:
+                while line := lines.readline():
                     header = _decode_header(line)
-                except msgspec.DecodeError as error:
-                    raise _torn(path) from error
-                body = lines.read(sum(header.sizes) + len(header.sizes))
-                if _sha256(body) != header.sha256:
-                    raise _torn(path)
-                yield header, _split(body, header.sizes)
+                    body = lines.read(sum(header.sizes) + len(header.sizes))
+                    if _sha256(body) != header.sha256:
+                        raise _torn(path)
+                    yield header, _split(body, header.sizes)
+            except (msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError, EOFError) as error:
+                raise _torn(path) from error
+
+
+class _Unpacked(io.RawIOBase):
+    """What a compressed file holds; raises EOFError where the file ends before its frame does."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        self._packed = packed
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._plain = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        while not self._plain and not self._frame.eof:
+            part = self._packed.read(PACKED_BYTES)
+            if not part:
+                raise EOFError
+            self._plain = memoryview(self._frame.decompress(part))
+        size = min(len(room), len(self._plain))
+        room[:size], self._plain = self._plain[:size], self._plain[size:]
+        return size
 
 
 def records(batch_folder: Path) -> Iterator[Record]:

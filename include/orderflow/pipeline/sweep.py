@@ -18,12 +18,13 @@ import msgspec
 from orderflow.domain.batch import Batch, Counts
 from orderflow.domain.channel import Channel
 from orderflow.domain.decision import Decisions
-from orderflow.domain.errors import ConfigError
+from orderflow.domain.errors import ConfigError, RecordError
 from orderflow.domain.source import ById, Runtime, Source
 from orderflow.domain.staging import Staging
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
-from orderflow.pipeline.extract import extract_ids
+from orderflow.pipeline.cleaning.mapped import decoded, named
+from orderflow.pipeline.extract import extract_ids, read
 from orderflow.pipeline.flow import staged
 from orderflow.pipeline.progress import Progress, silent
 
@@ -58,9 +59,6 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
     notes: list[str] = []
 
 
-_decode = msgspec.json.Decoder(float_hook=str).decode
-
-
 def needed(channel: Channel) -> bool:
     """Whether the platform's modified time is blind to some change, so that windows alone miss it."""
     limits = channel.adapter.limits
@@ -89,13 +87,12 @@ def sweep_all(
             batch = sweep(channel, orders, opened, folder, run_id=part, runtime=runtime, progress=progress)
         batch = staged(channel, batch, staging, skus=skus, decisions=decisions, progress=progress)
         queue.done(orders)
-        held = [f"held, not loaded: {batch.held}"] if batch.held else []
         counts = batch.counts
         total = Swept(
             orders=total.orders + len(orders),
             changed=total.changed + counts.inserted + counts.updated,
             quarantined=total.quarantined + counts.quarantined + counts.unreadable,
-            notes=[*total.notes, *batch.notes, *held],
+            notes=[*total.notes, *batch.notes],
         )
     log.info("swept channel=%s orders=%d changed=%d", channel.name, total.orders, total.changed)
     return total
@@ -128,9 +125,10 @@ def sweep(
             channel, orders, source, folder, span=span, run_id=run_id, runtime=runtime, purpose="sweep",
             progress=progress,
         )  # fmt: skip
+        batch = msgspec.structs.replace(batch, notes=[*batch.notes, *_gone(channel, orders, folder)])
     else:
         batch = _by_hours(channel, known, source, folder, span=span, run_id=run_id, runtime=runtime, progress=progress)
-    return msgspec.structs.replace(batch, behind=True, notes=[*batch.notes, *_gone(channel, orders, folder)])
+    return msgspec.structs.replace(batch, behind=True)
 
 
 def _by_hours(
@@ -145,12 +143,10 @@ def _by_hours(
     progress: Progress,
 ) -> Batch:
     begun = runtime.clock()
+    notes: list[str] = []
     with landing.Writer(folder) as writer:
         for part in hours(moments):
-            for slice_ in part.slices(channel.adapter.limits.longest_window):
-                for page in source.fetch(slice_):
-                    writer.write(page, runtime.clock())
-                    progress("extract", writer.records, None)
+            notes += read(channel, part, source, writer, runtime, progress)
     return Batch(
         channel=channel.name,
         window_start=span.start,
@@ -161,6 +157,7 @@ def _by_hours(
         counts=Counts(pages=writer.pages, bytes=writer.bytes, fetched=writer.records),
         endpoints=runtime.meter.endpoints,
         seconds={"extract": (runtime.clock() - begun).total_seconds()},
+        notes=notes,
     )
 
 
@@ -178,11 +175,19 @@ def hours(moments: list[datetime]) -> list[Window]:
 
 
 def _gone(channel: Channel, orders: Mapping[str, datetime | None], folder: Path) -> Iterator[str]:
-    """A note that names the orders which the channel does not have any more."""
-    came = {channel.adapter.order_id(_decode(record.data)) for record in landing.records(folder)}
+    """A note that names the orders which the channel, asked for their ids, does not have any more."""
+    came = {_order_id(channel, record.data) for record in landing.records(folder)}
     if came == {None}:
         return
     if gone := [order_id for order_id in orders if order_id not in came]:
         log.warning("orders gone from the channel channel=%s orders=%d", channel.name, len(gone))
         more = f" and {len(gone) - GONE_TOLD} more" if len(gone) > GONE_TOLD else ""
         yield f"no longer on the channel: {', '.join(gone[:GONE_TOLD])}{more}"
+
+
+def _order_id(channel: Channel, data: bytes) -> str | None:
+    """None for a record that shows none, or cannot be read: cleaning tells why."""
+    try:
+        return named(decoded(data), channel.adapter.order_id)
+    except RecordError:
+        return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
+from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
 from orderflow.staging.session import transaction
 
@@ -64,6 +66,33 @@ class Budget:
         if taken:
             return max(0.0, -left / self._rate), True
         return max(0.001, (min(cost, self._burst) - left) / self._rate), False
+
+
+@contextmanager
+def shared(
+    channel: Channel,
+    database: Callable[[], AbstractContextManager[Connection]],
+    *,
+    healing: bool,
+    sleep: Callable[[float], None],
+) -> Iterator[Budget | None]:
+    """The budget that all runs of the channel's account share; None where its platform documents no rate.
+
+    `database` opens a connection for it alone. What catches up (`healing`) comes after what follows the clock.
+    """
+    limits = channel.adapter.limits
+    if not limits.rate:
+        yield None
+        return
+    with database() as connection:
+        yield Budget(
+            connection,
+            f"{channel.adapter_name}.{channel.connection}",
+            rate=limits.rate,
+            burst=limits.burst,
+            lane="backfill" if healing else "live",
+            sleep=sleep,
+        )
 
 
 # The row's lock makes callers follow each other; a reading that does not pay writes the same row back.

@@ -261,7 +261,8 @@ def _merge_people(row: int, ours: dict[str, Any], before: Known, taken: str, fla
 
 
 # A chunk finds its orders by primary key. `OFFSET 0` keeps it so: a planner without statistics of a table that has just
-# grown would rather read the whole channel for every chunk.
+# grown would rather read the whole channel for every chunk. Whether any of the channel's orders has people from several
+# versions is asked once; only where one has is each order asked.
 _ASK = """
 COPY (
     SELECT k.row, o.version,
@@ -275,7 +276,9 @@ COPY (
         + CASE WHEN o.mixed THEN 32 ELSE 0 END
     FROM keys AS k
     CROSS JOIN LATERAL (
-        SELECT o.*, EXISTS (
+        SELECT o.*, (
+            SELECT EXISTS (SELECT FROM orderflow.order_contacts WHERE channel = %(channel)s AND stamps IS NOT NULL)
+        ) AND EXISTS (
             SELECT FROM orderflow.order_contacts AS c
             WHERE c.channel = o.channel AND c.order_id = o.order_id AND c.stamps IS NOT NULL OFFSET 0
         ) AS mixed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +12,8 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells
 
 _PIECE = 1 << 18
 """Bytes handed to libpq at once."""
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""U+0000 as JSON spells it; a backslash that is escaped itself stands for no more than a backslash."""
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), dtype="<u2")
 
 Array: TypeAlias = Any
@@ -93,4 +96,4 @@ def constant(value: str, rows: int) -> pa.Array:
 
 def storable(json: bytes) -> str:
     """JSON without U+0000, which PostgreSQL cannot hold: it becomes the replacement character."""
-    return json.replace(b"\\u0000", b"\\ufffd").decode()
+    return _NUL.sub(rb"\1\\ufffd", json).decode()

@@ -6,6 +6,7 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.expectation import Run
+from orderflow.staging.copying import storable
 from orderflow.staging.session import transaction
 
 
@@ -42,6 +43,6 @@ def keep(connection: Connection, run: Run) -> int:
             ) WITH ORDINALITY AS r(name, kind, "table", "column", origin, meaning, success, evaluated, unexpected,
                                    observed, sample, error, position)
             """,
-            (found[0], msgspec.json.encode(run.results).decode().replace("\\u0000", "")),
+            (found[0], storable(msgspec.json.encode(run.results))),
         )
         return int(found[0])

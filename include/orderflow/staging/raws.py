@@ -139,7 +139,7 @@ def waiting_on(connection: Connection, channel: str, fingerprint: str, *, at_mos
                 UNION ALL
                 SELECT id, 3, 'code', last_seen_at FROM orderflow.quarantine
                 WHERE channel = %(channel)s AND state IN ('open', 'parked') AND source <> 'oms'
-                    AND judged_by IS DISTINCT FROM %(fingerprint)s
+                    AND (judged_by < %(fingerprint)s OR judged_by > %(fingerprint)s OR judged_by IS NULL)
             )
             SELECT id, (array_agg(cause ORDER BY rank))[1] FROM found
             GROUP BY id ORDER BY min(rank), min(since), id LIMIT %(at_most)s

@@ -123,9 +123,9 @@ def moment(text: str, zone: ZoneInfo) -> datetime:
             day = date.fromisoformat(text)
             return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(f"{text!r} is no day; write it like 2026-03-01 or 2026-03-01T08:00:00+08:00") from error
-    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def _decoded(data: bytes) -> tuple[str | None, Problem | None]:

@@ -122,10 +122,10 @@ def spans(
     cursor.execute(
         """
         SELECT window_start, window_end, state, run_id, attempts, error FROM orderflow.windows
-        WHERE channel = %(channel)s AND window_start - %(before)s <= %(moment)s AND window_end - %(settle)s > %(moment)s
+        WHERE channel = %(channel)s AND window_start <= %(latest)s AND window_end > %(settled)s
         ORDER BY window_start LIMIT 20
         """,
-        {"channel": channel, "before": lookback + settle, "settle": settle, "moment": moment},
+        {"channel": channel, "latest": moment + settle + lookback, "settled": moment + settle},
     )
     return [Span(name, *row) for row in cursor.fetchall()]
 

@@ -28,8 +28,12 @@ _EXPIRED: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """Rows that are removed, by what people call them: table and condition."""
 
-_SEALED = "sealed_raw IS NOT NULL AND state NOT IN ('open', 'parked', 'released') AND last_seen_at < %(before)s"
-"""Raw records, with the buyer's data in them, of orders that were discarded or superseded."""
+_SEALED = (
+    "sealed_raw IS NOT NULL AND state NOT IN ('open', 'parked') AND replay_asked_at IS NULL "
+    "AND last_seen_at < %(before)s"
+)
+"""Raw records, with the buyer's data in them, of orders that wait for nothing: discarded, superseded, or released and
+gone on."""
 
 KINDS = (*_EXPIRED, "raw records of decided orders")
 
@@ -58,11 +62,13 @@ def expire(connection: Connection, kind: str, *, days: int, now: datetime, dry_r
 
 
 def needed_landings(connection: Connection) -> set[str]:
-    """Landing folders that must stay: of orders that wait in quarantine, and of windows that are not loaded yet."""
+    """Landing folders that must stay: of orders that wait in quarantine or for a replay, of windows not loaded yet."""
     with transaction(connection) as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT landing FROM orderflow.quarantine WHERE state IN ('open', 'parked', 'released')
+            SELECT landing FROM orderflow.quarantine WHERE state IN ('open', 'parked')
+            UNION
+            SELECT landing FROM orderflow.quarantine WHERE replay_asked_at IS NOT NULL
             UNION
             SELECT landing FROM orderflow.windows WHERE loaded_at IS NULL AND landing IS NOT NULL
             """

@@ -158,15 +158,15 @@ def chunks(
             source = Evidence(record.ordinal, record.fetched_at, record.origin, hashlib.sha256(data).digest())
             raw: Raw = {}
             try:
-                raw = _decoded(data)
+                raw = decoded(data)
                 see(record.ordinal, raw)
-                order = _mapped(raw, to_order)
+                order = mapped(raw, to_order)
                 if edits and (found := edits.get(order.order_id)):
                     order = chunk.edit(order, found, record.ordinal)
                 orders.append(order)
                 evidence.append(source)
             except RecordError as error:
-                chunk.refuse(source, error, _named(raw, order_id))
+                chunk.refuse(source, error, named(raw, order_id))
             chunk.records += 1
             chunk.bytes += len(data)
             full = chunk.full
@@ -193,14 +193,15 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _decoded(data: bytes) -> Raw:
+def decoded(data: bytes) -> Raw:
+    """The record as an object; raises `RecordError` where it is none."""
     try:
         return _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError("RECORD_MALFORMED", "", None, f"the record is no JSON object: {error}") from error
 
 
-def _named(raw: Raw, order_id: Callable[[Raw], str | None]) -> str | None:
+def named(raw: Raw, order_id: Callable[[Raw], str | None]) -> str | None:
     """The order's id, where even a record that cannot be mapped shows it."""
     try:
         return str(order_id(raw) or "") or None
@@ -208,7 +209,8 @@ def _named(raw: Raw, order_id: Callable[[Raw], str | None]) -> str | None:
         return None
 
 
-def _mapped(raw: Raw, to_order: Callable[[Raw], Order]) -> Order:
+def mapped(raw: Raw, to_order: Callable[[Raw], Order]) -> Order:
+    """The record's order; whatever the mapping raises is a `RecordError`."""
     try:
         order = to_order(raw)
     except RecordError:
