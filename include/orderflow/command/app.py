@@ -1,4 +1,8 @@
-"""`orderflow`: check, run, fetch, status, migrate, sandbox, oms, demo.
+"""`orderflow`: the flow without Airflow, and the tools around it.
+
+A channel's file and a first look: channel new, try and adapters; check, fetch. The flow: run, backfill, sweep, replay,
+migrate. What is proven, and why not: status, explain, reconcile. People's decisions: quarantine, review, sku, rules.
+Quality: report, expectations, upkeep. To try it all without a shop: sandbox, oms, demo, chaos.
 
 Exit codes: 0 done · 1 done, but what was asked to hold does not hold · 2 fix a file, setting or argument ·
 3 credentials · 4 the other side is down, try again · 5 the platform changed · 6 a fault of Orderflow.
@@ -8,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import typer
 from rich.console import Console
@@ -20,7 +25,8 @@ if not sys.stdout.isatty():
 
 app = typer.Typer(
     name="orderflow",
-    help=f"Pull orders from sales channels and hand every one of them to an OMS.\n\n{__doc__.partition(chr(10))[2]}",
+    help="Pull orders from sales channels and hand every one of them to an OMS.\n\n"
+    f"Exit codes{__doc__.partition('Exit codes')[2]}",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -38,7 +44,10 @@ EXIT_CODES = {
 
 
 def main() -> None:
-    """Run the command of the command line; an error of ours becomes a message and an exit code, not a traceback."""
+    """Run the command of the command line: what goes wrong becomes a message and an exit code.
+
+    A file that cannot be read or written is an argument to fix. Only a fault of Orderflow shows a traceback.
+    """
     import orderflow.command.backfill
     import orderflow.command.channel
     import orderflow.command.channels
@@ -57,8 +66,17 @@ def main() -> None:
     try:
         app()
     except errors.OrderflowError as error:
-        message = Text.assemble((type(error).__name__, "bold red"), f" {error}")
-        Console(stderr=True, soft_wrap=True).print(message)
-        sys.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 6))
-    except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(_told(error))
+    except Exception as error:  # noqa: BLE001 - whatever is left is told in full, with the exit code of our own faults
+        if isinstance(error, OSError) and error.filename is not None:
+            cure = "check the path, its permissions and the space on its disk"
+            sys.exit(_told(errors.ConfigError(f"{error.filename}: {error.strerror}; {cure}")))
+        traceback.print_exc()
+        sys.exit(6)
+
+
+def _told(error: errors.OrderflowError) -> int:
+    """Print the error; returns its exit code."""
+    message = Text.assemble((type(error).__name__, "bold red"), f" {error}")
+    Console(stderr=True, soft_wrap=True).print(message)
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 6)

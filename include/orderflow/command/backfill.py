@@ -20,10 +20,9 @@ from orderflow.command import ports
 from orderflow.command.airflow import AirflowApi
 from orderflow.command.app import app
 from orderflow.command.channels import AsJson, Name
-from orderflow.command.staged import last_tick
 from orderflow.config import connections
-from orderflow.domain.channel import Channel, print_duration
-from orderflow.domain.errors import ConfigError, TransientError
+from orderflow.domain.channel import Channel, demand_possible, print_duration
+from orderflow.domain.errors import TransientError
 from orderflow.domain.gap import SMALLEST_PIECE, Gap, longest_run, runs
 from orderflow.domain.window import Window
 
@@ -53,7 +52,7 @@ def backfill(
     Example: [bold]orderflow backfill shop_tw 2026-01-01T00:00Z/2026-04-01T00:00Z --dry-run[/bold]
     """
     about, within, now = ports.channel(channel), Window.parse(span), datetime.now(UTC)
-    _demand(about, within, now)
+    demand_possible(about, within, now)
     plan = _plan(about, within, now, again=again)
     if as_json:
         print(json.dumps({**plan, "windows": [str(window) for window in plan["windows"]], "dry_run": dry_run}))
@@ -80,19 +79,6 @@ def backfill(
         highlight=False,
         soft_wrap=True,
     )
-
-
-def _demand(channel: Channel, span: Window, now: datetime) -> None:
-    if span.start < channel.start:
-        raise ConfigError(
-            f"{channel.name}: {span} begins before the channel's start {channel.start.isoformat()}; choose a later "
-            f"moment, or an earlier `schedule.start` in {channel.name}.yml"
-        )
-    if span.end > now:
-        raise ConfigError(
-            f"{channel.name}: {span} is not over yet; choose an end in the past, "
-            f"such as the last tick {last_tick(channel, now).isoformat()}"
-        )
 
 
 def _plan(channel: Channel, span: Window, now: datetime, *, again: bool) -> dict[str, Any]:

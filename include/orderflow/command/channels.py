@@ -119,7 +119,7 @@ def _receipt(batch: Batch) -> Table:
 def fetch(
     channel: Name,
     window: Span,
-    limit: Annotated[int, typer.Option(help="Stop after so many records.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Stop after so many records.")] = 20,
     record: Annotated[
         Path | None, typer.Option(help="Write the exchanges, scrubbed, as a contract case into this folder.")
     ] = None,

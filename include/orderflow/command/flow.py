@@ -12,8 +12,8 @@ from msgspec import structs
 
 from orderflow.command import ports
 from orderflow.domain.batch import Batch
-from orderflow.domain.channel import Channel
-from orderflow.domain.errors import OrderflowError, TransientError
+from orderflow.domain.channel import Channel, demand_possible, unreachable
+from orderflow.domain.errors import ConfigError, OrderflowError, TransientError
 from orderflow.domain.source import Account
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
@@ -37,16 +37,23 @@ def run_window(
     """One window through all five stages; the delivery is None for a channel in shadow.
 
     A `healing` run leaves the account's budget to live ones. The OMS's settings are read first, so that nothing is
-    pulled for an OMS that nobody can reach.
+    pulled for an OMS that nobody can reach. Raises `ConfigError` for a window that no answer could prove: one that is
+    not over, or lies out of the account's reach.
     """
+    now = ports.runtime().clock()
+    demand_possible(channel, window, now)
     target = None if channel.shadow else ports.target(channel)
     with ports.staging() as store:
+        run_id = f"command__{window.name}"
+        if why := unreachable(channel, window, now):
+            ledger.unreachable(store.connection, channel.name, window, run_id, why)
+            raise ConfigError(f"{channel.name}: window {window} is out of reach: {why}; choose a later window")
         try:
             batch = stage_window(channel, window, store, healing=healing, progress=progress)
         except OrderflowError as error:
             with suppress(TransientError):  # a database that is gone takes no record either
                 said = f"{type(error).__name__}: {error}"
-                ledger.failed(store.connection, channel.name, window, f"command__{window.name}", said)
+                ledger.failed(store.connection, channel.name, window, run_id, said)
             raise
         return batch, None if target is None else sync(channel, store, target, behind=healing, progress=progress)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,28 +72,22 @@ def source(channel: Channel, *, healing: bool = False, transport: Any = None) ->
             )
         yield channel.adapter.open(channel.options, connections.account(found), alone), alone
         return
-    from orderflow.staging.budget import Budget
+    from orderflow.staging import budget, measures
     from orderflow.staging.store import connect
     from orderflow.staging.tokens import Tokens
 
     def database() -> Connection:
         return connect(dsn(), name="orderflow command")
 
-    limits = channel.adapter.limits
-    with ExitStack() as stack:
-        sealing = stack.enter_context(staging()).vault
-        throttle = limits.rate and Budget(
-            stack.enter_context(closing(database())),
-            f"{channel.adapter_name}.{channel.connection}",
-            rate=limits.rate,
-            burst=limits.burst,
-            lane="backfill" if healing else "live",
-            sleep=time.sleep,
-        )
-        tokens = Tokens(found.name, connections.fingerprint(found), database, sealing)
-        handed = replace(alone, throttle=throttle or None, on_token=tokens.keep, renewing=tokens.renewing)
+    with (
+        staging() as store,
+        budget.shared(channel, lambda: closing(database()), healing=healing, sleep=time.sleep) as throttle,
+    ):
+        tokens = Tokens(found.name, connections.fingerprint(found), database, store.vault)
+        handed = replace(alone, throttle=throttle, on_token=tokens.keep, renewing=tokens.renewing)
         account = connections.account(found, token=tokens.latest())
-        yield channel.adapter.open(channel.options, account, handed), handed
+        with measures.counting(channel.name, handed.meter, lambda: closing(database())):
+            yield channel.adapter.open(channel.options, account, handed), handed
 
 
 def dsn() -> str:

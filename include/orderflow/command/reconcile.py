@@ -91,10 +91,12 @@ def _reconciled(channel: Channel, day: date, *, keep: bool) -> Iterator[tuple[Ce
     from orderflow.staging.store import connect
 
     target = None if channel.shadow else ports.target(channel)
-    runtime = ports.runtime()
-    source = channel.adapter.open(channel.options, ports.account(channel.connection), runtime)
     window = business_day(day, channel.schedule.timezone)
-    with ports.staging() as store, closing(connect(ports.dsn(), name="orderflow reconcile")) as own:
+    with (
+        ports.staging() as store,
+        closing(connect(ports.dsn(), name="orderflow reconcile")) as own,
+        ports.source(channel, healing=True) as (source, runtime),
+    ):
         sides = DaySides(own, channel.name, window, **lags(channel))
         certificate = run(
             channel,

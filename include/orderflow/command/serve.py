@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from orderflow.command import ports
 from orderflow.command.app import app
+from orderflow.domain.errors import ConfigError
 
 console = Console()
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Where to listen, on 127.0.0.1.")]
@@ -32,7 +34,11 @@ def sandbox(
     from orderflow.sandbox.shop import Shop
 
     if shops is not None:
-        found = msgspec.json.decode(shops.read_bytes(), type=list[Shop])
+        try:
+            found = msgspec.json.decode(shops.read_bytes(), type=list[Shop])
+        except msgspec.DecodeError as error:
+            shown = '[{"name": "demo", "platform": "shopify", "start": "2026-01-05T09:00:00Z"}]'
+            raise ConfigError(f"{shops} is no JSON list of shops: {error}; write it like {shown}") from error
     else:
         start = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
         found = [Shop(name=f"demo_{name}", platform=name, seed=1, start=start) for name in platforms.names()]
@@ -54,13 +60,21 @@ def oms(
     """
     from orderflow.sandbox import server
 
+    try:
+        serving = server.oms_app(path=file or ":memory:")
+    except sqlite3.Error as error:
+        raise ConfigError(
+            f"{file} cannot be opened: {error}; give a file that this command wrote, or a new one in an existing folder"
+        ) from error
     console.print(f"http://127.0.0.1:{port}  token {server.OMS_TOKEN}  effects /_effects", highlight=False)
-    server.run(server.oms_app(path=file or ":memory:"), "127.0.0.1", port)
+    server.run(serving, "127.0.0.1", port)
 
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Airflow's port; the four after it are used too.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_531, help="Airflow's port; the four after it are used too.")
+    ] = 8080,
     once: Annotated[
         bool, typer.Option(help="Stop by itself; exit 0 only when the comparison with the truth holds.")
     ] = False,
