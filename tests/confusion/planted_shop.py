@@ -20,6 +20,7 @@ from orderflow.pipeline.extract import extract
 from orderflow.pipeline.load import load
 from orderflow.pipeline.validate import validate
 from orderflow.sandbox import platforms, truth
+from orderflow.sandbox.accounts import WAYS, account
 from orderflow.sandbox.platforms.csv_drop import Dropper
 from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop
@@ -31,18 +32,8 @@ from orderflow.staging.vault import Vault
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOURS = 40
-TOKENS = {"access_token": "demo-access-token", "refresh_token": "demo-refresh-token"}
-ACCOUNTS: dict[str, Any] = {
-    "shopify": lambda url: Account("c", url, None, Secret("shpat_demo")),
-    "woocommerce": lambda url: Account("c", url, "ck_demo", Secret("cs_demo")),
-    "shopee": lambda url: Account("c", url, "2001887", Secret("demo-partner-key"), TOKENS),
-    "lazada": lambda url: Account("c", f"{url}/rest", "123456", Secret("demo-app-secret"), TOKENS),
-    "tiktok_shop": lambda url: Account("c", url, "6abc12def", Secret("demo-app-secret"), TOKENS),
-    "csv_drop": lambda folder: Account("c", folder),
-}
-CURRENCY = {"shopee": "TWD", "lazada": "THB", "tiktok_shop": "USD"}
-"""A marketplace has one currency; buyers of a shop pay in several, among them some of no and of three decimals."""
 BUYERS_PAY_IN = ("JPY", "KWD", "TWD", "SEK")
+"""What buyers of a shop pay in, among them currencies of no and of three decimals; a marketplace has its one."""
 
 
 @dataclass
@@ -63,23 +54,17 @@ def csv_options() -> dict[str, Any]:
     return {name: value for name, value in source.items() if name not in {"adapter", "connection"}} | {"settle": "0s"}
 
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "shopee": {"shop_id": 14701711},
-    "tiktok_shop": {"shop_cipher": "GCP_demo"},
-    "csv_drop": csv_options(),
-}
-
-
 def pulled(platform: str, folder: Path, dsn: str, *, orders: int, **more: Any) -> Pulled:
     """About so many orders of a shop with defects, in one run: extract, clean, validate, load."""
-    started = NOW - timedelta(hours=HOURS)
+    started, way = NOW - timedelta(hours=HOURS), WAYS.get(platform)
+    currency = way and way.currency
     settings = {
         "rate": orders / HOURS, "pace": 0.2, "late": 0.0, "bursts": 0.02, "long": 0.0, "defects": 0.16,
-        "currency": CURRENCY.get(platform, "EUR"), "currencies": () if platform in CURRENCY else BUYERS_PAY_IN,
+        "currency": currency or "EUR", "currencies": () if currency else BUYERS_PAY_IN,
     } | more  # fmt: skip
     shop = Shop(name="planted", platform=platform, start=started, **settings)
     adapter = adapters.find(platform)
-    options = adapter.options(**OPTIONS.get(platform, {}))
+    options = adapter.options(**(way.options if way else csv_options()))
     channel = Channel(
         name="planted", title="Planted 壞單 🧨", owner="tests", adapter_name=platform, adapter=adapter, connection="c",
         options=options, schedule=Schedule(cron="0 * * * *", start=started.date(), settle="0s"),
@@ -88,14 +73,15 @@ def pulled(platform: str, folder: Path, dsn: str, *, orders: int, **more: Any) -
     spelled = platforms.find(platform)
     world = World(shop, showable(spelled.unshown))
     with serve(platforms_app([shop], clock=_now)) as url:
-        place = f"{url}/{shop.name}"
-        if platform == "csv_drop":
-            place = str(folder / "drop")
+        if way:
+            reached = account(platform, "c", f"{url}/{shop.name}")
+        else:
+            reached = Account("c", str(folder / "drop"))
             dropper = Dropper(world, folder / "drop")
             for _ in range(2):  # the second time finishes what was left half-written
                 dropper.drop(int(NOW.timestamp()))
         runtime = Runtime(clock=_now, sleep=lambda _: None)
-        source = adapter.open(options, ACCOUNTS[platform](place), runtime)
+        source = adapter.open(options, reached, runtime)
         window = Window(started, NOW + timedelta(seconds=1))
         batch = extract(channel, window, source, folder / "landing", run_id="r", runtime=runtime)
     skus = {product.sku: f"OMS-{product.sku}" for product in [*PRODUCTS, *GIFTS]}

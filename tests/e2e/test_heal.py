@@ -23,6 +23,7 @@ from orderflow.sandbox.demo import run
 from orderflow.sandbox.demo.layout import Layout
 from orderflow.sandbox.demo.processes import Processes
 from orderflow.sandbox.demo.proof import prove
+from orderflow.sandbox.demo.story import Story, shops
 from orderflow.staging import ledger
 from orderflow.staging.migrate import migrate
 from orderflow.staging.store import connect
@@ -59,7 +60,7 @@ def demo(tmp_path: Path):
         dsn = server.create("orderflow")
         with contextlib.closing(connect(dsn)) as connection:
             migrate(connection)
-        story = run.Story(live_from=datetime.now(UTC).replace(second=0, microsecond=0) - DOWN)
+        story = Story(live_from=datetime.now(UTC).replace(second=0, microsecond=0) - DOWN)
         environment = {**layout.environment(server), **PATIENT}
         layout.write_env_file(environment)
         with Processes(layout.logs, environment) as processes:
@@ -94,7 +95,7 @@ def whole(demo, start: datetime, end: datetime) -> bool:
 
 
 def pull_until_the_outage(demo, environment) -> None:
-    (demo.layout.home / "shops.json").write_bytes(msgspec.json.encode(run.shops(demo.story)))
+    (demo.layout.home / "shops.json").write_bytes(msgspec.json.encode(shops(demo.story)))
     sandbox = ["orderflow", "sandbox", "--shops", str(demo.layout.home / "shops.json"), "--port", str(PORT + 3)]
     demo.processes.start("sandbox", [*sandbox, "--drop", str(demo.layout.drop)])
     oms = ["orderflow", "oms", "--file", str(demo.layout.home / "oms.sqlite"), "--port", str(PORT + 4)]

@@ -17,7 +17,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 CHANNEL = "demo_woocommerce"
 SHOP = Shop(
     name=CHANNEL, platform="woocommerce", seed=5, start=NOW - timedelta(days=3), ends=NOW - timedelta(minutes=30),
-    rate=1.0, pace=0.01, currency="TWD",
+    rate=1.0, bursts=0, pace=0.01, currency="TWD",  # no pause behind a burst: every day has orders
 )  # fmt: skip
 DAY = NOW.date() - timedelta(days=1)
 

@@ -3,19 +3,20 @@
 from datetime import timedelta
 
 import pytest
-from worlds import LOGINS, NOW, servers
+from worlds import NOW, servers
 
 from orderflow.domain.window import Window
+from orderflow.sandbox.accounts import WAYS
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory):
     settings = {"rate": 2.0, "defects": 0.08, "edits": 0.3, "refunds": 0.3}
-    with servers(tmp_path_factory.mktemp("oms"), list(LOGINS), **settings) as running:
+    with servers(tmp_path_factory.mktemp("oms"), list(WAYS), **settings) as running:
         yield running
 
 
-@pytest.mark.parametrize("platform", LOGINS)
+@pytest.mark.parametrize("platform", WAYS)
 def test_a_day_of_any_platform_is_wholly_explained(platform, sandbox, store, migrated, tmp_path):
     shop = sandbox.world(store, migrated, tmp_path)
     assert shop.channel.adapter_name == platform

@@ -17,13 +17,14 @@ from shop import target
 from orderflow import adapters
 from orderflow.domain.channel import Channel, Delivery, Schedule, Validation
 from orderflow.domain.reconciliation import Certificate, Difference, business_day
-from orderflow.domain.source import Account, Runtime, Secret
+from orderflow.domain.source import Account, Runtime
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.extract import extract
 from orderflow.pipeline.flow import staged
 from orderflow.pipeline.reconcile import Repair, lags, reconcile
 from orderflow.pipeline.sync import sync
+from orderflow.sandbox.accounts import WAYS, account
 from orderflow.sandbox.server import oms_app, platforms_app, serve
 from orderflow.sandbox.shop import Shop
 from orderflow.staging import certificates, ledger
@@ -118,25 +119,6 @@ class World:
         return httpx.get(f"{self.oms_url}/_effects", params=asked).json()
 
 
-TOKENS = {"access_token": "demo-access-token", "refresh_token": "demo-refresh-token"}
-LOGINS = {
-    "woocommerce": ("ck_demo", "cs_demo"),
-    "shopify": (None, "shpat_demo"),
-    "shopee": ("2001887", "demo-partner-key"),
-    "lazada": ("123456", "demo-app-secret"),
-    "tiktok_shop": ("6abc12def", "demo-app-secret"),
-}
-OPTIONS = {"shopee": {"shop_id": 14701711}, "tiktok_shop": {"shop_cipher": "GCP_demo"}}
-
-
-def account_of(platform: str, name: str, url: str) -> Account:
-    login, password = LOGINS[platform]
-    base = f"{url}/rest" if platform == "lazada" else url
-    tokens = TOKENS | ({} if platform == "shopee" else {"auth_url": base})
-    more = tokens if platform in ("shopee", "lazada", "tiktok_shop") else {}
-    return Account(name, base, login=login, password=Secret(password), extra=more)
-
-
 @dataclass
 class Servers:
     """Many shops on one server and one OMS, for a whole test module; every test takes a shop of its own."""
@@ -165,15 +147,15 @@ class Servers:
             adapter_name=platform,
             adapter=adapter,
             connection=name,
-            options=adapter.options(**OPTIONS.get(platform, {})),
+            options=adapter.options(**WAYS[platform].options),
             schedule=Schedule(cron="0 * * * *", timezone=timezone, start=date(2026, 11, 1)),
             validate=Validation(guards="warn"),
             oms=Delivery(target="demo"),
             shadow=shadow,
         )
         self.clock.moment = NOW
-        account = account_of(platform, name, f"{self.shop_url}/{name}")
-        return World(channel, store, dsn, self.clock, account, self.shop_url, self.oms_url, self.oms_file, folder)
+        reached = account(platform, name, f"{self.shop_url}/{name}")
+        return World(channel, store, dsn, self.clock, reached, self.shop_url, self.oms_url, self.oms_file, folder)
 
 
 @contextmanager
@@ -181,9 +163,12 @@ def servers(folder: Path, platforms: Sequence[str], **more: Any) -> Iterator[Ser
     clock = Clock(NOW)
     settings = {
         "start": NOW - timedelta(days=3), "ends": NOW - timedelta(hours=6), "rate": 1.0, "pace": 0.01, "seed": 7,
-        "currency": "TWD", "defects": 0.0, "late": 0.0, "blind": ("status",), **more,
+        "defects": 0.0, "late": 0.0, "blind": ("status",), **more,
     }  # fmt: skip
-    shops = [Shop(name=f"shop_{count}", platform=platform, **settings) for count, platform in enumerate(platforms)]
+    shops = [
+        Shop(name=f"shop_{count}", platform=platform, **settings | {"currency": WAYS[platform].currency or "TWD"})
+        for count, platform in enumerate(platforms)
+    ]
     with (
         serve(platforms_app(shops, clock=clock)) as shop_url,
         serve(oms_app(path=folder / "oms.sqlite", clock=clock)) as oms_url,

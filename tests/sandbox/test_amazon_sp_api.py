@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import msgspec
 import pytest
-from marketplace_day import HOUR, day, rules
 
 from orderflow.adapters import find
 from orderflow.domain.errors import DeniedError
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.domain.window import Window
+from orderflow.sandbox.conformance.day import HOUR, day, rules
 from orderflow.sandbox.platforms.amazon_sp_api.states import index_of, order_id
 from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop
@@ -18,10 +18,7 @@ from orderflow.sandbox.shop import Shop
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = START + 6 * HOUR
 HOME = "ATVPDKIKX0DER"
-FAULTS = [
-    {"kind": "expired-token", "path": "*/orders*", "skip": 3, "count": 1},
-    *rules("429", "503", "torn", "throttled", "shifted-page", "late", "drop-after", "500-after"),
-]
+FAULTS = ("429", "503", "torn", "throttled", "expired-token", "shifted-page", "late", "drop-after", "500-after")
 
 
 def shop(**more):
@@ -40,7 +37,7 @@ def pulled(world, folder, version="v2026-01-01", marketplace=HOME, **how):
 
 
 def test_a_day_with_edits_late_changes_and_faults_loses_nothing(tmp_path):
-    found = pulled(shop(), tmp_path, faults=FAULTS)
+    found = pulled(shop(), tmp_path, faults=rules(*FAULTS))
     assert len(found.truth) > 140
     assert found.retries > 1
     assert any("/auth/o2/token" in route for route in found.requests)
@@ -50,7 +47,7 @@ def test_a_day_with_edits_late_changes_and_faults_loses_nothing(tmp_path):
 
 def test_a_day_in_v0_with_faults_and_items_in_pages_loses_nothing(tmp_path):
     world = shop(rate=10, options={"items_at_once": 2})
-    found = pulled(world, tmp_path, "v0", hours=6, faults=FAULTS)
+    found = pulled(world, tmp_path, "v0", hours=6, faults=rules(*FAULTS))
     assert len(found.truth) > 40
     assert any("restrictedDataToken" in route for route in found.requests)
     assert found.missing() == found.invented() == set()

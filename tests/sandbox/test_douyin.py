@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from marketplace_day import HOUR, day, rules
 
 from orderflow.adapters import find
 from orderflow.adapters.douyin.auth import param_json, signature
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.domain.window import Window
+from orderflow.sandbox.conformance.day import HOUR, day, rules
 from orderflow.sandbox.platforms.douyin.documents import index_of, order_id
 from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from marketplace_day import HOUR, day, rules
 
 from orderflow.adapters import find
 from orderflow.adapters.jd.auth import signature, stamp
 from orderflow.adapters.jd.statuses import ASKED
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.domain.window import Window
+from orderflow.sandbox.conformance.day import HOUR, day, rules
 from orderflow.sandbox.platforms.jd.documents import index_of, order_id
 from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop
@@ -29,7 +29,7 @@ def shop(**more):
 
 
 def account(url):
-    tokens = {"access_token": "demo-access-token", "refresh_token": "demo-refresh", "auth_url": f"{url}/oauth2"}
+    tokens = {"access_token": "demo-access-token", "refresh_token": "demo-refresh-token", "auth_url": f"{url}/oauth2"}
     return Account("jd_cn", url, "DEMOJDKEY", SECRET, tokens)
 
 
@@ -174,7 +174,7 @@ def test_a_token_is_renewed_in_its_last_day_only_and_never_after_its_end():
     with serve(platforms_app([shop(options={"token_seconds": 200_000})], clock=lambda: NOW, ticks=lambda: now)) as url:
 
         def renewed(secret="demo-jd-secret"):
-            query = {"app_key": "DEMOJDKEY", "app_secret": secret, "refresh_token": "demo-refresh"}
+            query = {"app_key": "DEMOJDKEY", "app_secret": secret, "refresh_token": "demo-refresh-token"}
             return httpx.get(f"{url}/jd_cn/oauth2/refresh_token", params=query).json()
 
         assert renewed()["code"] == 407

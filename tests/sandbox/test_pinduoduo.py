@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import msgspec
 import pytest
-from marketplace_day import HOUR, day, rules
 
 from orderflow.adapters import find
 from orderflow.adapters.pinduoduo.auth import signature
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.domain.window import Window
+from orderflow.sandbox.conformance.day import HOUR, day, rules
 from orderflow.sandbox.platforms.pinduoduo.documents import index_of, order_sn
 from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop
@@ -19,13 +19,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = START + 3 * HOUR
 SECRET = Secret("demo-secret")
 TOKENS = {"access_token": "demo-access-token", "refresh_token": "demo-refresh-token"}
-KINDS = ("429", "503", "torn", "throttled", "shifted-page", "late", "drop-after", "500-after")
-FAULTS = [
-    *(rule | {"probability": 0.03} for rule in rules(*KINDS)),
-    *({"kind": "expired-token", "skip": 60 * n, "count": 1} for n in (1, 2, 3)),
-]
-"""Fewer than elsewhere, because every order is a request, and six are on their way at a time: of these, none may fail
-five times in a row, and none may be refused for its token twice."""
+FAULTS = ("429", "503", "torn", "throttled", "expired-token", "shifted-page", "late", "drop-after", "500-after")
 CHANGED, CONFIRMED, DETAIL = (
     "pdd.order.number.list.increment.get",
     "pdd.order.list.get",
@@ -43,7 +37,7 @@ def account(url):
 
 
 def test_a_day_with_edits_late_changes_and_faults_loses_nothing(tmp_path):
-    found = day(shop(), account, {}, tmp_path, hours=12, faults=FAULTS)
+    found = day(shop(), account, {}, tmp_path, hours=12, faults=rules(*FAULTS, share=0.24))
     assert len(found.truth) > 60
     assert found.retries > 5
     assert found.missing() == found.invented() == set()

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from marketplace_day import HOUR, day, rules
 
 from orderflow.adapters import find
 from orderflow.adapters.shopee.auth import signature
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.domain.window import Window
+from orderflow.sandbox.conformance.day import HOUR, day, rules
 from orderflow.sandbox.platforms.shopee.documents import index_of, order_sn
 from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop

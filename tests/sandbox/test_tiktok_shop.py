@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import msgspec
 import pytest
-from marketplace_day import HOUR, day, rules
 
 from orderflow.adapters.tiktok_shop.auth import signature
 from orderflow.domain.source import Account, Secret
+from orderflow.sandbox.conformance.day import HOUR, day, rules
 from orderflow.sandbox.platforms.tiktok_shop.documents import index_of, order_id
 from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop

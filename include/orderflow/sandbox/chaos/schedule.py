@@ -8,10 +8,11 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from orderflow.sandbox.accounts import WAYS
 from orderflow.sandbox.faults import Rule
 from orderflow.sandbox.shop import Shop
 
-PLATFORMS = ("woocommerce", "shopify", "csv_drop", "shopee", "lazada", "tiktok_shop")
+PLATFORMS = (*WAYS, "csv_drop")
 
 Action: TypeAlias = Literal[
     "kill", "database-restart", "connections-lost", "oms-kill", "second-run", "timeout-before", "timeout-after",
@@ -29,6 +30,10 @@ KINDS = (
     "shifted-page", "throttled", "expired-token", "late", "skew",
 )  # fmt: skip
 """Faults of the platform; see `orderflow.sandbox.faults`."""
+
+UNRENEWED = frozenset({"jd", "taobao_tmall"})
+"""Their tokens do not end: JD renews none that has ended, and a refresh token of Taobao serves once, so that only the
+seller could help where the answer is lost."""
 
 OMS_KINDS = ("429", "429-bare", "500", "503", "drop", "html", "drop-after", "500-after", "torn")
 
@@ -116,7 +121,7 @@ def draw(seed: int) -> Schedule:
         concurrency=random.choice([1, 1, 1, 2]),
         page=random.choice([3, 7, 100]),
         lookback=random.choice([0, 0, 20]),
-        faults=_rules(random, KINDS, most=4) if platform != "csv_drop" else [],
+        faults=_rules(random, _kinds(platform), most=4),
         oms_faults=_rules(random, OMS_KINDS, most=2) if random.random() < 0.6 else [],
         idempotent=random.random() < 0.5,
         oms_dies=random.randint(1, 6) if random.random() < 0.12 else None,
@@ -131,10 +136,12 @@ def draw(seed: int) -> Schedule:
 
 
 def _shop(random: Random, seed: int, platform: str, minutes: int) -> Shop:
-    currency = {"shopee": "TWD", "lazada": "THB", "tiktok_shop": "USD"}.get(platform, random.choice(["EUR", "JPY"]))
+    currency, way = random.choice(["EUR", "JPY"]), WAYS.get(platform)
     options: dict[str, str | int | float | bool] = {}
-    if platform in {"shopee", "lazada", "tiktok_shop"}:
-        options = {"mask": random.random() < 0.2, "token_seconds": random.choice([600, 14_400])}
+    if way and way.currency:
+        currency, options = way.currency, {"mask": random.random() < 0.2}
+    if way and way.tokens and platform not in UNRENEWED:
+        options["token_seconds"] = random.choice([600, 14_400])
     if platform == "shopify":
         options = random.choice([{}, {"bucket": 1000, "restore": 50}])
     return Shop(
@@ -157,9 +164,15 @@ def _shop(random: Random, seed: int, platform: str, minutes: int) -> Shop:
     )
 
 
+def _kinds(platform: str) -> tuple[str, ...]:
+    if platform == "csv_drop":
+        return ()
+    return tuple(kind for kind in KINDS if kind != "expired-token" or platform not in UNRENEWED)
+
+
 def _rules(random: Random, kinds: tuple[str, ...], most: int) -> list[Rule]:
     rules = []
-    for _ in range(random.randint(0, most)):
+    for _ in range(random.randint(0, most) if kinds else 0):
         kind = random.choice(kinds)
         lasting = random.random() < 0.3 and kind != "expired-token"
         rules.append(

@@ -14,18 +14,9 @@ from orderflow.domain.channel import Schedule as Timetable
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.domain.target import Target
 from orderflow.oms.http.options import HttpOptions
+from orderflow.sandbox.accounts import WAYS, account
 from orderflow.sandbox.chaos.schedule import Schedule
 from orderflow.sandbox.server import OMS_TOKEN
-
-_TOKENS = {"access_token": "demo-access-token", "refresh_token": "demo-refresh-token"}
-_CONNECTIONS: dict[str, tuple[str, str | None, str | None, dict[str, str]]] = {
-    "woocommerce": ("", "ck_demo", "cs_demo", {}),
-    "shopify": ("", None, "shpat_demo", {}),
-    "shopee": ("", "2001887", "demo-partner-key", _TOKENS),
-    "lazada": ("/rest", "123456", "demo-app-secret", _TOKENS),
-    "tiktok_shop": ("", "6abc12def", "demo-app-secret", _TOKENS),
-}
-"""Base path, login, password and extra fields, as the sandbox wants them."""
 
 _ORDER = {
     "order_id": "order_id", "order_number": "order_number", "order_status": "status",
@@ -40,30 +31,26 @@ _LINE = {
     "quantity_fulfilled": "quantity_shipped", "quantity_returned": "quantity_returned", "unit_price": "unit_price",
     "discount": "line_discount", "tax": "line_tax", "total": "line_total",
 }  # fmt: skip
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "shopee": {"shop_id": 14701711},
-    "tiktok_shop": {"shop_cipher": "GCP_demo"},
-    "csv_drop": {
-        "files": "*.csv",
-        "ready": "manifest",
-        "order": _ORDER,
-        "line": _LINE,
-        "charges": [
-            {
-                "kind": {"constant": "shipping"}, "method": "shipping_method", "amount": "shipping",
-                "discount": "shipping_discount", "tax": "shipping_tax",
-            },
-            {"kind": {"constant": "tip"}, "amount": "tip"},
-        ],
-        "ship_to": {
-            "name": "ship_family", "email": "email", "phone": "ship_phone", "address": ["ship_street"],
-            "city": "ship_city", "postal_code": "ship_postcode", "country": "ship_country",
+_FILES: dict[str, Any] = {
+    "files": "*.csv",
+    "ready": "manifest",
+    "order": _ORDER,
+    "line": _LINE,
+    "charges": [
+        {
+            "kind": {"constant": "shipping"}, "method": "shipping_method", "amount": "shipping",
+            "discount": "shipping_discount", "tax": "shipping_tax",
         },
-        "values": {
-            "order_status": {"failed": "cancelled", "trash": "cancelled", "refunded": "completed"},
-            "payment_status": {"pending": "unpaid"},
-            "fulfilment_status": {"fulfilled": "shipped"},
-        },
+        {"kind": {"constant": "tip"}, "amount": "tip"},
+    ],
+    "ship_to": {
+        "name": "ship_family", "email": "email", "phone": "ship_phone", "address": ["ship_street"],
+        "city": "ship_city", "postal_code": "ship_postcode", "country": "ship_country",
+    },
+    "values": {
+        "order_status": {"failed": "cancelled", "trash": "cancelled", "refunded": "completed"},
+        "payment_status": {"pending": "unpaid"},
+        "fulfilment_status": {"fulfilled": "shipped"},
     },
 }  # fmt: skip
 
@@ -90,7 +77,7 @@ def channel_of(schedule: Schedule) -> Channel:
         adapter_name=shop.platform,
         adapter=adapter,
         connection=shop.name,
-        options=adapter.options(**_OPTIONS.get(shop.platform, {})),
+        options=adapter.options(**(_FILES if shop.platform == "csv_drop" else WAYS[shop.platform].options)),
         schedule=Timetable(
             cron="0 * * * *",
             start=shop.start.date(),
@@ -105,13 +92,8 @@ def account_of(schedule: Schedule, where: str, tokens: Path) -> Account:
     """The connection; `where` is the platform's server or the inbox. Renewed tokens are kept in the file `tokens`."""
     if schedule.shop.platform == "csv_drop":
         return Account(schedule.channel, where)
-    path, login, password, extra = _CONNECTIONS[schedule.shop.platform]
-    if extra:
-        extra = extra | {"auth_url": f"{where}/{schedule.channel}{path}"}
-    if extra and tokens.exists():
-        extra = extra | msgspec.json.decode(tokens.read_bytes())
-    secret = Secret(password) if password else None
-    return Account(schedule.channel, f"{where}/{schedule.channel}{path}", login, secret, extra)
+    renewed = msgspec.json.decode(tokens.read_bytes()) if tokens.exists() else None
+    return account(schedule.shop.platform, schedule.channel, f"{where}/{schedule.channel}", renewed)
 
 
 def target_of(where: str, runtime: Runtime) -> Target:

@@ -18,7 +18,7 @@ import psycopg2
 import psycopg2.sql
 
 from orderflow.domain.source import Runtime
-from orderflow.sandbox.chaos import judge, shops
+from orderflow.sandbox.chaos import judge, shops, worker
 from orderflow.sandbox.chaos.judge import Verdict
 from orderflow.sandbox.chaos.play import Play
 from orderflow.sandbox.chaos.schedule import PLATFORMS, Schedule, draw
@@ -73,7 +73,7 @@ class Stage:
             world = World(shop, showable(find("csv_drop").unshown))
             judge.clean_room(site, shop.start + timedelta(hours=5), world)
         for platform in PLATFORMS:
-            importlib.import_module(f"orderflow.adapters.{platform}.source")
+            importlib.import_module(worker.SOURCES.get(platform, worker.SOURCE).format(platform))
             find(platform)
         shops.target_of("http://127.0.0.1:1", Runtime(self.clock.now, self.clock.sleep))
         gc.collect()

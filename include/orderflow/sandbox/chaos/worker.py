@@ -40,6 +40,12 @@ from orderflow.staging import ledger
 from orderflow.staging.store import Store
 from orderflow.staging.vault import Vault
 
+SOURCE = "orderflow.adapters.{}.source"
+SOURCES = {"amazon_sp_api": "orderflow.adapters.{}.source_2026"}
+"""The module that asks for pages, where it has another name."""
+SMALLEST = {"ebay": 20}
+"""Orders on the smallest page: pages of eBay overlap by ten."""
+
 VAULT = Secret("chaos:" + "A" * 43 + "=")
 
 
@@ -145,8 +151,8 @@ def work(site: Site, attempt: Attempt, pipe: Pipe) -> None:
 
 def _small_pages(schedule: Schedule) -> None:
     """Make the platform's source ask for small pages, so that a small world has many."""
-    source: Any = importlib.import_module(f"orderflow.adapters.{schedule.shop.platform}.source")
-    source.LIMITS = replace(source.LIMITS, page_size=schedule.page)
+    source: Any = importlib.import_module(SOURCES.get(schedule.shop.platform, SOURCE).format(schedule.shop.platform))
+    source.LIMITS = replace(source.LIMITS, page_size=max(schedule.page, SMALLEST.get(schedule.shop.platform, 1)))
 
 
 def batch_file(site: Site, run_id: str) -> Path:

@@ -8,19 +8,16 @@ from typing import Any
 import psycopg2
 from psycopg2.extras import RealDictCursor
 
-STAGES = ("extract", "clean", "validate", "load", "sync")
-
 _FIGURES = """
 with pulled as (
     select channel,
            count(*) as windows,
-           count(*) filter (where loaded_at is not null) as loaded,
            count(*) filter (where state in ('synced', 'reconciled')) as synced,
            sum((counts->>'fetched')::bigint) as fetched
     from orderflow.windows group by channel
 ),
 running as (
-    select distinct on (channel) channel, state, window_start, window_end
+    select distinct on (channel) channel, state
     from orderflow.windows order by channel, window_end desc
 ),
 staged as (select channel, count(*) as staged, sum(version - 1) as edits from orderflow.orders group by channel),
@@ -38,7 +35,7 @@ reason as (
           from orderflow.quarantine, jsonb_array_elements(reasons) as r where state in ('open', 'parked')) as each
     group by channel, code order by channel, count(*) desc, code
 )
-select channel, windows, loaded, synced, fetched, state, window_start, window_end,
+select channel, windows, synced, fetched, state,
        coalesce(staged, 0) as staged, coalesce(edits, 0) as edits, coalesce(pending, 0) as pending,
        coalesce(delivered, 0) as delivered, coalesce(quarantined, 0) as quarantined, coalesce(top, '') as top
 from pulled left join running using (channel) left join staged using (channel) left join waiting using (channel)
@@ -49,11 +46,10 @@ order by channel
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One channel's figures at a moment. `reached` is the newest moment that a loaded window ends at."""
+    """One channel's figures at a moment: `state` of its newest window, `top` reason of what is in quarantine."""
 
     channel: str
     windows: int
-    loaded: int
     synced: int
     fetched: int
     state: str
@@ -68,14 +64,14 @@ class Figures:
 def figures(dsn: str) -> dict[str, Figures]:
     """The figures of every channel that has a window in the ledger; empty before the first migration."""
     try:
-        rows = _query(dsn, _FIGURES)
+        rows = query(dsn, _FIGURES)
     except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName, psycopg2.OperationalError):
         return {}
     names = Figures.__dataclass_fields__
     return {row["channel"]: Figures(**{name: row[name] for name in names}) for row in rows}
 
 
-def _query(dsn: str, statement: str, *arguments: object) -> list[dict[str, Any]]:
+def query(dsn: str, statement: str, *arguments: object) -> list[dict[str, Any]]:
     connection = psycopg2.connect(dsn, application_name="orderflow demo")
     try:
         with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-import psycopg2
-from psycopg2.extras import RealDictCursor
+
+from orderflow.sandbox.demo.figures import query
 
 _STAGED = """
 select order_id, version, order_status, line_count, grand_total, currency
@@ -67,10 +67,10 @@ def prove(channel: str, dsn: str, sandbox: str, oms: str, *, live_from: datetime
     known = {name for order in latest for name in (order["order_id"], *order["aliases"])}
     truth = _truth(sandbox, channel, until)
     effects = httpx.get(f"{oms}/_effects", params={"channel": channel}, timeout=60).raise_for_status().json()
-    staged = {row["order_id"]: row for row in _rows(dsn, _STAGED, channel)}
-    held = {row["order_id"]: row for row in _rows(dsn, _QUARANTINED, channel)}
+    staged = {row["order_id"]: row for row in query(dsn, _STAGED, channel)}
+    held = {row["order_id"]: row for row in query(dsn, _QUARANTINED, channel)}
     accepted: dict[str, datetime] = {}
-    for row in _rows(dsn, _RECEIPTS, channel):
+    for row in query(dsn, _RECEIPTS, channel):
         accepted[row["order_id"]] = min(row["accepted_at"], accepted.get(row["order_id"], row["accepted_at"]))
     proof = Proof(
         channel,
@@ -124,13 +124,3 @@ def _compare(proof: Proof, order: dict[str, Any], mine: dict[str, Any]) -> None:
         and mine["grand_total"] != Decimal(total)
     ):
         proof.unexplained.append(f"{order['order_id']}: total {mine['grand_total']}, truth {total}")
-
-
-def _rows(dsn: str, statement: str, channel: str) -> list[dict[str, Any]]:
-    connection = psycopg2.connect(dsn, application_name="orderflow demo")
-    try:
-        with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            cursor.execute(statement, (channel,))
-            return list(cursor.fetchall())
-    finally:
-        connection.close()

@@ -13,47 +13,29 @@ from pathlib import Path
 
 import httpx
 import msgspec
-from rich.console import Console, Group
-from rich.live import Live
+import psutil
+from rich.console import Group, RenderableType
 
 from orderflow import config
 from orderflow.command.airflow import AirflowApi
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 from orderflow.sandbox import postgres
-from orderflow.sandbox.demo.figures import figures
+from orderflow.sandbox.demo.figures import Figures, figures
 from orderflow.sandbox.demo.layout import PROJECT, Layout
 from orderflow.sandbox.demo.processes import Processes
 from orderflow.sandbox.demo.proof import Proof, prove
-from orderflow.sandbox.demo.tables import progress, result
-from orderflow.sandbox.shop import Shop
+from orderflow.sandbox.demo.screen import console, pictured, working
+from orderflow.sandbox.demo.story import Story, recall, settled, shops
+from orderflow.sandbox.demo.tables import news, progress, result
 from orderflow.staging import ledger
 from orderflow.staging.migrate import migrate
 from orderflow.staging.store import connect
 
-console = Console()
-
-HISTORY = timedelta(hours=24)
-"""How much of the past the shops hold when the demo starts."""
-LIVE = timedelta(seconds=60)
-"""How long, at least, new orders come in a demo that stops by itself."""
-LATE = 20
-"""Longest delay, in seconds, after which a shop's list shows a change."""
 DUE_AFTER = timedelta(seconds=90)
 """How old a window, or an order, must be to be expected in the OMS while the schedule goes on."""
 UNTIL_DONE = timedelta(minutes=10)
 """How long the demo waits for the last window before it says that something is wrong."""
-
-
-class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """What a demo must remember between two starts: its worlds' beginning and, where they stand still, their end."""
-
-    live_from: datetime
-    ends: datetime | None = None
-
-    @property
-    def start(self) -> datetime:
-        return self.live_from - HISTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,35 +51,6 @@ class Demo:
         return [shop.name for shop in shops(self.story)]
 
 
-def shops(story: Story) -> list[Shop]:
-    """The three simulated shops: other platforms, currencies and time zones, each with its share of trouble."""
-
-    def shop(name: str, seed: int, currency: str, timezone: str, *currencies: str) -> Shop:
-        return Shop(
-            name=f"demo_{name}",
-            platform=name if name != "csv" else "csv_drop",
-            seed=seed,
-            start=story.start,
-            live_from=story.live_from,
-            ends=story.ends,
-            rate=85.0,
-            live_rate=900.0,
-            pace=0.01,
-            currency=currency,
-            currencies=currencies,
-            timezone=timezone,
-            late=0.1,
-            late_by=LATE,
-            defects=0.02,
-        )
-
-    return [
-        shop("shopify", 11, "EUR", "Europe/Stockholm", "SEK", "USD", "JPY"),
-        shop("woocommerce", 22, "TWD", "Asia/Taipei"),
-        shop("csv", 33, "USD", "America/New_York"),
-    ]
-
-
 def demo(home: Path, port: int, *, once: bool) -> int:
     """Run the demo; returns the exit code: 0 when the proof holds (or the person watching ended it)."""
     layout = Layout(home.resolve(), port)
@@ -105,16 +58,17 @@ def demo(home: Path, port: int, *, once: bool) -> int:
     layout.demand_free_ports()
     pid_file = layout.home / "demo.pid"
     pid_file.write_text(str(os.getpid()))
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # SIGHUP: the terminal was closed
+        signal.signal(number, _interrupt)
     server = None
     try:
-        with console.status("starting PostgreSQL"):
+        with working("starting PostgreSQL"):
             server = postgres.start(layout.home / "pg")
             server.create("airflow")
             dsn = server.create("orderflow")
             with contextlib.closing(connect(dsn, name="orderflow demo")) as connection:
                 migrate(connection)
-        story, again = _story(layout, once=once)
+        story, again = recall(layout, datetime.now(UTC), once=once)
         environment = layout.environment(server)
         layout.write_env_file(environment)
         with Processes(layout.logs, environment) as processes:
@@ -135,39 +89,19 @@ def down(home: Path) -> None:
     if not pid_file.exists():
         console.print("no demo is running")
     else:
-        pid = int(pid_file.read_text())
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-            while _lives(pid):
-                time.sleep(0.2)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(int(pid_file.read_text()))
+            if process.create_time() <= pid_file.stat().st_mtime:  # else another program got the number
+                process.terminate()
+                process.wait()
+        pid_file.unlink(missing_ok=True)
         console.print("the demo is stopped; its data stays in place (make clean removes it)")
     if (home / "pg" / "postmaster.pid").exists():
         postgres.start(home / "pg").stop()
 
 
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-def _story(layout: Layout, *, once: bool) -> tuple[Story, bool]:
-    """The worlds of an earlier demo in this folder, going on, or new ones; and whether they have ended."""
-    path, now = layout.home / "demo.json", datetime.now(UTC).replace(microsecond=0)
-    story = Story(live_from=now.replace(second=0))
-    if path.exists():
-        story = msgspec.json.decode(path.read_bytes(), type=Story)
-        if once and story.ends is not None:
-            return story, True
-    story = msgspec.structs.replace(story, ends=_ends(now) if once else None)
-    path.write_bytes(msgspec.json.encode(story))
-    return story, False
 
 
 def _play(demo: Demo, *, once: bool, again: bool) -> int:
@@ -205,11 +139,11 @@ def _start(demo: Demo) -> None:
     oms = ["orderflow", "oms", "--file", str(layout.home / "oms.sqlite"), "--port", str(layout.port + 4)]
     processes.start("oms", oms)
     processes.start("airflow", ["orderflow.orchestration.serve"])
-    with console.status("starting the sandbox and the reference OMS"):
+    with working("starting the sandbox and the reference OMS"):
         answers = {"sandbox": f"{layout.sandbox_url}/_sandbox", "oms": f"{layout.oms_url}/_effects"}
         for name, url in answers.items():
             processes.wait_until(partial(_answers, url), what=f"the {name}", log=name, seconds=60)
-    with console.status("starting Airflow (about 20 s)"):
+    with working("starting Airflow (about 20 s)"):
         components = layout.home / "airflow" / "components"
         components.unlink(missing_ok=True)
         processes.wait_until(components.exists, what="Airflow", log="airflow", seconds=180)
@@ -241,22 +175,10 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _settled() -> timedelta:
-    """How long after a change its window may end, so that the run of that window must find it."""
-    settle = max(channel.settle for channel in config.read(PROJECT / "include" / "channels").channels)
-    return settle + timedelta(seconds=10)
-
-
-def _ends(now: datetime) -> datetime:
-    """When the worlds come to rest: late enough to be seen alive, and just in time for the end of a window."""
-    last = (now + LIVE + _settled()).replace(second=0, microsecond=0) + timedelta(minutes=1)
-    return last - _settled()
-
-
 def _end(demo: Demo) -> datetime:
     """The end of the window that pulls the last change of the worlds."""
     assert demo.story.ends is not None
-    return demo.story.ends + _settled()
+    return demo.story.ends + settled()
 
 
 def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
@@ -270,12 +192,13 @@ def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
     if again:
         for channel in demo.channels:
             _trigger(demo, channel, run_id, history)
-    with Live(console=console, refresh_per_second=4) as live:
+    with pictured(refresh_per_second=4) as show:
         while datetime.now(UTC) < deadline:
             for name in demo.processes.revive():
                 console.print(f"{name} ended and was started again")
-            live.update(_shown(demo))
-            if _done(demo, run_id if again else None, Window(history.start, end)):
+            found = figures(demo.dsn)
+            show(partial(_shown, demo, found), news(demo.channels, found))
+            if _done(demo, found, run_id if again else None, Window(history.start, end)):
                 return True
             time.sleep(0.5)
     console.print("[red]not everything is in the OMS after the time given; look into Airflow and the logs[/red]")
@@ -287,18 +210,20 @@ def _trigger(demo: Demo, channel: str, run_id: str, window: Window) -> None:
     demo.api.trigger(f"orders.{channel}", run_id, conf)
 
 
-def _done(demo: Demo, run_id: str | None, span: Window) -> bool:
-    if run_id and any(demo.api.state(f"orders.{channel}", run_id) != "success" for channel in demo.channels):
+def _done(demo: Demo, found: dict[str, Figures], run_id: str | None, span: Window) -> bool:
+    try:
+        if run_id and any(demo.api.state(f"orders.{channel}", run_id) != "success" for channel in demo.channels):
+            return False
+    except httpx.TransportError:  # Airflow's server is being started again
         return False
-    found = figures(demo.dsn)
     with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection:
         covered = all(ledger.coverage(connection, channel, span) == [span] for channel in demo.channels)
-    return covered and all(found[channel].pending == 0 for channel in demo.channels)
+    return covered and all(channel in found and found[channel].pending == 0 for channel in demo.channels)
 
 
-def _shown(demo: Demo) -> Group:
-    table = progress(demo.channels, figures(demo.dsn))
-    return Group(table, f"Airflow: {demo.layout.airflow_url}  (user admin, password admin)")
+def _shown(demo: Demo, found: dict[str, Figures], *more: RenderableType) -> Group:
+    table = progress(demo.channels, found)
+    return Group(table, f"Airflow: {demo.layout.airflow_url}  (user admin, password admin)", *more)
 
 
 def _proofs(demo: Demo) -> list[Proof]:
@@ -342,13 +267,15 @@ def _look_around(demo: Demo, history: Window) -> None:
     proofs: list[Proof] = []
     hint = "stop: Ctrl-C, or make down · go on: make demo · look: source .orderflow/env, then orderflow status"
     next_proof = history.end + DUE_AFTER
-    with Live(console=console, refresh_per_second=2) as live:
+    with pictured(refresh_per_second=2) as show:
         while True:
             for name in demo.processes.revive():
                 console.print(f"{name} ended and was started again")
-            now = datetime.now(UTC)
+            now, found = datetime.now(UTC), figures(demo.dsn)
             if now >= next_proof:
-                proofs, next_proof = _proofs(demo), now + timedelta(seconds=30)
-            shown = [result(proofs, figures(demo.dsn))] if proofs else []
-            live.update(Group(_shown(demo), *shown, hint))
+                next_proof = now + timedelta(seconds=30)
+                with contextlib.suppress(httpx.TransportError):  # a server that is being started again
+                    proofs = _proofs(demo)
+            proven = [result(proofs, found)] if proofs else []
+            show(partial(_shown, demo, found, *proven, hint), news(demo.channels, found))
             time.sleep(1)

@@ -29,6 +29,16 @@ def progress(channels: list[str], found: dict[str, Figures]) -> Table:
     return table
 
 
+def news(channels: list[str], found: dict[str, Figures]) -> str:
+    """The same in one line."""
+    parts = [
+        f"{name}: {f.staged} staged, {f.delivered} in the OMS, {f.pending} waiting, {f.quarantined} in quarantine"
+        for name in channels
+        if (f := found.get(name))
+    ]
+    return " · ".join(parts) or "nothing pulled yet"
+
+
 def _table(title: str, channels: list[str]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("", no_wrap=True)
@@ -56,5 +66,5 @@ def result(proofs: list[Proof], found: dict[str, Figures]) -> Table:
     }
     table = _table("what the channels really hold, and where it is", [proof.channel for proof in proofs])
     for name, cell in rows.items():
-        table.add_row(name, *(str(cell(proof, found[proof.channel])) for proof in proofs))
+        table.add_row(name, *(str(cell(p, found[p.channel])) if p.channel in found else "-" for p in proofs))
     return table
