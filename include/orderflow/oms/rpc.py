@@ -65,15 +65,11 @@ class Rpc:
             try:
                 answer = self._client.post(path, content=content, headers=headers)
             except httpx.TransportError as error:
-                status, reason, asked = "error", f"{type(error).__name__}: {error}", None
+                status, reason, asked, size = "error", f"{type(error).__name__}: {error}", None, 0
             else:
                 status, reason, asked = str(answer.status_code), f"HTTP {answer.status_code}", _retry_after(answer)
-                meter.bytes += len(answer.content)
-            spent = time.perf_counter() - start
-            meter.calls += 1
-            meter.seconds += spent
-            meter.slowest = max(meter.slowest, spent)
-            meter.statuses[status] = meter.statuses.get(status, 0) + 1
+                size = len(answer.content)
+            meter.answered(status, time.perf_counter() - start, size)
             if status != "error" and answer.status_code not in _BUSY:
                 return answer
             log.warning(

@@ -25,6 +25,11 @@ An *answer* is `{"key", "outcome", "oms_id", "version", "replayed", "status", "c
 `{"orders": [held, ...], "keys": [answer, ...]}`; what is unknown is absent.
 *Held* is `{"channel", "order_id", "oms_id", "version", "key", "status", "total", "currency", "lines"}`.
 
+`GET /shipments` (`?channel=`, `?since=` ISO moment, `?after=`, `?limit=`, at most 1000): `{"shipments": [sent, ...],
+"next": ...}`, oldest first; `next` is `after` for more, and absent at the end. *Sent* is `{"shipment_id", "order_id",
+"carrier", "tracking_numbers", "shipped_at", "recorded_at", "lines": [{"line_id", "quantity"}, ...]}`.
+`POST /_sandbox/shipments`, body `{"channel", "order_id", "carrier", "tracking_numbers", "lines"}`, sends one by hand.
+
 An accepted order is worked on: `received`, then `picking`, then `shipped`, by its age; `PUT /_sandbox/stages`, body
 `{"channel": ..., "order_ids": [...], "stage": ...}`, puts it there (or at `closed`) at once. After picking began a
 cancellation is refused, and so are other goods, prices or another address; everything else is taken.
@@ -47,6 +52,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from orderflow.sandbox.oms_parcels import ByHand
 from orderflow.sandbox.oms_store import Answer, Delivery, Held, Rules, Store
 
 LARGEST_BATCH = 1000
@@ -167,7 +173,24 @@ def app(*, path: Path | str, token: str, rules: Rules, clock: Callable[[], datet
             wanted = msgspec.json.decode(await request.body(), type=StagesBody)
         except msgspec.MsgspecError as error:
             return problem(400, "BODY_INVALID", str(error))
-        return reply({"advanced": store.advance(wanted.channel, wanted.order_ids, wanted.stage)})
+        return reply({"advanced": store.advance(wanted.channel, wanted.order_ids, wanted.stage, now())})
+
+    async def get_shipments(request: Request) -> Response:
+        asked = request.query_params
+        try:
+            since = datetime.fromisoformat(asked["since"]).timestamp() if "since" in asked else 0.0
+            after, size = int(asked.get("after", 0)), min(int(asked.get("limit", 500)), LARGEST_BATCH)
+            found, following = store.shipped(asked["channel"], since, after, size, now())
+        except (KeyError, ValueError) as error:
+            return problem(400, "QUERY_INVALID", f"channel, since (ISO 8601), after, limit: {error}")
+        return reply({"shipments": found} | ({} if following is None else {"next": following}))
+
+    async def post_shipment(request: Request) -> Response:
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=ByHand)
+        except msgspec.MsgspecError as error:
+            return problem(400, "BODY_INVALID", str(error))
+        return reply({"shipment_id": store.parcels.send(wanted, now())}, 201)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -181,6 +204,8 @@ def app(*, path: Path | str, token: str, rules: Rules, clock: Callable[[], datet
         Route("/orders/{channel}/{order_id:path}", guarded(get), methods=["GET"]),
         Route("/documents/{channel}/{order_id:path}", guarded(get_document), methods=["GET"]),
         Route("/keys/{key}", guarded(get_key), methods=["GET"]),
+        Route("/shipments", guarded(get_shipments), methods=["GET"]),
+        Route("/_sandbox/shipments", post_shipment, methods=["POST"]),
         Route("/_effects", effects, methods=["GET"]),
         Route("/_effects/{channel}", effects_by_order, methods=["GET"]),
         Route("/_sandbox/rules", get_rules, methods=["GET"]),

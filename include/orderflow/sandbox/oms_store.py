@@ -1,9 +1,9 @@
 """What the reference OMS remembers, in one SQLite file (WAL: an answer that was given survives SIGKILL).
 
-`stages` says where somebody put an order (else its age decides). Three ledgers stand beside the orders: `keys` (which
-idempotency key was accepted, and for what content), `effects` (every create, update or cancel that really happened;
-nothing makes its keys unique, so that a second effect shows) and `refusals`. A refused key is not remembered: the same
-content may be accepted after the OMS changed its mind.
+`stages` says where somebody put an order (else its age decides); `oms_parcels` has what was shipped. Three ledgers
+stand beside the orders: `keys` (which idempotency key was accepted, and for what content), `effects` (every create,
+update or cancel that really happened; nothing makes its keys unique, so that a second effect shows) and `refusals`. A
+refused key is not remembered: the same content may be accepted after the OMS changed its mind.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from orderflow.domain.money import AMOUNT
+from orderflow.sandbox.oms_parcels import Parcels, Sent
 
 _TABLES = """
 create table if not exists orders (
@@ -131,6 +132,7 @@ class Store:
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = normal")
         self._db.executescript(_TABLES)
+        self.parcels = Parcels(self._db)
 
     def close(self) -> None:
         self._db.close()
@@ -198,13 +200,20 @@ class Store:
         row = self._db.execute("select stage from stages where channel = ? and order_id = ?", asked).fetchone()
         return status if row is None or status == "cancelled" else str(row[0])
 
-    def advance(self, channel: str, order_ids: Sequence[str], stage: str) -> int:
-        """Put orders at this stage, whatever their age; returns how many of them are held."""
+    def advance(self, channel: str, order_ids: Sequence[str], stage: str, now: float) -> int:
+        """Put orders at this stage, whatever their age, and send what is shipped; returns how many are held."""
         held = [order_id for order_id in order_ids if self.document(channel, order_id) is not None]
         self._db.executemany(
             "insert or replace into stages values (?, ?, ?)", [(channel, order_id, stage) for order_id in held]
         )
+        if stage in {"shipped", "closed"}:
+            self.parcels.pack(channel, held, now)
         return len(held)
+
+    def shipped(self, channel: str, since: float, after: int, size: int, now: float) -> tuple[list[Sent], int | None]:
+        """Parcels recorded at `since` or later, behind number `after`, and where to go on; the old are sent first."""
+        self.parcels.send_old(channel, now - self.rules.shipping_after, now)
+        return self.parcels.listed(channel, since, after, size)
 
     def _book(self, head: Head, delivery: Delivery, digest: bytes, held: tuple[Any, ...] | None, now: float) -> Answer:
         cancels = head.order_status == "cancelled"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -34,6 +34,7 @@ LIMITS = source.Limits(
     burst=30,
     blind=frozenset({"refund"}),
     personal_data="restricted",
+    writes_back=frozenset({"shipments"}),
 )
 V0_LIMITS = replace(LIMITS, blind=frozenset({"address", "lines", "refund", "tracking"}))
 """In v0 the modified time follows the order's status alone."""
@@ -52,6 +53,17 @@ def described(options: Options) -> source.Adapter:
     return replace(ADAPTER, limits=V0_LIMITS if options.version == "v0" else LIMITS)
 
 
+def sunset(options: Options) -> date | None:
+    """The day on which Amazon removes the old version of the Orders API."""
+    return date(2027, 3, 27) if options.version == "v0" else None
+
+
 ADAPTER = source.Adapter(
-    options=Options, limits=LIMITS, open=open_source, to_order=to_order, order_id=order_id, described=described
+    options=Options,
+    limits=LIMITS,
+    open=open_source,
+    to_order=to_order,
+    order_id=order_id,
+    described=described,
+    sunset=sunset,
 )

@@ -12,10 +12,10 @@ import httpx
 import msgspec
 
 from orderflow.adapters.amazon_sp_api import LIMITS
-from orderflow.adapters.amazon_sp_api.answers import PACES, failure
+from orderflow.adapters.amazon_sp_api.answers import PACES, failure, said
 from orderflow.adapters.amazon_sp_api.statuses import STATES
-from orderflow.adapters.http import Question, by_cursor, client, judge, named, read, walk
-from orderflow.domain.errors import DriftError, TransientError
+from orderflow.adapters.http import Question, by_cursor, client, judge, named, read, walk, words
+from orderflow.domain.errors import DriftError, RecordError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
 from orderflow.domain.window import Window
 
@@ -88,6 +88,14 @@ class Asking:
             return None
         self._check(response, wanted)
         return read(response, decoder, wanted=wanted)
+
+    def send(self, path: str, body: JsonValue, *, wanted: str) -> None:
+        """Hand something over. Raises `RecordError` for what Amazon will not take."""
+        response = self._singles.post(path, json=body)
+        if response.status_code in {400, 404, 413, 415, 422}:
+            told = "; ".join(f"{each.code or ''} {each.message or ''}".strip() for each in said(response))
+            raise RecordError("FULFILMENT_REFUSED", "order", None, f"Amazon refused {wanted}: {words(told)}")
+        self._check(response, wanted)
 
     def _check(self, response: httpx.Response, wanted: str) -> None:
         now = self._runtime.clock()

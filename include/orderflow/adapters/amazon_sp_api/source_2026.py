@@ -11,8 +11,10 @@ import msgspec
 from orderflow.adapters.amazon_sp_api import LIMITS, Options
 from orderflow.adapters.amazon_sp_api.asking import Answer, Asking, Listed, is_id, moment, shape, status, total
 from orderflow.adapters.amazon_sp_api.auth import auth
+from orderflow.adapters.amazon_sp_api.confirming import confirm
 from orderflow.adapters.http import Question, read
 from orderflow.domain.errors import TransientError
+from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
 
@@ -49,7 +51,7 @@ _ROW = msgspec.json.Decoder(_Row, float_hook=str)
 
 
 class Orders2026:
-    """One seller; a `Source`, `Countable` and `ById`."""
+    """One seller; a `Source`, `Countable`, `ById` and `Fulfilling`."""
 
     def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
         self._options = options
@@ -60,6 +62,10 @@ class Orders2026:
         """Orders of which anything changed within `window`, whole."""
         for listed in self._lists("lastUpdated", window, self._data, after):
             yield Page([order for _, order in listed.orders], listed.origin, listed.cursor)
+
+    def fulfil(self, notice: Notice) -> Told:
+        """Confirm a package."""
+        return confirm(self._asking, self._options, notice)
 
     def fetch_ids(self, order_ids: Sequence[str]) -> Iterator[Page]:
         """The orders with these ids, one by one."""

@@ -12,9 +12,11 @@ import msgspec
 from orderflow.adapters.amazon_sp_api import LIMITS, Options
 from orderflow.adapters.amazon_sp_api.asking import Answer, Asking, Listed, is_id, moment, shape, status, total
 from orderflow.adapters.amazon_sp_api.auth import Restricted, auth
+from orderflow.adapters.amazon_sp_api.confirming import confirm
 from orderflow.adapters.amazon_sp_api.statuses import V0_STATUSES
 from orderflow.adapters.http import Question, read, walk
 from orderflow.domain.errors import TransientError
+from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
 
@@ -60,19 +62,24 @@ _ROW = msgspec.json.Decoder(_Row, float_hook=str)
 
 
 class OrdersV0:
-    """One seller; a `Source`, `Countable` and `ById`."""
+    """One seller; a `Source`, `Countable`, `ById` and `Fulfilling`."""
 
     def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
         bearer = auth(account, runtime)
         authorised = Restricted(bearer, account, runtime) if options.personal_data else bearer
         self._options = options
         self._asking = Asking(account, runtime, authorised, LIST)
+        self._confirming = Asking(account, runtime, bearer, LIST)
 
     def fetch(self, window: Window, after: JsonValue = None) -> Iterator[Page]:
         """Orders whose status changed within `window`, each with its items."""
         for listed in self._lists("LastUpdated", window, after):
             records = [self._record(order_id, order) for order_id, order in listed.orders]
             yield Page(records, listed.origin, listed.cursor)
+
+    def fulfil(self, notice: Notice) -> Told:
+        """Confirm a package."""
+        return confirm(self._confirming, self._options, notice)
 
     def fetch_ids(self, order_ids: Sequence[str]) -> Iterator[Page]:
         """The orders with these ids, one by one."""

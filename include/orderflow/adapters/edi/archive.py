@@ -3,6 +3,7 @@
     archive/interchanges/<month>/<sender>.<control>.<hash>.json  one entry per interchange: what it said, in which file
     archive/orders/<xx>/<order>.json                             every accepted message about one order, oldest first
     archive/pending/<sha256>/<acknowledgement>                   acknowledgements, sent once their file is put away
+    archive/responses/<document>                                 that an answer to an order was, or is being, written
 
 Everything is written whole, under another name first, so that a crash leaves the old state or the new one. The files
 themselves go to the folder `done` of the files kit; an interchange counts as taken once its file lies there.
@@ -90,6 +91,27 @@ class Archive:
                         self._move(f"{folder}/{acknowledgement}", f"{self._outbox}/{acknowledgement}")
                         yield acknowledgement
                 self._remove(folder)
+
+    def kept(self, name: str, sha256: str) -> bytes | None:
+        """What stands in a file that was put away; None when it is not there any more."""
+        path = PurePosixPath(name)
+        return self._read(f"done/{path.stem}.{sha256[:12]}{path.suffix}")
+
+    def is_said(self, name: str) -> bool:
+        """Whether a document of this name was written to the outbox, or only its last step is missing."""
+        return self._exists(f"archive/responses/{name}")
+
+    def say(self, name: str, content: bytes | None) -> None:
+        """Put a document into the outbox, from which a partner may take it at once.
+
+        First it is laid down, then a note that it was; the move into the outbox is the step that decides. Done again
+        after a crash anywhere, with the content or, where `is_said`, without, it comes there once.
+        """
+        if content is not None:
+            self._write(f"archive/responses/{name}.waits", content)
+            self._write(f"archive/responses/{name}", b"")
+        if self._exists(f"archive/responses/{name}.waits"):
+            self._move(f"archive/responses/{name}.waits", f"{self._outbox}/{name}")
 
     def _files(self) -> tuple[Any, str]:
         return self._inbox._storage()  # noqa: SLF001  the inbox's own file system, with its credentials

@@ -18,9 +18,11 @@ from orderflow.adapters.edi.archive import Archive, Entry
 from orderflow.adapters.edi.envelope import Fault, Interchange, Unit, Verdict
 from orderflow.adapters.edi.message import Message, to_json
 from orderflow.adapters.edi.reading import WHOLE, File, Format, Terms, judge
+from orderflow.adapters.edi.responding import Write, respond
 from orderflow.adapters.edi.seen import Seen
 from orderflow.adapters.files import Drop, Inbox
 from orderflow.domain.errors import TransientError
+from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, Page, Runtime
 from orderflow.domain.window import Window
 
@@ -36,8 +38,8 @@ _EARLY = {"INTERCHANGE_TORN", "INTERCHANGE_UNREADABLE", "XML_MALFORMED", "CHARAC
 class Mailbox:
     """The inbox of one channel with its `done`, `archive` and outbox folders."""
 
-    def __init__(self, format_: Format, terms: Terms, account: Account, runtime: Runtime) -> None:
-        self._format, self._terms, self._runtime = format_, terms, runtime
+    def __init__(self, format_: Format, write: Write, terms: Terms, account: Account, runtime: Runtime) -> None:
+        self._format, self._write, self._terms, self._runtime = format_, write, terms, runtime
         self._inbox = Inbox(account, runtime, pattern=terms.files, settle=terms.settle)
         self._archive = Archive(self._inbox, outbox=terms.outbox)
 
@@ -63,6 +65,10 @@ class Mailbox:
                     self._prepare(judge(copy, self._format, self._terms, self._archive, taken))
         self._inbox.acknowledge(there)
         self._send()
+
+    def fulfil(self, notice: Notice) -> Told:
+        """Answer an order with a document in the outbox."""
+        return respond(self._write, self._format, self._terms, self._archive, notice)
 
     def _everything(self) -> Iterator[Page]:
         taken: dict[str, str] = {}

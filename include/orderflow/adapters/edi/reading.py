@@ -36,6 +36,8 @@ class Format:
     """Message kinds that are answers to ours, and no orders."""
     cure: str
     """What to do about bytes that are not of the character set."""
+    suffix: str = ".edi"
+    """How names of documents that we write end."""
 
 
 class Terms(Protocol):

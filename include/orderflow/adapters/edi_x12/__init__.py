@@ -33,7 +33,7 @@ def to_order(raw: Raw, options: Options) -> Order:
 
 ADAPTER = Adapter(
     options=Options,
-    limits=Limits(acknowledges=True, page_size=500, personal_data="plain"),
+    limits=Limits(acknowledges=True, page_size=500, personal_data="plain", writes_back=frozenset({"responses"})),
     open=open_,
     to_order=to_order,
     order_id=lambda raw: raw.get("order_id"),

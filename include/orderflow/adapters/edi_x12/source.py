@@ -1,13 +1,17 @@
-"""X12 mailboxes: 850 and 860 in, 997 and TA1 out."""
+"""X12 mailboxes: 850 and 860 in, 997, TA1 and 855 out."""
 
 from __future__ import annotations
 
+from orderflow.adapters.edi.answer import Answer
+from orderflow.adapters.edi.envelope import Interchange
 from orderflow.adapters.edi.mailbox import Mailbox
+from orderflow.adapters.edi.message import Message
 from orderflow.adapters.edi.reading import Format, Terms
 from orderflow.adapters.edi.text import byte_order_mark
 from orderflow.adapters.edi_x12.envelopes import walk
 from orderflow.adapters.edi_x12.mapping import faults, order_id
-from orderflow.adapters.edi_x12.response import acknowledgement
+from orderflow.adapters.edi_x12.response import acknowledgement, response
+from orderflow.domain.order import Order
 from orderflow.domain.source import Account, Runtime
 
 
@@ -28,5 +32,10 @@ FORMAT = Format(
 )
 
 
+def write(order: Order, answer: Answer, interchange: Interchange, message: Message, number: int) -> bytes:
+    """The 855; control numbers have nine digits, and begin again behind the last."""
+    return response(order, answer, interchange, control=number % 10**9).encode(message.charset, "replace")
+
+
 def open_(options: Terms, account: Account, runtime: Runtime) -> Mailbox:
-    return Mailbox(FORMAT, options, account, runtime)
+    return Mailbox(FORMAT, write, options, account, runtime)

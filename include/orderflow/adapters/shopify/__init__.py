@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 from pydantic import Field
 
 from orderflow.adapters.shopify.mapping import to_order
+from orderflow.adapters.shopify.webhook import webhook
 from orderflow.domain import source
 
 
@@ -15,7 +16,10 @@ class Options(source.Options):
     """What a channel file may say about a Shopify shop; address and credentials stand in its connection."""
 
     version: Annotated[str, Field(pattern=r"^20\d\d-(01|04|07|10)$")] = "2026-07"
-    """Version of the Admin API; a version lives for at least twelve months."""
+    """Version of the Admin API; Shopify supports one for twelve months (shopify.dev/docs/api/usage/versioning)."""
+
+    bulk_from: Annotated[int, Field(ge=1)] | None = 10_000
+    """A window of at least so many orders is read by a bulk operation; `null`: never."""
 
 
 LIMITS = source.Limits(
@@ -24,7 +28,14 @@ LIMITS = source.Limits(
     page_size=100,
     ceiling=25_000,
     personal_data="restricted",
+    writes_back=frozenset({"shipments"}),
 )
+
+
+def sunset(options: Options) -> date:
+    """The day twelve months after the version came out; from then on Shopify answers as its oldest version does."""
+    year, month = map(int, options.version.split("-"))
+    return date(year + 1, month, 1)
 
 
 def open_source(options: Options, account: source.Account, runtime: source.Runtime) -> source.Source:
@@ -40,4 +51,6 @@ ADAPTER = source.Adapter(
     open=open_source,
     to_order=to_order,
     order_id=lambda raw: raw["id"],
+    sunset=sunset,
+    webhook=webhook,
 )

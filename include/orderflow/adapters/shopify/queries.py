@@ -48,7 +48,7 @@ LISTS = {
 }
 """What is read of each entry of a plain list, which has a length but no pages."""
 
-ORDER = f"""
+_OWN = f"""
     id legacyResourceId name createdAt processedAt updatedAt cancelledAt cancelReason closedAt test edited
     currencyCode presentmentCurrencyCode taxesIncluded dutiesIncluded
     displayFinancialStatus displayFulfillmentStatus returnStatus
@@ -59,7 +59,9 @@ ORDER = f"""
     currentTotalPriceSet {_MONEY} currentTotalTaxSet {_MONEY} currentTotalDiscountsSet {_MONEY}
     currentTotalDutiesSet {_MONEY}
     additionalFees {{ id name price {_MONEY} taxLines {_TAX} }} taxLines {_TAX} currentTaxLines {_TAX}
-    customer {{ id displayName }} shippingAddress {_ADDRESS} billingAddress {_ADDRESS}
+    customer {{ id displayName }} shippingAddress {_ADDRESS} billingAddress {_ADDRESS}"""
+
+ORDER = f"""{_OWN}
     {_connection("lineItems", "$lines")}
     {_connection("shippingLines", "$parts")}
     {_connection("discountApplications", "$parts")}
@@ -90,6 +92,48 @@ STUBS = f"""query OrderStubs($query: String!, $first: Int!, $after: String) {{
 }}"""
 
 SCOPES = "query Scopes { currentAppInstallation { accessScopes { handle } } }"
+
+BULK_CONNECTIONS = ("lineItems", "shippingLines", "discountApplications")
+"""What a bulk operation can bring of an order: Shopify runs none with a connection inside of a list."""
+
+
+def bulk(search: str) -> str:
+    """The query of a bulk operation over all orders that the search finds; of refunds and parcels only a first id."""
+    connections = " ".join(f"{name} {{ edges {{ node {{ {CONNECTIONS[name]} }} }} }}" for name in BULK_CONNECTIONS)
+    return (
+        f'{{ orders(query: "{search}") {{ edges {{ node {{ {_OWN} {connections} '
+        f"transactions {{ {LISTS['transactions']} }} refunds(first: 1) {{ id }} fulfillments(first: 1) {{ id }} "
+        "} } } }"
+    )
+
+
+_OPERATION = "id status errorCode objectCount url"
+BULK_RUN = f"""mutation BulkRun($query: String!) {{
+  bulkOperationRunQuery(query: $query, groupObjects: false) {{
+    bulkOperation {{ {_OPERATION} }} userErrors {{ code field message }}
+  }}
+}}"""
+BULK_ONE = f"query BulkOne($id: ID!) {{ bulkOperation(id: $id) {{ {_OPERATION} }} }}"
+BULK_RECENT = f"""query BulkRecent {{
+  bulkOperations(first: 20, query: "operation_type:query", sortKey: CREATED_AT, reverse: true) {{
+    nodes {{ query {_OPERATION} }}
+  }}
+}}"""
+
+SENDABLE = """query Sendable($id: ID!) { order(id: $id) {
+  fulfillments(first: 250) {
+    id status trackingInfo(first: 10) { number }
+    fulfillmentLineItems(first: 250) { nodes { quantity lineItem { id } } }
+  }
+  fulfillmentOrders(first: 10) { nodes {
+    id status supportedActions { action } assignedLocation { location { id } }
+    lineItems(first: 250) { nodes { id remainingQuantity lineItem { id } } }
+  } }
+} }"""
+
+FULFIL = """mutation Fulfil($fulfillment: FulfillmentInput!) {
+  fulfillmentCreate(fulfillment: $fulfillment) { fulfillment { id } userErrors { field message } }
+}"""
 
 _OWNERS = {
     "lineItems": "Order",

@@ -97,6 +97,128 @@ class Scopes(msgspec.Struct, rename="camel"):
     current_app_installation: Installation
 
 
+class Ref(msgspec.Struct):
+    id: str
+
+
+class Tracking(msgspec.Struct):
+    number: str | None = None
+
+
+class SentLine(msgspec.Struct, rename="camel"):
+    quantity: int
+    line_item: Ref
+
+
+class SentLines(msgspec.Struct):
+    nodes: list[SentLine]
+
+
+class Fulfilment(msgspec.Struct, rename="camel"):
+    """A parcel that Shopify knows."""
+
+    id: str
+    status: str
+    tracking_info: list[Tracking]
+    fulfillment_line_items: SentLines
+
+
+class Action(msgspec.Struct):
+    action: str
+
+
+class Place(msgspec.Struct):
+    location: Ref | None = None
+
+
+class OpenLine(msgspec.Struct, rename="camel"):
+    id: str
+    remaining_quantity: int
+    line_item: Ref
+
+
+class OpenLines(msgspec.Struct):
+    nodes: list[OpenLine]
+
+
+class FulfilmentOrder(msgspec.Struct, rename="camel"):
+    """What one location has to send of an order."""
+
+    id: str
+    status: str
+    supported_actions: list[Action]
+    assigned_location: Place
+    line_items: OpenLines
+
+
+class FulfilmentOrders(msgspec.Struct):
+    nodes: list[FulfilmentOrder]
+
+
+class Sendable(msgspec.Struct, rename="camel"):
+    fulfillments: list[Fulfilment]
+    fulfillment_orders: FulfilmentOrders
+
+
+class Asked(msgspec.Struct):
+    order: Sendable | None = None
+
+
+class UserError(msgspec.Struct):
+    message: str
+
+
+class Created(msgspec.Struct, rename="camel"):
+    fulfillment: Ref | None = None
+    user_errors: list[UserError] = []
+
+
+class Creation(msgspec.Struct, rename="camel"):
+    fulfillment_create: Created
+
+
+class Operation(msgspec.Struct, rename="camel"):
+    """A bulk operation; `url` is where its result lies, and None where there is nothing."""
+
+    id: str
+    status: str
+    error_code: str | None = None
+    object_count: int = 0
+    url: str | None = None
+    query: str | None = None
+
+
+class BulkError(msgspec.Struct):
+    message: str
+    code: str | None = None
+
+
+class Begun(msgspec.Struct, rename="camel"):
+    bulk_operation: Operation | None = None
+    user_errors: list[BulkError] = []
+
+
+class Run(msgspec.Struct, rename="camel"):
+    bulk_operation_run_query: Begun
+
+
+class OneOperation(msgspec.Struct, rename="camel"):
+    bulk_operation: Operation | None = None
+
+
+class Operations(msgspec.Struct):
+    nodes: list[Operation]
+
+
+class RecentOperations(msgspec.Struct, rename="camel"):
+    bulk_operations: Operations
+
+
+RUN = msgspec.json.Decoder(Run, strict=False)
+ONE_OPERATION = msgspec.json.Decoder(OneOperation, strict=False)
+RECENT_OPERATIONS = msgspec.json.Decoder(RecentOperations, strict=False)
+ASKED = msgspec.json.Decoder(Asked)
+CREATION = msgspec.json.Decoder(Creation)
 HEAD = msgspec.json.Decoder(Head)
 LISTED = msgspec.json.Decoder(Listed)
 COUNTED = msgspec.json.Decoder(Counted)

@@ -10,13 +10,14 @@ import msgspec
 
 from orderflow.adapters.graph import Graph, fitting
 from orderflow.adapters.http import Question, by_cursor, client, walk
-from orderflow.adapters.shopify import LIMITS, Options, queries
+from orderflow.adapters.shopify import LIMITS, Options, bulk, queries, sending
 from orderflow.adapters.shopify.amounts import is_zero, pair, plus
 from orderflow.adapters.shopify.auth import auth
 from orderflow.adapters.shopify.nested import LINES, PARTS, complete
-from orderflow.adapters.shopify.shapes import COUNTED, HEAD, LISTED, NODES, SCOPES, Listed, Nodes
+from orderflow.adapters.shopify.shapes import COUNTED, HEAD, LISTED, NODES, SCOPES, Listed, Nodes, Operation
 from orderflow.adapters.shopify.statuses import order_status
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TooManyError
+from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Raw, Runtime
 from orderflow.domain.window import Window
 
@@ -36,10 +37,10 @@ TABLE = {
 
 
 class Shopify:
-    """One shop; a `Source`, `Countable`, `Counting` and `ById`."""
+    """One shop; a `Source`, `Countable`, `Counting`, `ById` and `Fulfilling`."""
 
     def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
-        self._runtime = runtime
+        self._options, self._runtime = options, runtime
         self._path = f"/admin/api/{options.version}/graphql.json"
         signed = client(account, runtime, LIMITS, auth=auth(account, runtime))
         self._graph = Graph(signed, self._path, runtime, table=TABLE)
@@ -62,6 +63,9 @@ class Shopify:
         self._check_horizon(window)
         start = {"query": asked, "after": after["after"] if after else None}
         for question, listed in walk(start, self._orders, by_cursor("after", _end)):
+            if self._is_for_bulk(listed) and (operation := bulk.run(self._graph, asked, self._runtime)):
+                yield from self._bulk(operation, asked, window)
+                return
             _check_count(listed, window)
             records = [self._whole(bytes(edge.node), since=_floor(window.start)) for edge in listed.orders.edges]
             origin = self._origin(f"orders {asked} after {question['after']}")
@@ -77,6 +81,23 @@ class Shopify:
             yield Page(records, self._origin(f"nodes {' '.join(ids[:size])}"))
             ids = ids[size:]
 
+    def _is_for_bulk(self, listed: Listed) -> bool:
+        """Whether this first page tells of so many orders that a bulk operation is to bring them."""
+        least, counted = self._options.bulk_from, listed.orders_count
+        return least is not None and counted is not None and counted.count >= least and self._options.version >= "2026"
+
+    def _bulk(self, operation: Operation, asked: str, window: Window) -> Iterator[Page]:
+        """What a bulk operation brought; orders with refunds or parcels, which it cannot bring whole, by their ids.
+
+        These pages have no cursors: after a break the window is asked for again.
+        """
+        since = _floor(window.start)
+        for number, orders in enumerate(bulk.pages(operation, self._runtime, LIMITS.page_size)):
+            for order in orders:
+                self._check_since(order.updated_at, since)
+            yield Page([order.record for order in orders if order.is_whole], self._origin(f"bulk {asked} {number}"))
+            yield from self.fetch_ids([order.id for order in orders if not order.is_whole])
+
     def identify(self, window: Window) -> Iterator[OrderStub]:
         """Orders created within `window`; an edited or refunded one without total, because ours is not Shopify's."""
         self._check_horizon(window)
@@ -88,6 +109,10 @@ class Shopify:
         """Orders updated within `window`; Shopify counts to 25,000 and answers 25,001 for more."""
         variables = {"query": _filter("updated_at", window)}
         return self._graph.ask(queries.COUNT, variables, COUNTED, wanted="a count of orders").orders_count.count
+
+    def fulfil(self, notice: Notice) -> Told:
+        """Tell of a parcel, unless a fulfilment with its tracking number stands there already."""
+        return sending.tell(self._graph, notice)
 
     def _by_id(self, ids: Sequence[str], size: int) -> tuple[Nodes, int]:
         """The first orders of `ids`, as many as one query may hold, and how many those are."""
@@ -122,12 +147,16 @@ class Shopify:
         except msgspec.ValidationError as error:
             log.warning("record unusual path=%s shape=%s", self._path, error)
             return record
-        if since and head.updated_at < since:
+        if since:
+            self._check_since(head.updated_at, since)
+        return record if head.is_whole(PARTS) else complete(record, self._graph)
+
+    def _check_since(self, updated_at: datetime, since: datetime) -> None:
+        if updated_at < since:
             raise DriftError(
                 f"{self._path}: asked for orders updated from {since.isoformat()} on, got one of "
-                f"{head.updated_at.isoformat()}; Shopify does not apply the filter; compare it with the search syntax"
+                f"{updated_at.isoformat()}; Shopify does not apply the filter; compare it with the search syntax"
             )
-        return record if head.is_whole(PARTS) else complete(record, self._graph)
 
     def _origin(self, what: str) -> str:
         return f"{self._path}?{what}"

@@ -1,4 +1,4 @@
-"""UBL mailboxes: Order, OrderChange and OrderCancellation in, one document per file."""
+"""UBL mailboxes: Order, OrderChange and OrderCancellation in, OrderResponse out, one document per file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from orderflow.adapters import xml
+from orderflow.adapters.edi.answer import Answer
 from orderflow.adapters.edi.envelope import Fault, Interchange, Unit, Verdict
 from orderflow.adapters.edi.mailbox import Mailbox
 from orderflow.adapters.edi.message import Message
 from orderflow.adapters.edi.reading import Format, Terms
 from orderflow.adapters.ubl.document import read, text
+from orderflow.adapters.ubl.response import response
+from orderflow.domain.order import Order
 from orderflow.domain.source import Account, Runtime
 
 
@@ -69,8 +72,14 @@ FORMAT = Format(
     acknowledgement=acknowledgement,
     answers=frozenset(),
     cure="the prolog declares it: ask the sender to correct it, or set source.charset to what was agreed",
+    suffix=".xml",
 )
 
 
+def write(order: Order, answer: Answer, _: Interchange, message: Message, number: int) -> bytes:
+    """The OrderResponse."""
+    return response(order, answer, read(message.text), number=str(number)).encode()
+
+
 def open_(options: Terms, account: Account, runtime: Runtime) -> Mailbox:
-    return Mailbox(FORMAT, options, account, runtime)
+    return Mailbox(FORMAT, write, options, account, runtime)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from orderflow.adapters.woocommerce.mapping import to_order
+from orderflow.adapters.woocommerce.webhook import webhook
 from orderflow.domain import source
 
 
@@ -48,6 +49,7 @@ LIMITS = source.Limits(
     lookback=timedelta(minutes=5),
     page_size=100,
     blind=frozenset({"deletion", "address"}),
+    writes_back=frozenset({"shipments"}),
 )
 
 
@@ -64,4 +66,5 @@ ADAPTER = source.Adapter(
     open=open_source,
     to_order=to_order,
     order_id=lambda raw: str(raw["id"]),
+    webhook=webhook,
 )

@@ -107,14 +107,14 @@ def _order(raw: Raw, options: Options) -> Order:
         buyer_id=str(raw["customer_id"]) if raw["customer_id"] else None,
         currency=raw["currency"],
         taxes_included=False,
-        items_total=f"{items:f}",
-        discount_total=f"{Decimal(raw['discount_total']) - off:f}",
-        charge_total=f"{extras:f}",
-        tax_total=f"{tax:f}",
-        rounding=f"{rounding:f}",
-        grand_total=f"{grand:f}",
+        items_total=_plain(items),
+        discount_total=_plain(Decimal(raw["discount_total"]) - off),
+        charge_total=_plain(extras),
+        tax_total=_plain(tax),
+        rounding=_plain(rounding),
+        grand_total=_plain(grand),
         paid=raw["total"] if paid_at else "0",
-        refunded=f"{sum((abs(Decimal(refund['total'])) for refund in raw['refunds']), NOTHING):f}",
+        refunded=_plain(sum((abs(Decimal(refund["total"])) for refund in raw["refunds"]), NOTHING)),
         masking="erased" if raw["billing"]["email"].endswith("@site.invalid") else "plain",
         lines=lines,
         charges=charges,
@@ -133,6 +133,12 @@ def _time(stamp: str | None) -> str | None:
 
 def _sum(amounts: Iterable[str | None]) -> Decimal:
     return sum((Decimal(amount or 0) for amount in amounts), NOTHING)
+
+
+def _plain(amount: Decimal) -> str:
+    """Decimal text without an exponent; `str` takes a quarter of the time that a format does."""
+    text = str(amount)
+    return f"{amount:f}" if "E" in text else text
 
 
 def _payment_status(raw: Raw) -> str:
@@ -158,12 +164,12 @@ def _line(number: int, node: Raw, gone: Gone | None) -> Line:
         product_id=str(node["product_id"]) if node["product_id"] else None,
         variant_id=str(node["variation_id"]) if node["variation_id"] else None,
         title=node["name"],
-        quantity=f"{quantity:f}",
+        quantity=_plain(quantity),
         quantity_ordered=str(node["quantity"]),
-        unit_price=f"{unit:f}",
-        discount=f"{discount:f}",
-        tax=f"{tax:f}",
-        total=f"{net:f}",
+        unit_price=_plain(unit),
+        discount=_plain(discount),
+        tax=_plain(tax),
+        total=_plain(net),
     )
 
 
@@ -207,8 +213,8 @@ def _tax(node: Raw) -> Tax:
     return Tax(
         title=node["label"],
         jurisdiction=node["rate_code"],
-        rate=None if percent is None else f"{Decimal(percent) / 100:f}",
-        amount=f"{Decimal(node['tax_total']) + Decimal(node['shipping_tax_total']):f}",
+        rate=None if percent is None else _plain(Decimal(percent) / 100),
+        amount=_plain(Decimal(node["tax_total"]) + Decimal(node["shipping_tax_total"])),
         liable="seller",
     )
 

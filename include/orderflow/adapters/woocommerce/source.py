@@ -12,11 +12,12 @@ import httpx
 import msgspec
 
 from orderflow.adapters.http import Question, by_page, client, judge, named, read, side_by_side, walk
-from orderflow.adapters.woocommerce import LIMITS, Options, listing
+from orderflow.adapters.woocommerce import LIMITS, Options, listing, sending
 from orderflow.adapters.woocommerce.auth import auth
 from orderflow.adapters.woocommerce.bounds import between
 from orderflow.adapters.woocommerce.mapping import order_status
 from orderflow.domain.errors import ConfigError, DriftError, RecordError
+from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Raw, Runtime
 from orderflow.domain.window import Window
 
@@ -55,7 +56,7 @@ _STUBS = msgspec.json.Decoder(float_hook=str)
 
 
 class WooCommerce:
-    """One site; a `Source`, `Countable`, `Counting` and `ById`."""
+    """One site; a `Source`, `Countable`, `Counting`, `ById` and `Fulfilling`."""
 
     def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
         self._options, self._runtime = options, runtime
@@ -76,6 +77,24 @@ class WooCommerce:
             asked = {"include": ",".join(ids[start : start + LIMITS.page_size])}
             for listed, _ in self._listed(asked, None):
                 yield Page(self._with_refunds(listed.rows), listed.origin)
+
+    def fulfil(self, notice: Notice) -> Told:
+        """Tell of a parcel, unless the order says that it was told."""
+        if not notice.order_id.isdecimal():
+            raise RecordError("ORDER_UNKNOWN", "order_id", notice.order_id, "WooCommerce's orders are numbers")
+        return sending.tell(self._ask, API, notice)
+
+    def _ask(
+        self, method: str, path: str, body: JsonValue = None, *, wanted: str, absent: frozenset[int], once: bool = False
+    ) -> httpx.Response:
+        """A good answer, or one with a status among `absent`; what is asked `once` is not repeated."""
+        extensions = {"attempts": 1} if once else {}
+        response = self._client.request(method, path, json=body, extensions=extensions)
+        if not response.is_success and response.status_code not in absent:
+            problem = _problem(response)
+            said = f"{problem.code}: {problem.message}" if problem.code else None
+            judge(response, wanted=wanted, now=self._runtime.clock(), table=TABLE, said=said)
+        return response
 
     def identify(self, window: Window) -> Iterator[OrderStub]:
         """Orders created within `window`; a refunded one without total, because ours may be less than WooCommerce's.

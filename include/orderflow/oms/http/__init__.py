@@ -18,6 +18,7 @@
     stages: {picking: picking, shipped: shipped, closed: closed}   # the OMS's words for an order in work, in ours
     refused_statuses: [409, 422]     # answers to one order that mean: this order, never
     look_up: {path: /orders/lookup, channel: channel, order_ids: order_ids, orders: orders}
+    shipments: {path: /shipments, shipments: shipments}            # what was shipped, for the channels that are told
 
 Places in answers are dotted paths. `{channel}`, `{order_id}` and `{key}` in paths are percent-encoded.
 

@@ -161,12 +161,8 @@ class Client:
     def _count(self, endpoint: str, status: str, seconds: float, size: int, waited: float) -> None:
         with self._lock:
             cost = self._runtime.meter.endpoint(f"oms {endpoint}")
-            cost.calls += 1
-            cost.seconds += seconds
-            cost.slowest = max(cost.slowest, seconds)
-            cost.bytes += size
+            cost.answered(status, seconds, size)
             cost.throttled_seconds += waited
-            cost.statuses[status] = cost.statuses.get(status, 0) + 1
 
     def _place(self, endpoint: str) -> str:
         return f"{self.name} ({self._client.base_url.host}): {endpoint}"

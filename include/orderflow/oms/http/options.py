@@ -75,6 +75,35 @@ class LookUp(Block):
     lines: Place = "lines"
 
 
+class Shipments(Block):
+    """How to ask what the OMS shipped for a channel: a list, oldest first, with the names of places in each entry."""
+
+    path: Path
+    """Asked with GET and the query that `channel`, `since` and `after` name."""
+    channel: str = "channel"
+    since: str = "since"
+    """Name of the parameter with the moment, in ISO 8601 with offset, from which on parcels are wanted."""
+    after: str = "after"
+    """Name of the parameter that goes on where an answer ended."""
+    shipments: Place = "shipments"
+    """Where the list stands in the answer."""
+    next: Place = "next"
+    """What `after` has to be for more; empty in the last answer."""
+    shipment_id: Place = "shipment_id"
+    """The OMS's own number of the parcel, which never changes."""
+    order_id: Place = "order_id"
+    carrier: Place = "carrier"
+    tracking_numbers: Place = "tracking_numbers"
+    """A list, or one text."""
+    shipped_at: Place = "shipped_at"
+    recorded_at: Place = "recorded_at"
+    """When the OMS wrote it down, in ISO 8601 with offset."""
+    lines: Place = "lines"
+    """What is inside; where it is absent, everything that was left of the order."""
+    line_id: Place = "line_id"
+    quantity: Place = "quantity"
+
+
 class HttpOptions(Block):
     """The target file's part for kind `http`."""
 
@@ -91,6 +120,8 @@ class HttpOptions(Block):
     refused_statuses: tuple[int, ...] = (409, 422)
     """HTTP statuses of an answer to one order that mean: not this order, however often it is sent."""
     look_up: LookUp
+    shipments: Shipments | None = None
+    """How to ask what was shipped; without it channels are told of no parcel."""
     stages: dict[str, Stage] = Field({})
     """What the OMS's words for an order in work mean to us: `{in_progress: picking, sent: shipped, done: closed}`."""
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 from urllib.parse import quote
 
 import msgspec
 
-from orderflow.domain.errors import DriftError, TransientError
+from orderflow.domain.errors import ConfigError, DriftError, TransientError
+from orderflow.domain.fulfilment import Parcel
 from orderflow.domain.life import Stage
 from orderflow.domain.source import JsonValue
 from orderflow.domain.target import OmsOrder, Receipt, Submission
 from orderflow.oms.http.client import AmbiguousError, Client, Reply
 from orderflow.oms.http.options import Batch, HttpOptions
+from orderflow.oms.http.places import at, text
+from orderflow.oms.http.shipments import parcels
 
 log = logging.getLogger(__name__)
 
@@ -64,17 +67,26 @@ class HttpTarget:
         how, held = self._options.look_up, {}
         for body in self._held(channel, order_ids):
             order = OmsOrder(
-                order_id=str(_at(body, how.order_id)),
-                oms_id=str(_at(body, how.oms_id)),
-                version=_whole(_at(body, how.version)),
-                key=_text(_at(body, how.key)),
-                status=_text(_at(body, how.status)),
-                total=_text(_at(body, how.total)),
-                currency=_text(_at(body, how.currency)),
-                lines=_whole(_at(body, how.lines)),
+                order_id=str(at(body, how.order_id)),
+                oms_id=str(at(body, how.oms_id)),
+                version=_whole(at(body, how.version)),
+                key=text(at(body, how.key)),
+                status=text(at(body, how.status)),
+                total=text(at(body, how.total)),
+                currency=text(at(body, how.currency)),
+                lines=_whole(at(body, how.lines)),
             )
             held[order.order_id] = order
         return held
+
+    def shipped(self, channel: str, since: datetime | None) -> Iterator[Parcel]:
+        how = self._options.shipments
+        if how is None:
+            raise ConfigError(
+                f"{self._client.name}: the target file says nothing of parcels; write `shipments` into it, or take "
+                "shipments out of the channel's fulfilment.tell"
+            )
+        return parcels(self._client, how, channel, since)
 
     def _found(self, submissions: Sequence[Submission]) -> dict[str, Receipt]:
         """Receipts, by key, for those that the OMS holds: an earlier request reached it, only its answer did not."""
@@ -101,7 +113,7 @@ class HttpTarget:
         entries = b",".join(entry % (msgspec.json.encode(each.key), each.document) for each in submissions)
         content = b'{"%b":[%b]}' % (batch.orders.encode(), entries)
         reply = self._client.ask("submit batch", batch.method, batch.path, content)
-        results = _at(reply.body, self._options.answer.results)
+        results = at(reply.body, self._options.answer.results)
         if reply.status < 300 and isinstance(results, list):
             yield from self._read(submissions, results, reply)
         elif reply.status not in _WHOLE_BATCH:
@@ -119,7 +131,7 @@ class HttpTarget:
     ) -> Iterator[Receipt | _Suspect]:
         by_key = {each.key: each for each in submissions}
         for result in results:
-            submission = by_key.pop(str(_at(result, self._options.answer.key)), None)
+            submission = by_key.pop(str(at(result, self._options.answer.key)), None)
             if submission is not None and (receipt := self._receipt(submission, result, reply.seconds)) is not None:
                 yield receipt
 
@@ -140,8 +152,8 @@ class HttpTarget:
         if reply.status < 300:
             if receipt is None and self._options.answer.outcome is not None:
                 raise self._unknown("submit", reply)
-            oms_id = _text(_at(reply.body, self._options.answer.oms_id))
-            stage = self._stage(_text(_at(reply.body, self._options.answer.status)))
+            oms_id = text(at(reply.body, self._options.answer.oms_id))
+            stage = self._stage(text(at(reply.body, self._options.answer.status)))
             return receipt or Receipt(submission.key, "accepted", oms_id=oms_id, seconds=reply.seconds, stage=stage)
         if reply.status in self._options.refused_statuses:
             return receipt or self._refused(submission, reply)
@@ -150,10 +162,10 @@ class HttpTarget:
     def _receipt(self, submission: Submission, result: JsonValue, seconds: float) -> Receipt | None:
         """The receipt out of an order's answer; None where it does not tell, so that the order is looked up."""
         answer = self._options.answer
-        outcome = _text(_at(result, answer.outcome)) if answer.outcome is not None else None
-        stage = self._stage(_text(_at(result, answer.status)))
+        outcome = text(at(result, answer.outcome)) if answer.outcome is not None else None
+        stage = self._stage(text(at(result, answer.status)))
         if outcome in answer.accepted:
-            oms_id = _text(_at(result, answer.oms_id))
+            oms_id = text(at(result, answer.oms_id))
             return Receipt(submission.key, "accepted", oms_id=oms_id, seconds=seconds, stage=stage)
         if outcome in answer.refused:
             return Receipt(submission.key, "refused", reason=self._reason(result), seconds=seconds, stage=stage)
@@ -164,11 +176,11 @@ class HttpTarget:
 
     def _refused(self, submission: Submission, reply: Reply) -> Receipt:
         reason = f"HTTP {reply.status}: {self._reason(reply.body)}"
-        stage = self._stage(_text(_at(reply.body, self._options.answer.status)))
+        stage = self._stage(text(at(reply.body, self._options.answer.status)))
         return Receipt(submission.key, "refused", reason=reason, seconds=reply.seconds, stage=stage)
 
     def _reason(self, result: JsonValue) -> str:
-        words = [text for place in self._options.answer.reason if (text := _text(_at(result, place)))]
+        words = [word for place in self._options.answer.reason if (word := text(at(result, place)))]
         return ": ".join(words)[:_LONGEST_REASON] or "the OMS gave no reason"
 
     def _unknown(self, endpoint: str, reply: Reply) -> Exception:
@@ -191,7 +203,7 @@ class HttpTarget:
         for start in range(0, len(order_ids), how.largest):
             asked = {how.channel: channel, how.order_ids: order_ids[start : start + how.largest]}
             reply = self._client.ask("look up", how.method, how.path, msgspec.json.encode(asked))
-            orders = _at(self._good(reply), how.orders)
+            orders = at(self._good(reply), how.orders)
             if not isinstance(orders, list):
                 raise DriftError(f"{self._client.name}: look up: there is no list at {how.orders!r} in the answer")
             yield from orders
@@ -217,17 +229,6 @@ def _is(order: OmsOrder, submission: Submission) -> bool:
     if order.version is not None:
         return order.version == submission.version
     return submission.version == 1
-
-
-def _at(body: Any, place: str) -> JsonValue:
-    """What stands at a dotted path; None where the path leads nowhere."""
-    for name in place.split("."):
-        body = body.get(name) if isinstance(body, dict) else None
-    return body
-
-
-def _text(value: JsonValue) -> str | None:
-    return None if value is None else str(value)
 
 
 def _whole(value: JsonValue) -> int | None:

@@ -21,6 +21,11 @@ A function, called as `select oms.receive_order(document::jsonb)`; it returns th
     connection: oms_db
     function: oms.receive_order
     look_up: {name: oms.order_overview, order_id: external_id, channel: channel, oms_id: id, key: push_key}
+    shipments: {name: oms.parcels, channel: channel, order_id: external_id, shipment_id: id, recorded_at: recorded_at,
+                carrier: carrier, tracking_number: tracking, shipped_at: shipped_at, lines: lines}
+
+Either may name a table or view that tells what was shipped (`shipments`), one row per parcel, for the channels that are
+told of it.
 
 **One row per order.** Tables: `INSERT ... ON CONFLICT (unique) DO UPDATE ... WHERE version < excluded.version`. The
 database's own unique constraint decides, whoever else writes; without one PostgreSQL refuses the statement and the
@@ -54,7 +59,7 @@ from pydantic import Field, model_validator
 from orderflow.domain.life import Stage
 from orderflow.domain.source import Account, Runtime
 from orderflow.domain.target import Target
-from orderflow.oms.postgres.mapping import Block, FunctionName, LookUp, Table
+from orderflow.oms.postgres.mapping import Block, FunctionName, LookUp, Shipments, Table
 from orderflow.oms.postgres.target import PostgresTarget
 
 
@@ -67,6 +72,8 @@ class Options(Block):
     stages: dict[str, Stage] = Field({})
     """What the OMS's words for an order in work (the table's `state`, the `status` of `look_up`) mean to us:
     `{picked: picking, sent: shipped, done: closed}`."""
+    shipments: Shipments | None = None
+    """Where the OMS tells what it shipped; without it channels are told of no parcel."""
     timeout: Annotated[int, Field(ge=1, le=3600)] = 60
     """Seconds that one statement may take, and that connecting may take."""
 
@@ -84,4 +91,5 @@ OPTIONS = Options
 
 def open(options: Options, account: Account, runtime: Runtime) -> Target:  # noqa: A001, ARG001  (what every kind exports)
     """A target that connects when first used."""
-    return PostgresTarget(account, options.table, options.function, options.look_up, options.stages, options.timeout)
+    how = (options.table, options.function, options.look_up, options.stages, options.timeout, options.shipments)
+    return PostgresTarget(account, *how)

@@ -126,6 +126,24 @@ class LookUp(Block):
         return self
 
 
+class Shipments(Block):
+    """A table or view that tells what the OMS shipped: one row per parcel; the values are its columns."""
+
+    name: Dotted
+    channel: Name
+    order_id: Name
+    shipment_id: Name
+    """The OMS's own number of the parcel, which never changes."""
+    recorded_at: Name
+    """`timestamptz`: when the OMS wrote it down."""
+    carrier: Name | None = None
+    tracking_number: Name | None = None
+    shipped_at: Name | None = None
+    """`timestamptz`."""
+    lines: Name | None = None
+    """JSON such as `[{"line_id": "L1", "quantity": "2"}]`; null, or no column: everything that was left."""
+
+
 FunctionName = Annotated[str, AfterValidator(_function), Field(pattern=r"^[^.%\x00]+(\.[^.%\x00]+)?$")]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psycopg2.sql import SQL, Composed, Identifier, Placeholder
 
-from orderflow.oms.postgres.mapping import LookUp, PartTable, Table
+from orderflow.oms.postgres.mapping import LookUp, PartTable, Shipments, Table
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 """One sender at a time near an order; given back by commit and rollback."""
@@ -55,6 +55,21 @@ def fill(part: PartTable) -> Composed:
 
 def call(function: str) -> Composed:
     return SQL("SELECT {}(%s::jsonb)").format(_name(function))
+
+
+def shipped(shipments: Shipments) -> Composed:
+    """`(shipment_id, order_id, recorded_at, carrier, tracking_number, shipped_at, lines)`; bind channel and moment."""
+    fields = ("shipment_id", "order_id", "recorded_at", "carrier", "tracking_number", "shipped_at", "lines")
+    return SQL(
+        "SELECT {fields} FROM {name} AS held WHERE {channel} = %s "
+        "AND {recorded} >= coalesce(%s, '-infinity'::timestamptz) ORDER BY {recorded}, {number}"
+    ).format(
+        fields=SQL(", ").join(_column(getattr(shipments, field)) for field in fields),
+        name=_name(shipments.name),
+        channel=_name(shipments.channel),
+        recorded=_name(shipments.recorded_at),
+        number=_name(shipments.shipment_id),
+    )
 
 
 def held(table: Table | None, look_up: LookUp | None, count: int) -> Composed:

@@ -6,6 +6,7 @@ import contextlib
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,13 +16,15 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.sql import SQL, Placeholder
 
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, OrderflowError, RecordError, TransientError
+from orderflow.domain.fulfilment import Parcel
 from orderflow.domain.life import Stage
+from orderflow.domain.order import Shipment
 from orderflow.domain.source import Account
 from orderflow.domain.target import OmsOrder, Receipt, Submission
 from orderflow.oms.document import Document, read, reason
 from orderflow.oms.positions import plain
 from orderflow.oms.postgres import statements
-from orderflow.oms.postgres.mapping import LookUp, Table, part_values, values, with_key
+from orderflow.oms.postgres.mapping import LookUp, Shipments, Table, part_values, values, with_key
 
 _AGAIN = ("08", "25", "40", "53", "55", "57", "58")
 """Classes of SQLSTATE (postgresql.org, appendix A) that time may heal: connection, read-only standby, deadlock,
@@ -41,6 +44,7 @@ class PostgresTarget:
         look_up: LookUp | None,
         stages: Mapping[str, Stage],
         timeout: int,
+        shipments: Shipments | None = None,
     ) -> None:
         self._account = account
         self._table = table
@@ -48,6 +52,7 @@ class PostgresTarget:
         self._look_up = look_up
         self._stages = stages
         self._timeout = timeout
+        self._shipments = shipments
 
     def submit(self, submissions: Sequence[Submission]) -> Iterator[Receipt]:
         """Write all of them in one transaction; the receipts come when it is committed."""
@@ -60,6 +65,28 @@ class PostgresTarget:
         """What stands in the OMS's table or view, by the channel's order ids."""
         with self._transaction() as cursor:
             return {each.order_id: each for each in self._held(cursor, channel, order_ids)}
+
+    def shipped(self, channel: str, since: datetime | None) -> Iterator[Parcel]:
+        """Parcels as the OMS's table or view tells them."""
+        if self._shipments is None:
+            raise ConfigError(
+                f"{self._account.name}: the target file says nothing of parcels; write `shipments` into it, or take "
+                "shipments out of the channel's fulfilment.tell"
+            )
+        with self._transaction() as cursor:
+            cursor.execute(statements.shipped(self._shipments), (channel, since))
+            for number, order_id, recorded_at, carrier, tracking, shipped_at, lines in cursor.fetchall():
+                yield Parcel(
+                    str(order_id),
+                    Shipment(
+                        shipment_id=str(number),
+                        carrier=_text(carrier),
+                        tracking_numbers=[str(tracking)] if tracking else [],
+                        shipped_at=shipped_at and shipped_at.isoformat(),
+                        lines=[(str(line["line_id"]), str(line["quantity"])) for line in lines or []],
+                    ),
+                    recorded_at,
+                )
 
     def _one(self, cursor: Cursor, submission: Submission) -> Receipt:
         """Write one order, or leave no trace of it when it is refused."""

@@ -29,6 +29,9 @@ delivered as (
 held as (
     select channel, count(*) as quarantined from orderflow.quarantine where state in ('open', 'parked') group by channel
 ),
+told as (
+    select channel, count(*) filter (where outcome = 'accepted') as told from orderflow.notices group by channel
+),
 reason as (
     select distinct on (channel) channel, code || ' (' || count(*) || ')' as top
     from (select channel, r->>'code' as code
@@ -37,9 +40,11 @@ reason as (
 )
 select channel, windows, synced, fetched, state,
        coalesce(staged, 0) as staged, coalesce(edits, 0) as edits, coalesce(pending, 0) as pending,
-       coalesce(delivered, 0) as delivered, coalesce(quarantined, 0) as quarantined, coalesce(top, '') as top
+       coalesce(delivered, 0) as delivered, coalesce(quarantined, 0) as quarantined, coalesce(top, '') as top,
+       coalesce(told, 0) as told
 from pulled left join running using (channel) left join staged using (channel) left join waiting using (channel)
      left join delivered using (channel) left join held using (channel) left join reason using (channel)
+     left join told using (channel)
 order by channel
 """
 
@@ -59,6 +64,8 @@ class Figures:
     delivered: int
     quarantined: int
     top: str
+    told: int
+    """Parcels that the channel took word of."""
 
 
 def figures(dsn: str) -> dict[str, Figures]:

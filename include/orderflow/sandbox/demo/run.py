@@ -21,6 +21,7 @@ from orderflow.command.airflow import AirflowApi
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 from orderflow.sandbox import postgres
+from orderflow.sandbox.demo import back
 from orderflow.sandbox.demo.figures import Figures, figures
 from orderflow.sandbox.demo.layout import PROJECT, Layout
 from orderflow.sandbox.demo.processes import Processes
@@ -161,7 +162,7 @@ def _open_shops(demo: Demo) -> None:
 
 def _knows_dags(demo: Demo) -> bool:
     """Whether Airflow has all DAGs; raises `ConfigError` with Airflow's own words when it cannot read them."""
-    wanted = {"heal", *(f"orders.{channel}" for channel in demo.channels)}
+    wanted = {"heal", "fulfilments", *(f"orders.{channel}" for channel in demo.channels)}
     missing = wanted - demo.api.dags(tag="orders") - demo.api.dags(tag="orderflow")
     if missing and (errors := demo.api.import_errors()):
         raise ConfigError("\n".join([f"Airflow cannot make {', '.join(sorted(missing))}:", *errors]))
@@ -192,17 +193,32 @@ def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
     if again:
         for channel in demo.channels:
             _trigger(demo, channel, run_id, history)
+    asked = again
     with pictured(refresh_per_second=4) as show:
         while datetime.now(UTC) < deadline:
             for name in demo.processes.revive():
                 console.print(f"{name} ended and was started again")
             found = figures(demo.dsn)
             show(partial(_shown, demo, found), news(demo.channels, found))
-            if _done(demo, found, run_id if again else None, Window(history.start, end)):
+            asked = asked or _send_some(demo)
+            told = back.told(demo.dsn)
+            span = Window(history.start, max(end, told + settled()) if told else end)
+            if told and _done(demo, found, run_id if again else None, span):
                 return True
             time.sleep(0.5)
     console.print("[red]not everything is in the OMS after the time given; look into Airflow and the logs[/red]")
     return False
+
+
+def _send_some(demo: Demo) -> bool:
+    """Let the OMS send a few orders as soon as it has them, and the channel be told at once; whether it was done."""
+    try:
+        if not back.ship(demo.dsn, demo.layout.oms_url):
+            return False
+        demo.api.trigger("fulfilments", f"first_parcels__{datetime.now(UTC):%Y%m%dT%H%M%S}", {"channel": back.CHANNEL})
+    except httpx.TransportError:  # a server that is being started again
+        return False
+    return True
 
 
 def _trigger(demo: Demo, channel: str, run_id: str, window: Window) -> None:
@@ -266,11 +282,12 @@ def _look_around(demo: Demo, history: Window) -> None:
     """Keep everything running for a person, with figures and the proof so far, until Ctrl-C or `make down`."""
     proofs: list[Proof] = []
     hint = "stop: Ctrl-C, or make down · go on: make demo · look: source .orderflow/env, then orderflow status"
-    next_proof = history.end + DUE_AFTER
+    next_proof, asked = history.end + DUE_AFTER, back.told(demo.dsn) is not None
     with pictured(refresh_per_second=2) as show:
         while True:
             for name in demo.processes.revive():
                 console.print(f"{name} ended and was started again")
+            asked = asked or _send_some(demo)
             now, found = datetime.now(UTC), figures(demo.dsn)
             if now >= next_proof:
                 next_proof = now + timedelta(seconds=30)

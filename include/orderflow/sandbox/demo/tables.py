@@ -20,6 +20,7 @@ def progress(channels: list[str], found: dict[str, Figures]) -> Table:
         "changes of orders": lambda f: f.edits,
         "orders in the OMS": lambda f: f.delivered,
         "waiting for the OMS": lambda f: f.pending,
+        "parcels told to the channel": lambda f: f.told or "-",
         "in quarantine": lambda f: f.quarantined,
         "top reason": lambda f: f.top,
     }
@@ -58,6 +59,7 @@ def result(proofs: list[Proof], found: dict[str, Figures]) -> Table:
         "top reason": lambda _, f: f.top,
         "in the OMS": lambda p, _: p.delivered,
         "effects in the OMS": lambda p, _: p.effects,
+        "parcels told to the channel": lambda _, f: f.told or "-",
         "missing": lambda p, _: len(p.missing),
         "twice": lambda p, _: len(p.twice),
         "unexplained": lambda p, _: len(p.unexplained),

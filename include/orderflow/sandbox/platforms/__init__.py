@@ -2,12 +2,14 @@
 
 A module (or package) `orderflow.sandbox.platforms.<name>` exports one value, `PLATFORM`. To add a platform, write such
 a module: say how it spells order ids, which defects it cannot show, and give the routes of a shop, whose handlers ask
-`site.world` for versions and snapshots and render them. Nothing else needs to be told.
+`site.world` for versions and snapshots and render them; and export `WAY` (`sandbox.accounts.Way`), how to get in.
+Nothing else needs to be told.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -83,9 +85,19 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
+def module(name: str) -> str:
+    """The import path of the platform's module: `sandbox` in the package of an adapter of somebody else's."""
+    return f"{name}.sandbox" if "." in name else f"{__name__}.{name}"
+
+
+def plays(name: str) -> bool:
+    """Whether there is such a platform."""
+    return importlib.util.find_spec(module(name)) is not None
+
+
 def find(name: str) -> Platform:
     """The platform called `name`; raises `ConfigError` naming those there are."""
-    if name not in names():
+    if not plays(name):
         raise ConfigError(f"the sandbox cannot play {name!r}; it can play {', '.join(names())}")
-    platform: Platform = importlib.import_module(f"{__name__}.{name}").PLATFORM
+    platform: Platform = importlib.import_module(module(name)).PLATFORM
     return platform

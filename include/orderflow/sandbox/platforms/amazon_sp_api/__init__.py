@@ -1,7 +1,7 @@
 """The Orders API of Amazon's Selling Partner API in both versions, v0 and v2026-01-01.
 
 Below `/{shop}`: `/auth/o2/token` (Login with Amazon), `/tokens/2021-03-01/restrictedDataToken`, `/orders/v0/orders`
-with `/{id}` and `/{id}/orderItems`, `/orders/2026-01-01/orders` with `/{id}`.
+with `/{id}`, `/{id}/orderItems` and `/{id}/shipmentConfirmation`, `/orders/2026-01-01/orders` with `/{id}`.
 
 Options of a shop: `client_id`, `client_secret`, `refresh_token`, `access_token` (the first one), `marketplace`
 (unless given: one of the shop's currency), `token_seconds` (life of a token, in real seconds), `per_second` (requests

@@ -16,10 +16,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from orderflow.sandbox.faults import fault_of
-from orderflow.sandbox.generator import Version
+from orderflow.sandbox.generator import Version, moment
+from orderflow.sandbox.order import Shipment
 from orderflow.sandbox.platforms import Site
 from orderflow.sandbox.platforms.amazon_sp_api import v0, v2026
-from orderflow.sandbox.platforms.amazon_sp_api.states import index_of, marketplace_of, order_id, status_of
+from orderflow.sandbox.platforms.amazon_sp_api.states import index_of, item_id, marketplace_of, order_id, status_of
 from orderflow.sandbox.quota import Quota
 from orderflow.sandbox.snapshot import Snapshot
 
@@ -57,6 +58,24 @@ class Found(NamedTuple):
     until: str
 
 
+class PackedItem(msgspec.Struct):
+    item: str = msgspec.field(name="orderItemId")
+    quantity: int
+
+
+class Package(msgspec.Struct):
+    reference: str = msgspec.field(name="packageReferenceId")
+    carrier: str = msgspec.field(name="carrierCode")
+    tracking: str = msgspec.field(name="trackingNumber")
+    shipped: datetime = msgspec.field(name="shipDate")
+    items: list[PackedItem] = msgspec.field(name="orderItems")
+
+
+class Confirmation(msgspec.Struct):
+    marketplace: str = msgspec.field(name="marketplaceId")
+    package: Package = msgspec.field(name="packageDetail")
+
+
 class Api:
     """One seller's endpoints, tokens and quota."""
 
@@ -71,6 +90,7 @@ class Api:
         self.items_at_once = int(told("items_at_once", 50))
         self.access = {str(told("access_token", "demo-access-token")): site.ticks() + self.life}
         self.restricted: dict[str, float] = {}
+        self.packages: set[tuple[int, str]] = set()
         self.quota = Quota(float(told("per_second", 0)), site.ticks)
 
     def routes(self) -> list[BaseRoute]:
@@ -80,6 +100,7 @@ class Api:
             Route("/orders/v0/orders", self._checked(self.list_v0)),
             Route("/orders/v0/orders/{id}", self._checked(self.one_v0)),
             Route("/orders/v0/orders/{id}/orderItems", self._checked(self.items_v0)),
+            Route("/orders/v0/orders/{id}/shipmentConfirmation", self.confirm, methods=["POST"]),
             Route("/orders/2026-01-01/orders", self._checked(self.list_2026)),
             Route("/orders/2026-01-01/orders/{id}", self._checked(self.one_2026)),
         ]
@@ -142,6 +163,31 @@ class Api:
         rest = str(end) if end < len(items) else None
         payload = {"AmazonOrderId": order_id(snap.index), "OrderItems": items[start:end]}
         return {"payload": payload | _token("NextToken", rest)}
+
+    async def confirm(self, request: Request) -> Response:
+        """Take word of a package; one whose reference is known is edited, which changes nothing here."""
+        try:
+            self._check(request)
+            self._pack(self._held(request), msgspec.json.decode(await request.body(), type=Confirmation))
+        except msgspec.MsgspecError as error:
+            return _json({"errors": [{"code": "InvalidInput", "message": str(error), "details": ""}]}, 400)
+        except Refused as refused:
+            return _json(refused.answer, refused.status)
+        return Response(status_code=204)
+
+    def _pack(self, snap: Snapshot, told: Confirmation) -> None:
+        package = told.package
+        if not package.reference.isdigit() or told.marketplace != self.marketplace:
+            raise Refused(400, "InvalidInput", "packageReferenceId is no positive number, or marketplaceId is wrong.")
+        if (snap.index, package.reference) in self.packages:
+            return
+        lines = {item_id(snap, line): line.line_id for line in snap.lines}
+        units = tuple((lines.get(item.item, 0), item.quantity) for item in package.items)
+        at = moment(self.site.clock())
+        parcel = Shipment(number=0, carrier=package.carrier, tracking=package.tracking, units=units, at=at)
+        if self.site.world.dispatch(snap.index, parcel) is None:
+            raise Refused(400, "InvalidInput", "The quantity of an order item exceeds what is left to ship.")
+        self.packages.add((snap.index, package.reference))
 
     def list_2026(self, request: Request) -> dict[str, Any]:
         found = self._found(request, V2026, set())

@@ -50,6 +50,7 @@ def _routes(site: Site) -> list[BaseRoute]:
     return [
         Route("/admin/api/{version}/graphql.json", api.graphql, methods=["POST"]),
         Route("/admin/oauth/access_token", api.mint, methods=["POST"]),
+        Route("/bulk/{number:int}.jsonl", api.bulk.file),
     ]
 
 

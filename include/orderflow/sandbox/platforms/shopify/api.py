@@ -19,7 +19,9 @@ from starlette.responses import Response
 from orderflow.sandbox.faults import fault_of
 from orderflow.sandbox.generator import Version
 from orderflow.sandbox.platforms import Site
+from orderflow.sandbox.platforms.shopify import sending
 from orderflow.sandbox.platforms.shopify.bucket import Bucket
+from orderflow.sandbox.platforms.shopify.bulk import BULK, Bulk
 from orderflow.sandbox.platforms.shopify.fields import ORDER
 from orderflow.sandbox.platforms.shopify.parts import PARTS, refunds, typename
 from orderflow.sandbox.platforms.shopify.search import anything, parse
@@ -176,7 +178,13 @@ def _count(ask: Ask, args: Any) -> tuple[int, str]:
 
 
 _ROOT: dict[str, dict[str, Callable[[Any, Any], Any]]] = {
+    "Mutation": {
+        "fulfillmentCreate": lambda ask, args: sending.create(ask.site, args),
+        "bulkOperationRunQuery": lambda ask, args: ask.api.bulk.begin(ask, SCHEMA, args["query"]),
+    },
     "QueryRoot": {
+        "bulkOperation": lambda ask, args: ask.api.bulk.one(ask, args),
+        "bulkOperations": lambda ask, args: ask.api.bulk.recent(ask, args),
         "orders": _orders,
         "order": _order,
         "node": _node,
@@ -217,9 +225,9 @@ def _typename(value: Any) -> str:
     return "Order" if isinstance(value, Version) else typename(value)
 
 
-SCHEMA = Schema(
+SCHEMA: Schema = Schema(
     (Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8"),
-    {**PARTS, "Order": ORDER, **_ROOT},
+    {**PARTS, **sending.SENDING, **BULK, "Order": ORDER, **_ROOT},
     _typename,
     _FREE,
 )
@@ -230,7 +238,7 @@ class Api:
 
     def __init__(self, site: Site) -> None:
         options = site.shop.options
-        self.site = site
+        self.site, self.bulk = site, Bulk(site)
         self.token = str(options.get("token", "shpat_demo"))
         self.client = str(options.get("client_id", "demo-client")), str(options.get("client_secret", "demo-secret"))
         self.life = float(options.get("token_seconds", 86_399))

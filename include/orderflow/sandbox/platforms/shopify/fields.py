@@ -14,6 +14,7 @@ from operator import attrgetter
 
 from orderflow.sandbox.platforms.shopify.amounts import always, applications, nothing, tax_lines
 from orderflow.sandbox.platforms.shopify.parts import payments, refunds
+from orderflow.sandbox.platforms.shopify.sending import fulfilment_orders
 from orderflow.sandbox.platforms.shopify.values import (
     InOrder,
     MoneyBag,
@@ -133,5 +134,6 @@ ORDER: dict[str, Resolver] = {
     "currentTaxLines": lambda order, _: tax_lines(order, order.current_tax),
     "transactions": lambda order, args: cut(payments(order), args),
     "refunds": lambda order, args: cut(refunds(order), args),
+    "fulfillmentOrders": fulfilment_orders,
     "fulfillments": lambda order, args: cut([InOrder(order, each, n) for n, each in enumerate(order.parcels)], args),
 }

@@ -307,7 +307,8 @@ PARTS: dict[str, dict[str, Resolver]] = {
 }
 for _name in (
     "Order", "LineItem", "ShippingLine", "DiscountApplication", "OrderTransaction", "OrderAdjustment", "RefundLineItem",
-    "RefundShippingLine", "FulfillmentLineItem",
+    "RefundShippingLine", "FulfillmentLineItem", "FulfillmentOrder", "FulfillmentOrderLineItem",
+    "BulkOperation",
 ):  # fmt: skip
     PARTS[f"{_name}Connection"] = _PAGE
     PARTS[f"{_name}Edge"] = _EDGE

@@ -3,8 +3,9 @@ status.
 
 Options of a shop: `key`, `secret`; `is_ssl` (true: Basic and query credentials are looked at, as behind TLS; false:
 OAuth 1.0a alone); `old_site` (cannot sort by modified time); `hpos` (true: orders have tables of their own; matters
-for times with an offset). The shop's `timezone` is the site's, and its wall-clock columns follow it. `trash` of a shop
-deletes orders; they vanish from `any`. Signatures are judged by the world's clock.
+for times with an offset); `shipment_tracking` (false: without the extension of that name). The shop's `timezone` is the
+site's, and its wall-clock columns follow it. `trash` of a shop deletes orders; they vanish from `any`. Signatures are
+judged by the world's clock.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ from orderflow.sandbox.platforms.woocommerce.auth import Doorman, Refused
 from orderflow.sandbox.platforms.woocommerce.documents import document, index_of, local, order_id
 from orderflow.sandbox.platforms.woocommerce.listing import Wrong, choose, read
 from orderflow.sandbox.platforms.woocommerce.refunds import refund_documents
+from orderflow.sandbox.platforms.woocommerce.sending import Desk
 from orderflow.sandbox.shop import Shop
 from orderflow.sandbox.snapshot import Bag, Snapshot, counted, stamp
 
 API = "/wp-json/wc/v3"
+TRACKINGS = "/wp-json/wc-shipment-tracking/v3/orders/{id:int}/shipment-trackings"
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -40,6 +43,7 @@ class _Shop:
         options = site.shop.options
         self.site = site
         key, secret = str(options.get("key", "ck_demo")), str(options.get("secret", "cs_demo"))
+        self.desk = Desk(site)
         self.door = Doorman(key, secret, is_ssl=bool(options.get("is_ssl", True)))
         self._kept: dict[tuple[int, int | None], tuple[Version, msgspec.Raw]] = {}
 
@@ -101,7 +105,21 @@ class _Shop:
         version = self._version(request)
         if version is None:
             return problem(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
+        if request.method == "PUT":
+            await self.desk.put(request, version.order.index)
+            version = self._version(request) or version
         return _json(self._row(version, None, _site_url(request)))
+
+    async def trackings(self, request: Request) -> Response:
+        """The extension Shipment Tracking; a site without it has no such route."""
+        version = self._version(request)
+        if not self.desk.extension:
+            return await _no_route(request)
+        if version is None:
+            return problem(404, "woocommerce_rest_order_invalid_id", "Invalid order ID.")
+        if request.method == "POST":
+            return _json(await self.desk.track(request, version.order.index), 201)
+        return _json(self.desk.trackings.get(version.order.index, []))
 
     async def refunds(self, request: Request) -> Response:
         """The refunds of one order, newest first."""
@@ -140,13 +158,13 @@ class _Shop:
         key = version.order.index, places
         found = self._kept.get(key)
         if found is not None and found[0] is version:
-            return found[1]
+            return msgspec.Raw(self.desk.shown(key[0], bytes(found[1])))
         row = document(self.site.world.snapshot(version), self.site.shop.zone, places, url)
         rendered = msgspec.Raw(msgspec.json.encode(row))
         if len(self._kept) > 20_000:
             self._kept.clear()
         self._kept[key] = version, rendered
-        return rendered
+        return msgspec.Raw(self.desk.shown(key[0], bytes(rendered)))
 
 
 def problem(status: int, code: str, message: str) -> Response:
@@ -170,9 +188,10 @@ def _routes(site: Site) -> list[BaseRoute]:
     shop = _Shop(site)
     return [
         Route(f"{API}/orders", shop.guarded(shop.orders)),
-        Route(f"{API}/orders/{{id:int}}", shop.guarded(shop.order)),
+        Route(f"{API}/orders/{{id:int}}", shop.guarded(shop.order), methods=["GET", "PUT"]),
         Route(f"{API}/orders/{{id:int}}/refunds", shop.guarded(shop.refunds)),
         Route(f"{API}/system_status", shop.guarded(shop.status)),
+        Route(TRACKINGS, shop.guarded(shop.trackings), methods=["GET", "POST"]),
         Route("/wp-json/{rest:path}", _no_route),
     ]
 

@@ -1,0 +1,18 @@
+"""Places in JSON: dotted paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orderflow.domain.source import JsonValue
+
+
+def at(body: Any, place: str) -> JsonValue:
+    """What stands at a dotted path; None where the path leads nowhere."""
+    for name in place.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def text(value: JsonValue) -> str | None:
+    return None if value is None else str(value)
