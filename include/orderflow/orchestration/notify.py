@@ -1,162 +1,245 @@
-"""Tell a channel's owners that a run is late or failed: in the log and the landing zone always, and by their `alerts`.
+"""The one way on which people are told: alerts are raised in staging, and their messages sent from there.
 
-The same notifier is called by deadlines (in the triggerer, asynchronously) and by a DAG's failure callback (in the DAG
-processor); neither has the context of a task. Recipients are tags of one Airflow connection of type apprise,
-`orderflow_alerts`, whose extra is `{"config": [{"path": "mailto://...", "tag": "mail"}, ...]}`; see Apprise's list of
-services for the paths (github.com/caronc/apprise/wiki).
+A deadline (in the triggerer, asynchronously), a DAG's failure callback (in the DAG processor), a task and the watch all
+come through here. What is raised stands in the log first, then in staging; messages are claimed there, sent outside of
+any transaction, and marked: a process that dies in between leaves a message that is sent again (at least once). Nothing
+here fails the task that reports. Where staging does not answer, the alert is sent at once, without memory.
+
+Ways out are tags of one Airflow connection of type apprise, `orderflow_alerts`, whose extra is `{"config": [{"path":
+"mailto://...", "tag": "mail"}, ...]}`; see Apprise's list of services (github.com/caronc/apprise/wiki).
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import msgspec
-from airflow.sdk import BaseNotifier, Connection, get_current_context
+from airflow.sdk import BaseNotifier, get_current_context
+from airflow.sdk import Connection as AirflowConnection
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from orderflow import config
+from orderflow.config import connections
+from orderflow.domain.alert import raised, ran_into
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import ConfigError, OrderflowError, TransientError
-from orderflow.orchestration.settings import ALERTS, landing_root
+from orderflow.domain.errors import OrderflowError
+from orderflow.domain.routing import Routing
+from orderflow.domain.snapshot import Condition, Kind
+from orderflow.domain.telling import Alert as Kept
+from orderflow.domain.telling import Message, Places, Telling, written
+from orderflow.orchestration import settings
 from orderflow.orchestration.window import END, START
 
 if TYPE_CHECKING:
-    from apprise import Apprise
+    from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 log = logging.getLogger(__name__)
 
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What people are told; kept as JSON in the folder `alerts` of the landing zone."""
-
-    at: datetime
-    channel: str
-    what: str
-    run_id: str
-    window: str | None
-    """Start and end, as Airflow or whoever asked for it wrote them."""
-    task: str | None
-    url: str
-    to: list[str]
-    title: str
-    body: str
+MOST_MESSAGES = 100
+"""Messages that one look, or one report, sends; the next one goes on."""
 
 
 class Alert(BaseNotifier):
-    """One alert of one channel. `what` says what happened, such as `failed` or `not done 25m after it was queued`."""
+    """A run of a channel failed, or is not done in time; deadlines keep both parts in Airflow's database.
 
-    def __init__(
-        self, *, channel: str, title: str, owner: str, what: str, alerts: Sequence[str], **kwargs: Any
-    ) -> None:
+    `what` is `failed`, or what a deadline says, such as `not done 25m after it was queued`.
+    """
+
+    def __init__(self, *, channel: str, what: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.channel = channel
-        self.title = title
-        self.owner = owner
         self.what = what
-        self.alerts = list(alerts)
 
     def notify(self, context: Mapping[str, Any]) -> None:
-        with self._told(context) as message:
-            if self.alerts:
-                try:
-                    services = _services(Connection.get(ALERTS).extra_dejson)
-                except AirflowNotFoundException:
-                    raise _no_connection(self.alerts) from None
-                sent = services.notify(title=message.title, body=message.body, tag=self.alerts)
-                _demand(services, self.alerts, sent)
+        self._tell(context, Deployment.read())
 
     async def async_notify(self, context: Mapping[str, Any]) -> None:
         if _catches_up(context):
             log.info("alert left out channel=%s what=%r: the run catches up", self.channel, self.what)
             return
-        with self._told(context) as message:
-            if self.alerts:
-                try:
-                    found = await Connection.async_get(ALERTS)
-                except AirflowNotFoundException:
-                    raise _no_connection(self.alerts) from None
-                services = _services(await found.aextra_dejson())
-                sent = await services.async_notify(title=message.title, body=message.body, tag=self.alerts)
-                _demand(services, self.alerts, sent)
+        deployment = await Deployment.aread()
+        await asyncio.to_thread(self._tell, context, deployment)
 
-    @contextlib.contextmanager
-    def _told(self, context: Mapping[str, Any]) -> Iterator[Message]:
-        """The message: in the log before anything that can fail, and kept whatever becomes of its sending."""
-        message = self.message(context, datetime.now(UTC))
-        log.error("alert raised channel=%s what=%r to=%s\n%s", self.channel, self.what, self.alerts, message.body)
+    def _tell(self, context: Mapping[str, Any], deployment: Deployment) -> None:
+        channel = deployment.channels.get(self.channel)
+        if channel is None:
+            log.error("alert not sent channel=%s what=%r: its channel file cannot be read", self.channel, self.what)
+            return
+        report(channel, lambda database: self._condition(database, _run(context)), deployment)
+
+    def _condition(self, database: Connection | None, run: Mapping[str, Any]) -> Condition:
+        from orderflow.staging import alerts
+
+        known = {name: str(run[name]) for name in ("run_id", "start", "until", "url") if run.get(name)}
+        if self.what == "failed":
+            error = alerts.failure(database, self.channel, run["run_id"]) if database else None
+            return ran_into(self.channel, error, datetime.now(UTC), **known)
+        until = run.get("until")
+        window = f" (window {run.get('start')} to {until})" if until else ""
+        what = f"the run {run['run_id']}{window} is {self.what}"
+        if database and until and alerts.proven(database, self.channel, datetime.fromisoformat(str(until))):
+            return raised(self.channel, "backlog", f"{what}; its orders are staged, and not all with the OMS", **known)
+        return raised(self.channel, "late", what, **known)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What it takes to tell anybody: staging's address, the ways out, the channels, and who is told what."""
+
+    dsn: str | None
+    services: Mapping[str, Any] | None
+    """Extra of the connection `orderflow_alerts`; None: there is none."""
+    routing: Routing
+    channels: Mapping[str, Channel]
+
+    @classmethod
+    def read(cls) -> Deployment:
+        def extra() -> Mapping[str, Any] | None:
+            with contextlib.suppress(AirflowNotFoundException):
+                found: Mapping[str, Any] = AirflowConnection.get(settings.ALERTS).extra_dejson
+                return found
+            return None
+
+        dsn = None
         try:
-            yield message
-        finally:
-            _keep(message)
+            dsn = settings.staging_dsn()
+        except OrderflowError as error:
+            log.error("alerts without memory: %s", error)  # noqa: TRY400 - its message says all
+        return cls(dsn, extra(), *_files())
 
-    def message(self, context: Mapping[str, Any], at: datetime) -> Message:
-        """Which channel, which run and window, which task, and where to look."""
-        found = context.get("dag_run")
-        run = found if isinstance(found, Mapping) else {name: getattr(found, name, None) for name in _FACTS}
-        run_id = str(context.get("run_id") or run.get("dag_run_id") or run.get("run_id"))
-        asked = run.get("conf") or {}
-        start, end = asked.get(START) or run.get("data_interval_start"), asked.get(END) or run.get("data_interval_end")
-        task = getattr(context.get("ti"), "task_id", None)
-        dag_id = run.get("dag_id") or f"orders.{self.channel}"
-        site = conf.get("api", "base_url", fallback="").rstrip("/")
-        message = Message(
-            at=at,
-            channel=self.channel,
-            what=self.what,
-            run_id=run_id,
-            window=f"{start} to {end}" if start and end else None,
-            task=task,
-            url=f"{site}/dags/{dag_id}/runs/{quote(run_id, safe='')}",
-            to=self.alerts,
-            title=f"orders.{self.channel} {self.what}",
-            body="",
+    @classmethod
+    async def aread(cls) -> Deployment:
+        """The same in the triggerer, where nothing may wait."""
+        dsn = extra = None
+        with contextlib.suppress(AirflowNotFoundException):
+            extra = await (await AirflowConnection.async_get(settings.ALERTS)).aextra_dejson()
+        try:
+            found = await AirflowConnection.async_get(settings.STAGING)
+            dsn = connections.dsn(settings.plain(found, await found.aextra_dejson()))
+        except (AirflowNotFoundException, OrderflowError) as error:
+            log.error("alerts without memory: %s", error)  # noqa: TRY400 - its message says all
+        return cls(dsn, extra, *await asyncio.to_thread(_files))
+
+
+def tell(channel: Channel, kind: Kind, what: str) -> None:
+    """Tell the owners from within a task. An alert that cannot be sent takes nothing back."""
+    known = {name: value for name, value in _run(get_current_context()).items() if name in {"run_id", "url"}}
+    report(channel, lambda _: raised(channel.name, kind, what, **known), Deployment.read())
+
+
+def report(channel: Channel, condition: Callable[[Connection | None], Condition], deployment: Deployment) -> None:
+    """Raise what an event tells of, and send what is due. `condition` makes it, with a database or without."""
+    from psycopg2 import Error as DatabaseError
+
+    from orderflow.staging import alerts
+    from orderflow.staging.store import connect
+
+    routing, now = deployment.routing, datetime.now(UTC)
+    try:
+        if deployment.dsn is None:
+            _send_at_once(channel, condition(None), deployment, now)
+            return
+        with contextlib.closing(connect(deployment.dsn, name="orderflow alerts")) as database:
+            found = condition(database)
+            log.error("alert raised channel=%s kind=%s: %s", channel.name, found.kind, found.what)
+            alerts.report(database, found, lambda severity: routing.tags(channel, severity), routing, now)
+            send(database, deployment, now)
+    except (OrderflowError, DatabaseError) as error:
+        log.error("alert without memory channel=%s: %s", channel.name, error)  # noqa: TRY400 - its message says all
+        _send_at_once(channel, condition(None), deployment, now)
+
+
+def send(database: Connection, deployment: Deployment, now: datetime, pulse: str = "") -> int:
+    """Send what is due, one message per way out; returns how many were not taken. `pulse`: what a heartbeat says."""
+    from orderflow.staging import alerts
+
+    failed = 0
+    for _ in range(MOST_MESSAGES):
+        message = alerts.claim(database, now, deployment.routing.group)
+        if message is None:
+            break
+        error = _sent(message, deployment, pulse)
+        alerts.sent(database, message, error, now)
+        failed += error is not None
+    return failed
+
+
+def _sent(message: Message, deployment: Deployment, pulse: str = "") -> str | None:
+    """Send one message; returns what went wrong."""
+    from orderflow.pipeline.messages import Services
+
+    if deployment.services is None:
+        error: str | None = (
+            f"the Airflow connection {settings.ALERTS!r} does not exist; add it (type apprise, extra "
+            '{"config": [{"path": "mailto://...", "tag": "mail"}]})'
         )
-        rows = [
-            f"{self.title} ({self.channel}), owner: {self.owner}",
-            f"What: {self.what}",
-            f"Run: {run_id}",
-            f"Window: {message.window}" if message.window else "",
-            f"Task: {task}" if task else "",
-            message.url,
-        ]
-        return msgspec.structs.replace(message, body="\n".join(filter(None, rows)))
+    else:
+        places = Places(conf.get("api", "base_url", fallback=""), deployment.routing.runbook)
+        try:
+            error = Services.of(deployment.services).send(
+                message.route, *written(message, places, deployment.channels, pulse)
+            )
+        except OrderflowError as wrong:
+            error = str(wrong)
+    if error:
+        log.error(
+            "message not sent to=%s alerts=%d attempt=%d: %s",
+            message.route,
+            len(message.tellings),
+            message.attempts,
+            error,
+        )
+    else:
+        log.info("message sent to=%s alerts=%d", message.route, len(message.tellings))
+    return error
+
+
+def _send_at_once(channel: Channel, found: Condition, deployment: Deployment, now: datetime) -> None:
+    """Without staging there is nothing to remember it by: everybody who is named hears of it, each time."""
+    log.error("alert raised channel=%s kind=%s: %s", channel.name, found.kind, found.what)
+    kept = Kept(
+        id=0, channel=found.channel, kind=found.kind, severity=found.severity, state="open", what=found.what,
+        facts=found.facts, count=1, first_seen_at=now, last_seen_at=now, told_at=None, tell_again_at=None,
+        acknowledged_at=None, acknowledged_by=None, acknowledged_why=None, recovered_at=None,
+    )  # fmt: skip
+    for tag in deployment.routing.tags(channel, found.severity):
+        _sent(Message(tag, (Telling(0, "raised", kept),), 1), deployment)
+
+
+def _files() -> tuple[Routing, dict[str, Channel]]:
+    """Who is told, and the channels; a file that is wrong must not keep an alert from going out."""
+    from orderflow.config import alerts
+
+    try:
+        routing = alerts.read(settings.INCLUDE)
+    except OrderflowError as error:
+        log.error("alerts.yml left out: %s", error)  # noqa: TRY400 - its message says all
+        routing = Routing()
+    return routing, {channel.name: channel for channel in config.read(settings.INCLUDE / "channels").channels}
 
 
 _FACTS = ("dag_id", "run_id", "conf", "data_interval_start", "data_interval_end")
 
 
-def _keep(message: Message) -> None:
-    folder = landing_root() / "alerts"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{message.at:%Y%m%dT%H%M%S.%f}Z-{message.channel}.json"
-    (folder / name).write_bytes(msgspec.json.encode(message))
-
-
-def alert(channel: Channel, what: str) -> Alert:
-    return Alert(what=what, **facts(channel))
-
-
-def tell(channel: Channel, what: str) -> None:
-    """Tell the owners from within a task. An alert that cannot be sent is logged, and takes nothing back."""
-    try:
-        alert(channel, what).notify(get_current_context())
-    except OrderflowError as error:
-        log.error("alert not sent channel=%s: %s", channel.name, error)  # noqa: TRY400 - its message says all
-
-
-def facts(channel: Channel) -> dict[str, Any]:
-    """What every alert of a channel says, as plain values: deadlines keep them in Airflow's database."""
+def _run(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Id, window and page of the run that an event tells of; deadlines give it as Airflow's REST API shows it."""
+    found = context.get("dag_run")
+    run = found if isinstance(found, Mapping) else {name: getattr(found, name, None) for name in _FACTS}
+    run_id = str(context.get("run_id") or run.get("dag_run_id") or run.get("run_id"))
+    asked = run.get("conf") or {}
+    site = conf.get("api", "base_url", fallback="").rstrip("/")
     return {
-        "channel": channel.name,
-        "title": channel.title,
-        "owner": channel.owner,
-        "alerts": list(channel.alerts),
+        "run_id": run_id,
+        "start": asked.get(START) or run.get("data_interval_start"),
+        "until": asked.get(END) or run.get("data_interval_end"),
+        "url": f"{site}/dags/{run.get('dag_id')}/runs/{quote(run_id, safe='')}" if run.get("dag_id") else None,
     }
 
 
@@ -167,38 +250,3 @@ def _catches_up(context: Mapping[str, Any]) -> bool:
         return False
     conf = run.get("conf") or {}
     return run.get("run_type") == "backfill" or bool(conf.get(START) or conf.get(END))
-
-
-def _services(extra: Mapping[str, Any]) -> Apprise:
-    """Apprise with what the connection configures."""
-    from apprise import Apprise
-
-    config = extra.get("config") or []
-    config = json.loads(config) if isinstance(config, str) else config
-    services = Apprise()
-    for entry in [config] if isinstance(config, dict) else config:
-        if not services.add(entry["path"], tag=entry.get("tag")):
-            raise ConfigError(
-                f"the Airflow connection {ALERTS!r} holds a service that Apprise cannot read; "
-                "write its path as Apprise's documentation shows"
-            )
-    return services
-
-
-def _demand(services: Apprise, alerts: Sequence[str], sent: object) -> None:
-    """Raise unless every recipient has a service and every service took the message."""
-    tags = {tag for service in services for tag in service.tags}
-    if unknown := sorted(set(alerts) - tags):
-        raise ConfigError(
-            f"nobody is configured for the alerts {unknown}; add a service with that tag to the Airflow connection "
-            f"{ALERTS!r} (its tags are {sorted(tags)}), or correct `alerts` in the channel file"
-        )
-    if not sent:
-        raise TransientError(f"an alert for {list(alerts)} was not taken by every service; Apprise's log says by which")
-
-
-def _no_connection(alerts: Sequence[str]) -> ConfigError:
-    return ConfigError(
-        f"an alert for {list(alerts)} was only logged: the Airflow connection {ALERTS!r} does not exist; add it (type "
-        'apprise, extra {"config": [{"path": "mailto://...", "tag": "mail"}]})'
-    )

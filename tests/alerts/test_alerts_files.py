@@ -1,0 +1,82 @@
+"""`include/alerts.yml` and `include/calendar.yml`: read strictly, and every mistake told with its line and its cure."""
+
+from datetime import date, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from orderflow.config import alerts
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.routing import Routing
+
+INCLUDE = Path(__file__).resolve().parents[2] / "include"
+
+
+def test_without_files_the_channel_files_own_tags_are_told(tmp_path):
+    assert alerts.read(tmp_path) == Routing()
+
+
+def test_the_projects_own_files_are_right():
+    assert alerts.read(INCLUDE).heartbeat.at == time(9)
+
+
+def test_the_examples_in_the_projects_own_files_are_right(tmp_path):
+    for name in (alerts.ALERTS, alerts.CALENDAR):
+        lines = (INCLUDE / name).read_text().splitlines()
+        shown = [
+            line.removeprefix("# ") for line in lines if line.startswith(("# quiet", "# routes", "#   -", "# - {"))
+        ]
+        kept = [line for line in lines if not line.startswith(("routes", "[]", "#"))]
+        (tmp_path / name).write_text("\n".join([*kept, *shown]))
+    read = alerts.read(tmp_path)
+    assert [route.to for route in read.routes] == [["asia-chat"], ["pager"]]
+    assert (read.quiet.start, read.quiet.timezone) == (time(22), "Asia/Taipei")
+    assert [day.name for day in read.calendar] == ["Christmas", "Singles' Day"]
+
+
+def test_days_hold_for_the_channels_that_they_name(tmp_path):
+    (tmp_path / "calendar.yml").write_text(
+        "- {day: 2026-02-17, kind: holiday, name: 農曆新年 🧧}\n"
+        "- {day: 2026-11-11, kind: sale, name: 光棍節, channels: [shopee_tw]}\n"
+    )
+    read = alerts.read(tmp_path)
+    assert read.special("shopee_tw", kinds=["holiday", "sale"]) == {date(2026, 2, 17), date(2026, 11, 11)}
+    assert read.special("other", kinds=["sale"]) == frozenset()
+
+
+def test_durations_and_routes_are_read(tmp_path):
+    (tmp_path / "alerts.yml").write_text("repeat: 1h30m\nroutes:\n  - {severity: critical, to: [pager]}\n")
+    read = alerts.read(tmp_path)
+    assert read.repeat == timedelta(minutes=90)
+    assert read.routes[0].severity == "critical"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("repet: 4h\n", "alerts.yml:1  repet  unknown key 'repet'; did you mean 'repeat'?"),
+        (
+            "group: 2\n",
+            "alerts.yml:1  group  2 is not a duration; write it with its unit, such as 30m, 1h30m, 2d or 45s",
+        ),
+        ("routes:\n  - {to: []}\n", "alerts.yml:2  routes[0].to"),
+        ('quiet: {start: "22:00", until: "7", timezone: Asia/Taipei}\n', "'7' is no time of day; write it in quotes"),
+        ('quiet: {start: "22:00", until: "07:00", timezone: Taipei}\n', "'Taipei' is no IANA time zone"),
+        ("calendar: []\n", "alerts.yml:1  calendar  unknown key 'calendar'; days stand in calendar.yml"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_its_cure(tmp_path, text, said):
+    (tmp_path / "alerts.yml").write_text(text)
+    with pytest.raises(ConfigError) as error:
+        alerts.read(tmp_path)
+    assert said in str(error.value)
+
+
+def test_a_mistake_in_the_calendar_is_told_with_its_line(tmp_path):
+    (tmp_path / "calendar.yml").write_text(
+        "- {day: 2026-02-17, kind: holiday, name: a}\n- {day: 17.2., kind: x, name: b}\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        alerts.read(tmp_path)
+    lines = str(error.value).splitlines()
+    assert [line.partition("calendar.yml")[2].split("  ")[0] for line in lines] == [":2", ":2"]
