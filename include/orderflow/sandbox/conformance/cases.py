@@ -1,6 +1,6 @@
 """Recorded cases: what an adapter is asked, what the platform answered, and the orders that must come of it.
 
-A case is a folder `cases/<adapter>/<case>/`:
+A case is a folder `<case>/`, in `tests/contract/cases/<adapter>` or in `cases` of the adapter's own package:
 
     case.yml        what is asked and answered (below)
     expected.json   {"orders": [...], "unreadable": [{"code": ..., "field": ...}]}, or {"stubs": [...]}, {"count": n}
@@ -21,17 +21,20 @@ A case is a folder `cases/<adapter>/<case>/`:
           - {status: 200, headers: {}, json: {}}  # or text:, body: <file>, or error: timeout | refused | torn
     files:                                        # for file adapters: where in the inbox: what
       orders.csv: orders.csv
+    database: orders.sql                          # for databases: the SQL that makes a SQLite one
     expect: {error: DriftError, message: ["part", "another part"], retry_after: 7}   # where an error must come
 
-Run `python tests/contract/contract_cases.py <adapter>/<case>` to see what comes of a case before writing it down.
+`orderflow certify ADAPTER --case CASE` prints what comes of a case, before `expected.json` is written down.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import shutil
-import sys
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -44,17 +47,22 @@ import msgspec
 import yaml
 
 from orderflow import adapters
-from orderflow.domain.errors import RecordError
+from orderflow.domain.errors import ConfigError, RecordError
 from orderflow.domain.source import Account, Adapter, Runtime, Secret, Source
 from orderflow.domain.window import Window
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).resolve().parents[4] / "tests" / "contract" / "cases"
+"""Recorded cases of this project's adapters; a stranger's stand in `cases` of the adapter's package."""
 DECODER = msgspec.json.Decoder(float_hook=str)
 FAULTS = {
     "timeout": httpx.ReadTimeout,
     "refused": httpx.ConnectError,
     "torn": httpx.RemoteProtocolError,
 }
+
+
+class Unrecorded(Exception):  # noqa: N818 - says what the request was
+    """A request that no recorded exchange fits: a fault of the adapter, or of the case."""
 
 
 @dataclass
@@ -68,7 +76,8 @@ class Time:
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        assert 0 <= seconds < 86400
+        if not 0 <= seconds < 86400:
+            raise ConfigError(f"{seconds} s are no wait inside a run; raise TransientError with retry_after")
         self.slept.append(seconds)
         self.now += timedelta(seconds=seconds)
 
@@ -79,7 +88,7 @@ def covers(part: Any, whole: Any) -> bool:
         return isinstance(whole, Mapping) and all(name in whole and covers(part[name], whole[name]) for name in part)
     if isinstance(part, list):
         return isinstance(whole, list) and len(part) == len(whole) and all(map(covers, part, whole))
-    return part == whole
+    return bool(part == whole)
 
 
 @dataclass
@@ -134,7 +143,7 @@ class Recorded(httpx.BaseTransport):
             if exchange.fits(request):
                 return exchange.answer(request)
         body = request.content.decode("utf-8", "replace")[-600:]
-        raise AssertionError(f"no recorded exchange fits {request.method} {request.url} {body}")
+        raise Unrecorded(f"no recorded exchange fits {request.method} {request.url} {body}")
 
 
 @dataclass
@@ -199,6 +208,8 @@ class Case:
         connection = dict(self.told.get("connection", {}))
         if not self.talks:
             connection["url"] = str(self.inbox(folder))
+        if script := self.told.get("database"):
+            connection["url"] = f"sqlite://{_made(folder / 'orders.db', (self.folder / script).read_text())}"
         secret = connection.pop("password", None)
         account = Account(name="recorded", password=Secret(secret) if secret else None, **connection)
         source = self.adapter.open(self.options, account, runtime)
@@ -212,6 +223,12 @@ class Opened:
     time: Time
     runtime: Runtime
     tokens: list[Mapping[str, Any]]
+
+
+def _made(file: Path, script: str) -> Path:
+    with contextlib.closing(sqlite3.connect(file)) as made:
+        made.executescript(script)
+    return file.resolve()
 
 
 def pages(case: Case, source: Any, after: Any = None) -> list[Any]:
@@ -242,16 +259,23 @@ def mapped(case: Case, records: list[bytes]) -> dict[str, Any]:
     return {"orders": orders, **({"unreadable": unreadable} if unreadable else {})}
 
 
-def read(folder: Path) -> Case:
-    return Case(folder.parent.name, folder.name, folder, yaml.safe_load((folder / "case.yml").read_text()))
+def read(folder: Path, adapter_name: str | None = None) -> Case:
+    """One case; its adapter is called like the folder above, unless told otherwise."""
+    told = yaml.safe_load((folder / "case.yml").read_text(encoding="utf-8"))
+    return Case(adapter_name or folder.parent.name, folder.name, folder, told)
+
+
+def folder_of(adapter_name: str) -> Path:
+    """Where an adapter's recorded cases stand."""
+    own = Path(str(importlib.import_module(adapters.package(adapter_name)).__file__)).parent / "cases"
+    return own if own.is_dir() else CASES / adapter_name
+
+
+def of(adapter_name: str) -> list[Case]:
+    """All cases of one adapter, by name."""
+    return [read(path.parent, adapter_name) for path in sorted(folder_of(adapter_name).glob("*/case.yml"))]
 
 
 def every() -> list[Case]:
-    """All cases of all adapters."""
+    """All cases of this project's adapters."""
     return [read(path.parent) for path in sorted(CASES.glob("*/*/case.yml"))]
-
-
-if __name__ == "__main__":
-    chosen = read(CASES / sys.argv[1])
-    opened = chosen.open(Path(sys.argv[2]) if len(sys.argv) > 2 else Path("inbox"))
-    sys.stdout.write(json.dumps(outcome(chosen, opened.source), indent=1, ensure_ascii=False) + "\n")
