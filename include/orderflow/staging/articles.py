@@ -1,4 +1,4 @@
-"""What waits for the SKU map, and what is known of the articles that it could name."""
+"""What waits for the SKU map, what is known of the articles that it could name, and which of them people refused."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import Decimal
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.sku import Article
+from orderflow.staging.actions import demand_why
 from orderflow.staging.session import transaction
 
 
@@ -40,6 +41,31 @@ def articles(connection: Connection) -> list[Article]:
     with transaction(connection) as cursor:
         cursor.execute(_ARTICLES)
         return [Article(row[0], *(frozenset(each or ()) for each in row[1:])) for row in cursor.fetchall()]
+
+
+def refuse(connection: Connection, channel: str, sku: str, oms_sku: str, *, who: str, why: str) -> None:
+    """Write down that this article is not what the SKU means, so that it is suggested no more."""
+    demand_why(who, why)
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "INSERT INTO orderflow.sku_refusals (channel, sku, oms_sku, who, why) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (channel, sku, oms_sku, who, why),
+        )
+
+
+def refused(connection: Connection, channel: str | None = None) -> dict[tuple[str, str], set[str]]:
+    """The OMS SKUs that were refused, by channel and SKU."""
+    found: dict[tuple[str, str], set[str]] = {}
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "SELECT channel, sku, oms_sku FROM orderflow.sku_refusals WHERE %(channel)s::text IS NULL"
+            " OR channel = %(channel)s",
+            {"channel": channel},
+        )
+        for name, sku, oms_sku in cursor.fetchall():
+            found.setdefault((name, sku), set()).add(oms_sku)
+    return found
 
 
 _UNMAPPED = """

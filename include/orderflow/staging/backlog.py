@@ -26,15 +26,18 @@ NOBODY = ""
 class Filter:
     """Which rows; what is not given does not narrow. `state` is `waiting` for open and parked, None for any.
 
-    `codes` matches rows that break any of these rules: how a team finds its own. `at_least` is a value in `currency`.
+    `codes` matches rows that break any of these rules: how a team finds its own. `channels` is what somebody may see.
+    `begins` is the beginning of an order id. `at_least` is a value in `currency`.
     """
 
     channel: str | None = None
+    channels: frozenset[str] | None = None
     state: State | Literal["waiting"] | None = "waiting"
     reason: str | None = None
     codes: frozenset[str] | None = None
     sku: str | None = None
     order_id: str | None = None
+    begins: str | None = None
     assignee: str | None = None
     currency: str | None = None
     at_least: Decimal | None = None
@@ -49,24 +52,29 @@ class Filter:
     @property
     def narrow(self) -> bool:
         """Whether it says more than the state."""
-        given = (self.channel, self.reason, self.codes, self.sku, self.order_id, self.assignee, self.at_least)
+        given = (
+            self.channel, self.reason, self.codes, self.sku, self.order_id, self.begins, self.assignee, self.currency,
+        )  # fmt: skip
         return any(each is not None for each in given)
 
     def where(self) -> tuple[str, dict[str, Any]]:
         """The condition on `orderflow.quarantine AS q`, and its values."""
         parts = {
             "channel": "q.channel = %(channel)s",
+            "channels": "q.channel = ANY(%(channels)s)",
             "reason": "q.codes @> ARRAY[%(reason)s]",
             "codes": "q.codes && %(codes)s::text[]",
             "sku": "q.skus @> ARRAY[%(sku)s]",
             "order_id": "q.subject = %(order_id)s",
+            "begins": "starts_with(q.subject, %(begins)s)",
             "currency": "q.currency = %(currency)s",
             "at_least": "q.value >= %(at_least)s",
         }
         values = {name: getattr(self, name) for name in parts if getattr(self, name) is not None}
         conditions = [parts[name] for name in values]
-        if self.codes is not None:
-            values["codes"] = sorted(self.codes)
+        for name in ("channels", "codes"):
+            if name in values:
+                values[name] = sorted(values[name])
         if self.assignee is not None:
             conditions.append("q.assignee IS NULL" if self.assignee == NOBODY else "q.assignee = %(assignee)s")
             values["assignee"] = self.assignee

@@ -121,7 +121,7 @@ def elsewhere(
     return Verdict("gap", f"no window of the ledger asked the channel for {_time(moment)}", step)
 
 
-_LEAVE_SHADOW = "take `shadow: true` out of the channel file when it may deliver; a replay then sends it"
+_LEAVE_SHADOW = "take `shadow: true` out of the channel file; orderflow channel live then hands it over"
 _PROVEN = ("loaded", "synced", "reconciled")
 _STUCK: tuple[tuple[str, Standing, str], ...] = (
     ("held", "window held", "look at the batch and let it go: orderflow review {channel}"),

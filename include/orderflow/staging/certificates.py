@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -81,6 +82,48 @@ def newest(connection: Connection, channel: str, day: date | None = None) -> Cer
         )
         row = cursor.fetchone()
     return None if row is None else _decode(row[0])
+
+
+def revision(connection: Connection, channel: str, day: date, number: int) -> Certificate | None:
+    """One revision of a day, counted from 1."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "SELECT body::text FROM orderflow.certificates WHERE (channel, day, revision) = (%s, %s, %s)",
+            (channel, day, number),
+        )
+        row = cursor.fetchone()
+    return None if row is None else _decode(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a day stands by its newest certificate."""
+
+    channel: str
+    day: date
+    number: int
+    revision: int
+    state: str
+    unexplained: int
+    differing: int
+    repaired: int
+    agreed: int
+    made_at: datetime
+
+
+def standings(connection: Connection, channels: Sequence[str], first: date, last: date) -> list[Standing]:
+    """The newest certificate of each day of a span (both ends included), by channel and day."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (channel, day) channel, day, number, revision, state, unexplained,
+                (body ->> 'differing')::bigint, (body ->> 'repaired')::bigint, (body ->> 'agreed')::bigint, made_at
+            FROM orderflow.certificates
+            WHERE channel = ANY(%s) AND day BETWEEN %s AND %s ORDER BY channel, day, revision DESC
+            """,
+            (list(channels), first, last),
+        )
+        return [Standing(*row) for row in cursor.fetchall()]
 
 
 def provisional(connection: Connection, channel: str, since: date) -> list[date]:

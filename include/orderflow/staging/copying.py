@@ -54,7 +54,8 @@ def _escaped(texts: pa.Array) -> pa.Array:
     if not len(data) or not (data.min() < 0x20 or (data == 0x5C).any()):
         return texts
     for plain, escaped in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        texts = pc.replace_substring(texts, plain, escaped)
+        if (data == ord(plain)).any():
+            texts = pc.replace_substring(texts, plain, escaped)
     return texts
 
 
@@ -96,4 +97,4 @@ def constant(value: str, rows: int) -> pa.Array:
 
 def storable(json: bytes) -> str:
     """JSON without U+0000, which PostgreSQL cannot hold: it becomes the replacement character."""
-    return _NUL.sub(rb"\1\\ufffd", json).decode()
+    return (_NUL.sub(rb"\1\\ufffd", json) if b"\\u0000" in json else json).decode()

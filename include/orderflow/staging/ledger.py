@@ -146,22 +146,13 @@ def watermark(connection: Connection, channel: str, start: datetime) -> datetime
         cursor.execute(
             """
             SELECT upper(part) FROM (
-                SELECT unnest(range_agg(span)) AS part FROM orderflow.windows
-                WHERE channel = %s AND (loaded_at IS NOT NULL OR state = 'unreachable')
+                SELECT unnest(settled) AS part FROM orderflow.coverage WHERE channel = %s
             ) AS parts WHERE part @> %s::timestamptz
             """,
             (channel, start),
         )
         row = cursor.fetchone()
     return start if row is None else row[0]
-
-
-def delivered(
-    connection: Connection, channel: str, window: Window, run_id: str, endpoints: Mapping[str, Endpoint]
-) -> None:
-    """Write down what talking to the OMS cost in this run."""
-    with transaction(connection) as cursor:
-        record_calls(cursor, channel, window, run_id, endpoints)
 
 
 def record_calls(cursor: Cursor, channel: str, window: Window, run_id: str, endpoints: Mapping[str, Endpoint]) -> None:

@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from orderflow.domain.batch import Batch, tally
 from orderflow.domain.errors import BalanceError
 from orderflow.domain.staging import Chunk, Lines, RawRecord, Refused, Table
-from orderflow.staging import history, ledger, merge, reviews
+from orderflow.staging import history, inbox, ledger, measures, merge, reviews
 from orderflow.staging.compare import Run
 from orderflow.staging.session import lock_channel, transaction
 from orderflow.staging.shelf import Shelf
@@ -64,8 +64,10 @@ def load(
         shelf.close(records, expected=loaded.counts.quarantined + loaded.counts.unreadable)
         merge.enqueue(run)
         ledger.record_load(cursor, loaded)
+        measures.loaded(cursor, loaded)
         history.learn(cursor, loaded)
         reviews.loaded(cursor, loaded)
+        inbox.done(cursor, loaded)
     log.info("loaded window=%s %s", batch.window, " ".join(f"{name}={count}" for name, count in counts.items()))
     return loaded
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.batch import Batch
@@ -121,17 +122,29 @@ def _idempotency_keys(run: Run, orders: Table, found: Comparison) -> pa.Array:
         found.version.tolist(),
         orders["content_hash"].to_pylist(),
         orders["contacts_hash"].to_pylist(),
-        orders["channel_updated_at"].to_pylist(),
+        _spelled(one(orders["channel_updated_at"])),
         found.changed.tolist(),
         strict=True,
     )
     return pa.array(
         [
-            idempotency_key(channel, order_id, version, content + people + str(updated).encode()) if changed else None
+            idempotency_key(channel, order_id, version, content + people + updated) if changed else None
             for order_id, version, content, people, updated, changed in rows
         ],
         pa.string(),
     )
+
+
+def _spelled(moments: pa.Array) -> list[bytes]:
+    """Every moment as `str` spells it; keys that were sent once hold it so."""
+    try:
+        whole = moments.cast(pa.timestamp("s")).cast(pa.string())
+    except pa.ArrowInvalid:
+        return [str(moment).encode() for moment in moments.to_pylist()]
+    spelled: list[bytes] = (
+        pc.binary_join_element_wise(whole, "+00:00", "").fill_null("None").cast(pa.binary()).to_pylist()
+    )
+    return spelled
 
 
 def _texts(rows: int, found: Mapping[int, Sequence[str]]) -> pa.Array:

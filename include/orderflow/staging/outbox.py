@@ -10,13 +10,16 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.target import Receipt, Submission
-from orderflow.staging import conflicts, contacts, ledger
+from orderflow.staging import conflicts, contacts, ledger, measures
 from orderflow.staging.copying import storable
 from orderflow.staging.session import lock_channel, transaction
 from orderflow.staging.vault import Vault
 
 ALONE_AFTER = 2
 """Attempts after which an order travels in a request of its own, so that it cannot spoil its neighbours'."""
+
+CLAIMS_AT_ONCE = 4
+"""Claims that are recorded by one statement, as many as a channel sends side by side unless its file says otherwise."""
 
 _RECEIPT = ("key", "outcome", "oms_id", "reason", "seconds", "stage")
 
@@ -47,14 +50,16 @@ def claims(
 ) -> Iterator[Sequence[Submission]]:
     """Walk what is pending by order id, `size` at a time; each claim is committed before it is handed out.
 
-    With `behind` it walks what came with batches that catch up, else the rest.
+    With `behind` it walks what came with batches that catch up, else the rest. Live claims are recorded some at a time;
+    one that is never handed out is looked up first by the next sync.
 
     An order that a load is changing right now is passed over: its newer version comes with the next sync.
     """
     after = ""
+    statement, at_once = (_CLAIM_BEHIND, 1) if behind else (_CLAIM_LIVE, CLAIMS_AT_ONCE)
     while True:
         with transaction(connection) as cursor:
-            cursor.execute(_CLAIM_BEHIND if behind else _CLAIM_LIVE, {"channel": channel, "after": after, "size": size})
+            cursor.execute(statement, {"channel": channel, "after": after, "size": size * at_once})
             claimed = cursor.fetchall()
         if not claimed:
             return
@@ -73,8 +78,8 @@ def claims(
                 yield [submission]
             else:
                 together.append(submission)
-        if together:
-            yield together
+        for first in range(0, len(together), size):
+            yield together[first : first + size]
 
 
 def settle(connection: Connection, receipts: Sequence[tuple[Submission, Receipt]]) -> None:
@@ -90,9 +95,17 @@ def settle(connection: Connection, receipts: Sequence[tuple[Submission, Receipt]
     with transaction(connection) as cursor:
         if any(conflicts.concerned(receipt) for _, receipt in receipts):
             lock_channel(cursor, channel)
-        cursor.execute(_SETTLE, {"channel": channel, "rows": storable(msgspec.json.encode(rows))})
-        settled = {order_id for (order_id,) in cursor.fetchall()}
-        conflicts.record(cursor, channel, [each for each in receipts if each[0].order_id in settled])
+        keys = [receipt.key for _, receipt in receipts]
+        cursor.execute(_SETTLE, {"channel": channel, "rows": storable(msgspec.json.encode(rows)), "keys": keys})
+        lags = {order_id: (behind, lag) for order_id, behind, lag in cursor.fetchall()}
+        answers = [each for each in receipts if each[0].order_id in lags]
+        conflicts.record(cursor, channel, answers)
+        measures.settled(
+            cursor,
+            channel,
+            answers=[(receipt.outcome, receipt.seconds) for _, receipt in answers],
+            lags=[lags[sent.order_id] for sent, receipt in answers if receipt.outcome == "accepted"],
+        )
 
 
 def postpone(connection: Connection, submissions: Sequence[Submission], error: str) -> None:
@@ -107,7 +120,7 @@ def postpone(connection: Connection, submissions: Sequence[Submission], error: s
                 WHERE channel = %s AND order_id = ANY(%s) AND key = ANY(%s) ORDER BY order_id FOR UPDATE
             )
             UPDATE orderflow.outbox SET last_error = %s, not_before = CASE WHEN attempts > 2
-                THEN now() + least(interval '1 hour', interval '1 minute' * power(2, attempts - 3)) END
+                THEN now() + interval '1 minute' * least(60, power(2, least(attempts - 3, 6))) END
             WHERE channel = %s AND order_id = ANY(ARRAY(SELECT order_id FROM locked))
             """,
             (
@@ -118,6 +131,7 @@ def postpone(connection: Connection, submissions: Sequence[Submission], error: s
                 submissions[0].channel,
             ),
         )
+        measures.postponed(cursor, submissions[0].channel, len(submissions))
 
 
 def pending(connection: Connection, channel: str) -> int:
@@ -127,8 +141,9 @@ def pending(connection: Connection, channel: str) -> int:
     return int(row[0]) if row else 0
 
 
-def synced(connection: Connection, channel: str) -> int:
+def synced(connection: Connection, channel: str, seconds: float) -> int:
     with transaction(connection) as cursor:
+        measures.synced(cursor, channel, seconds)
         return ledger.synced(cursor, channel)
 
 
@@ -174,6 +189,7 @@ CROSS JOIN LATERAL (
 ) AS o
 """
 
+# The keys are constants, because PostgreSQL hashes such an array and walks through any other for every row.
 _SETTLE = """
 WITH answer AS (
     SELECT r ->> 0 AS order_id, (r ->> 1)::integer AS version, r ->> 2 AS key, r ->> 3 AS outcome, r ->> 4 AS oms_id,
@@ -186,10 +202,12 @@ WITH answer AS (
 ), locked AS (
     SELECT order_id FROM orderflow.outbox
     WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM answer))
-        AND key = ANY(ARRAY(SELECT key FROM answer))
+        AND key = ANY(%(keys)s)
     ORDER BY order_id FOR UPDATE
 )
-DELETE FROM orderflow.outbox
+DELETE FROM orderflow.outbox AS gone
 WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM locked))
-RETURNING order_id
+RETURNING order_id, behind, extract(epoch FROM clock_timestamp() - coalesce(
+    (SELECT o.channel_updated_at FROM orderflow.orders AS o
+     WHERE o.channel = gone.channel AND o.order_id = gone.order_id), enqueued_at))::float8
 """

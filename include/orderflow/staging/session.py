@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from psycopg2.extensions import make_dsn
 
 from orderflow.domain.errors import TransientError
 
@@ -24,6 +25,16 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         where = connection.info.dbname if not connection.closed else "the staging database"
         raise TransientError(f"{where}: {str(error).strip() or type(error).__name__}; nothing was written") from error
+
+
+def another(connection: Connection) -> Connection:
+    """A second connection to the same database, by the same user; raises `TransientError`."""
+    try:
+        return psycopg2.connect(make_dsn(password=connection.info.password, **connection.info.dsn_parameters))
+    except psycopg2.OperationalError as error:
+        raise TransientError(
+            f"{connection.info.dbname}: a second connection was refused: {' '.join(str(error).split())}"
+        ) from error
 
 
 def lock_channel(cursor: Cursor, channel: str) -> None:

@@ -105,6 +105,16 @@ def pair_problems(sku: str, oms_sku: str) -> list[str]:
     return [f"{name}: {problem[0]}; {problem[1]}" for name, problem in found.items() if problem]
 
 
+def given(channel: str, zone: ZoneInfo, sku: str, oms_sku: str, start: str, end: str) -> Pair:
+    """A pair given by hand, its days in the channel's zone; raises `ConfigError` with what is wrong with it."""
+    if problems := pair_problems(sku, oms_sku):
+        raise ConfigError("; ".join(problems))
+    begins, ends = (moment(text, zone) if text else None for text in (start, end))
+    if begins is not None and ends is not None and begins >= ends:
+        raise ConfigError(f"the pair would end at {end}, before it begins at {start}; swap them")
+    return Pair(channel=channel, sku=sku.strip(), oms_sku=oms_sku.strip(), valid_from=begins, valid_to=ends)
+
+
 def write(pairs: Iterable[Pair]) -> str:
     """The pairs as a file that `read` takes, with a byte order mark so that spreadsheets read it as UTF-8."""
     out = io.StringIO(newline="")

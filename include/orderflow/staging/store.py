@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 
 import psycopg2
@@ -14,6 +14,7 @@ from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.staging import Chunk, RawRecord
 from orderflow.domain.target import Receipt, Submission
 from orderflow.staging import load, outbox
+from orderflow.staging.session import another
 from orderflow.staging.vault import Vault
 
 _DENIED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied", "role ")
@@ -34,7 +35,9 @@ class Store:
         return outbox.sender(self.connection, channel)
 
     def claims(self, channel: str, size: int, *, behind: bool = False) -> Iterator[Sequence[Submission]]:
-        return outbox.claims(self.connection, self.vault, channel, size, behind=behind)
+        """On a connection of their own, so that a thread may claim while another one settles."""
+        with closing(another(self.connection)) as connection:
+            yield from outbox.claims(connection, self.vault, channel, size, behind=behind)
 
     def settle(self, receipts: Sequence[tuple[Submission, Receipt]]) -> None:
         outbox.settle(self.connection, receipts)
@@ -45,8 +48,8 @@ class Store:
     def pending(self, channel: str) -> int:
         return outbox.pending(self.connection, channel)
 
-    def synced(self, channel: str) -> int:
-        return outbox.synced(self.connection, channel)
+    def synced(self, channel: str, seconds: float) -> int:
+        return outbox.synced(self.connection, channel, seconds)
 
 
 def connect(dsn: str, *, name: str = "orderflow") -> Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -108,7 +109,9 @@ def tell(connection: Connection, channel: str, asked: str, *, lookback: timedelt
         _read_staged(cursor, of, story)
         _read_quarantine(cursor, of, story)
         _read_delivery(cursor, of, story)
+        _read_notices(cursor, of, story)
         _read_certificates(cursor, of, story)
+        _read_hints(cursor, of, story)
         for name, moment in story.moments.items():
             story.spans += spans(cursor, channel, name, moment, lookback=lookback, settle=settle)
     story.facts.sort(key=lambda fact: fact.at)
@@ -128,6 +131,13 @@ def spans(
         {"channel": channel, "latest": moment + settle + lookback, "settled": moment + settle},
     )
     return [Span(name, *row) for row in cursor.fetchall()]
+
+
+def places(connection: Connection, channels: Sequence[str], asked: str) -> list[tuple[str, str]]:
+    """Channel and id of every staged or quarantined order of these channels with this id or number, at most twenty."""
+    with transaction(connection) as cursor:
+        cursor.execute(_PLACES, {"channels": list(channels), "asked": asked})
+        return cursor.fetchall()
 
 
 def similar(connection: Connection, channel: str, asked: str, most: int = 5) -> list[str]:
@@ -204,6 +214,25 @@ def _read_delivery(cursor: Cursor, of: dict[str, str], story: Story) -> None:
             story.facts.append(Fact(first_sent_at, f"version {version} first sent", last_error or "no answer yet"))
 
 
+def _read_notices(cursor: Cursor, of: dict[str, str], story: Story) -> None:
+    """What the channel was told, or is still to be told, of the order."""
+    cursor.execute(_NOTICES, of)
+    for kind, subject, noted_at, attempts, last_error, outcome, said, settled_at, differs in cursor.fetchall():
+        what = f"parcel {subject}" if kind == "shipment" else "answer of the OMS"
+        waits = f"; waits: {last_error}" if last_error and outcome is None else ""
+        story.facts.append(Fact(noted_at, f"{what} to be told", f"{attempts} attempts{waits}"))
+        if settled_at is not None:
+            changed = "; the OMS changed it afterwards: correct it on the channel by hand" if differs else ""
+            story.facts.append(Fact(settled_at, f"channel {outcome} {what}", f"{said or ''}{changed}"))
+
+
+def _read_hints(cursor: Cursor, of: dict[str, str], story: Story) -> None:
+    cursor.execute(_HINTS, of)
+    for at, closed, given_up, error in cursor.fetchall():
+        end = "left to the windows" if given_up else "looked at" if closed else "waits for a look"
+        story.facts.append(Fact(at, "webhook received", f"{end}{f': {error}' if error else ''}"))
+
+
 def _read_certificates(cursor: Cursor, of: dict[str, str], story: Story) -> None:
     cursor.execute(_CERTIFICATES, of)
     for at, day, cause, field_name, ours, theirs, repaired in cursor.fetchall():
@@ -225,6 +254,18 @@ SELECT order_id FROM (
     UNION ALL SELECT subject, 3 FROM orderflow.quarantine WHERE channel = %(channel)s
         AND document ->> 'order_number' IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
 ) AS found ORDER BY place LIMIT 1
+"""
+
+_PLACES = """
+SELECT o.channel, o.order_id FROM unnest(%(channels)s::text[]) AS asked(channel)
+    JOIN orderflow.orders AS o ON o.channel = asked.channel COLLATE "C" AND o.order_id = %(asked)s
+UNION SELECT channel, order_id FROM orderflow.orders
+    WHERE order_number IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#')) AND channel = ANY(%(channels)s)
+UNION SELECT channel, subject FROM orderflow.quarantine WHERE subject = %(asked)s AND channel = ANY(%(channels)s)
+UNION SELECT channel, subject FROM orderflow.quarantine
+    WHERE document ->> 'order_number' IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
+        AND channel = ANY(%(channels)s)
+ORDER BY 1, 2 LIMIT 20
 """
 
 _SIMILAR = """
@@ -278,6 +319,17 @@ WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY accepted_at, ve
 _OUTBOX = """
 SELECT version, enqueued_at, attempts, last_error, not_before, first_sent_at FROM orderflow.outbox
 WHERE channel = %(channel)s AND order_id = %(order_id)s
+"""
+
+_NOTICES = """
+SELECT kind, subject, noted_at, attempts, last_error, outcome, coalesce(reason, 'as ' || reference), settled_at,
+    differs
+FROM orderflow.notices WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY number
+"""
+
+_HINTS = """
+SELECT received_at, closed_at, given_up, last_error FROM orderflow.hints
+WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY received_at LIMIT 50
 """
 
 _CERTIFICATES = """

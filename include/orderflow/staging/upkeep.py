@@ -24,6 +24,14 @@ _EXPIRED: Mapping[str, tuple[str, str]] = MappingProxyType(
             "orderflow.endpoint_calls",
             "at < %(before)s",
         ),
+        "alerts": (
+            "orderflow.alerts",
+            "state = 'recovered' AND last_seen_at < %(before)s",
+        ),
+        "heartbeats": (
+            "orderflow.alert_messages",
+            "says = 'heartbeat' AND planned_at < %(before)s",
+        ),
     }
 )
 """Rows that are removed, by what people call them: table and condition."""

@@ -1,0 +1,177 @@
+"""All channels side by side: the last batch, recent volume, how long orders take, what waits. Reads only.
+
+Every statement goes by index over what is recent or what waits, so that it costs the same with a million orders.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import msgspec
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
+
+from orderflow.domain.batch import Counts
+from orderflow.domain.window import Window
+
+RECENT = 50
+"""So many deliveries of a channel, its latest, say how long orders take."""
+LIVE = timedelta(hours=6)
+"""What was loaded this long after its window catches up; it says nothing about how fast a channel is."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastBatch:
+    """A channel's newest loaded window."""
+
+    window: Window
+    state: str
+    run_id: str
+    loaded_at: datetime
+    counts: Counts
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Orders of one channel in quarantine; `values` is the value at risk by currency."""
+
+    open: int = 0
+    parked: int = 0
+    values: dict[str, Decimal] = field(default_factory=dict)
+
+
+def last_batches(cursor: Cursor, channels: Sequence[str]) -> dict[str, LastBatch]:
+    cursor.execute(
+        """
+        SELECT asked.channel, w.* FROM unnest(%s::text[]) AS asked(channel) CROSS JOIN LATERAL (
+            SELECT window_start, window_end, state, run_id, loaded_at, counts, notes FROM orderflow.windows AS w
+            WHERE w.channel = asked.channel COLLATE "C" AND w.loaded_at IS NOT NULL ORDER BY window_start DESC LIMIT 1
+        ) AS w
+        """,
+        (list(channels),),
+    )
+    return {
+        name: LastBatch(Window(start, end), state, run_id, loaded_at, msgspec.convert(counts, Counts), notes)
+        for name, start, end, state, run_id, loaded_at, counts, notes in cursor.fetchall()
+    }
+
+
+def volumes(cursor: Cursor, channels: Sequence[str], within: Window, step: timedelta) -> dict[str, list[int]]:
+    """New orders of each channel by the start of the window that brought them, in steps of this length."""
+    cursor.execute(
+        """
+        SELECT channel, floor(extract(epoch FROM greatest(window_start, %(start)s) - %(start)s)
+                / extract(epoch FROM %(step)s))::integer AS place,
+            sum(coalesce((counts ->> 'inserted')::bigint, 0))::bigint
+        FROM orderflow.windows
+        WHERE span && tstzrange(%(start)s, %(end)s) AND channel = ANY(%(channels)s) AND loaded_at IS NOT NULL
+        GROUP BY 1, 2
+        """,
+        {"start": within.start, "end": within.end, "step": step, "channels": list(channels)},
+    )
+    steps = -(-within.length // step)
+    found: dict[str, list[int]] = defaultdict(lambda: [0] * steps)
+    for channel, place, orders in cursor.fetchall():
+        found[channel][min(place, steps - 1)] = orders
+    return found
+
+
+def days(cursor: Cursor, channels: Sequence[str], now: datetime, weeks: int = 4) -> dict[str, list[int | None]]:
+    """New orders of the 24 hours before `now`, then of the same hours one week before, two, ...; None: nothing ran."""
+    cursor.execute(
+        """
+        SELECT w.channel, week, sum(coalesce((w.counts ->> 'inserted')::bigint, 0))::bigint
+        FROM generate_series(0, %(weeks)s) AS week JOIN orderflow.windows AS w
+            ON w.span && tstzrange(%(now)s - week * interval '7 days' - interval '1 day',
+                                   %(now)s - week * interval '7 days')
+        WHERE w.channel = ANY(%(channels)s) AND w.loaded_at IS NOT NULL
+            AND w.window_start >= %(now)s - week * interval '7 days' - interval '1 day'
+        GROUP BY 1, 2
+        """,
+        {"now": now, "weeks": weeks, "channels": list(channels)},
+    )
+    found: dict[str, list[int | None]] = defaultdict(lambda: [None] * (weeks + 1))
+    for channel, week, orders in cursor.fetchall():
+        found[channel][week] = orders
+    return found
+
+
+def lags(cursor: Cursor, channels: Sequence[str]) -> dict[str, timedelta]:
+    """Median time from a change on the channel to its acceptance by the OMS, of each channel's latest live orders."""
+    cursor.execute(
+        """
+        SELECT asked.channel, make_interval(secs => percentile_cont(0.5) WITHIN GROUP (ORDER BY took.seconds))
+        FROM unnest(%(channels)s::text[]) AS asked(channel) CROSS JOIN LATERAL (
+            SELECT extract(epoch FROM r.accepted_at - v.channel_updated_at) AS seconds
+            FROM (
+                SELECT order_id, version, accepted_at FROM orderflow.receipts
+                WHERE channel = asked.channel COLLATE "C" AND outcome = 'accepted'
+                ORDER BY accepted_at DESC LIMIT %(most)s
+            ) AS r
+            JOIN orderflow.order_versions AS v
+                ON v.channel = asked.channel COLLATE "C" AND v.order_id = r.order_id AND v.version = r.version
+            WHERE v.loaded_at - v.window_end < %(live)s AND v.channel_updated_at IS NOT NULL
+        ) AS took GROUP BY 1
+        """,
+        {"channels": list(channels), "most": RECENT, "live": LIVE},
+    )
+    return dict(cursor.fetchall())
+
+
+def waiting(cursor: Cursor, channels: Sequence[str]) -> dict[str, Waiting]:
+    """What is in quarantine; only channels of which something is."""
+    cursor.execute(
+        """
+        SELECT channel, state, currency, count(*), sum(value) FROM orderflow.quarantine
+        WHERE state IN ('open', 'parked') AND channel = ANY(%s) GROUP BY 1, 2, 3
+        """,
+        (list(channels),),
+    )
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: {"open": 0, "parked": 0})
+    values: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for channel, state, currency, orders, value in cursor.fetchall():
+        counts[channel][state] += orders
+        if value:
+            values[channel][currency or "?"] = values[channel].get(currency or "?", Decimal(0)) + value
+    return {name: Waiting(each["open"], each["parked"], values[name]) for name, each in counts.items()}
+
+
+def backlogs(cursor: Cursor) -> dict[str, tuple[int, datetime]]:
+    """Orders that the OMS has not got yet, and since when the first waits; only channels that have one."""
+    cursor.execute("SELECT channel, count(*), min(enqueued_at) FROM orderflow.outbox GROUP BY channel")
+    return {channel: (orders, since) for channel, orders, since in cursor.fetchall()}
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A window that a run pulled; `loaded_at` is None where it is not staged (yet)."""
+
+    channel: str
+    window: Window
+    state: str
+    counts: Counts
+    reasons: Mapping[str, int]
+    notes: Sequence[str]
+    error: str | None
+    loaded_at: datetime | None
+
+
+def brought(cursor: Cursor, channel: str, run_id: str) -> list[Brought]:
+    """What this Airflow run pulled: its own window, or the spans that it healed; `channel` may be empty: any."""
+    cursor.execute(
+        """
+        SELECT channel, window_start, window_end, state, counts, reasons, notes, error, loaded_at
+        FROM orderflow.windows WHERE (%(channel)s = '' OR channel = %(channel)s) AND run_id IN (
+            SELECT %(run)s UNION ALL SELECT run_id FROM orderflow.healings WHERE dag_run_id = %(run)s)
+        ORDER BY channel, window_start DESC LIMIT 100
+        """,
+        {"channel": channel, "run": run_id},
+    )
+    return [
+        Brought(name, Window(start, end), state, msgspec.convert(counts, Counts), *rest)
+        for name, start, end, state, counts, *rest in cursor.fetchall()
+    ]

@@ -1,0 +1,209 @@
+"""The page of all channels, a row each; and each channel's own view, which is the tab on its DAG in Airflow."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse, Response
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+
+from orderflow.domain.channel import Channel
+from orderflow.domain.errors import ConfigError
+from orderflow.domain.telling import Alert
+from orderflow.domain.window import Window
+from orderflow.quality import punctual
+from orderflow.quality.report.charts import sparkline
+from orderflow.staging import alerts, gauges, overview
+from orderflow.staging.session import transaction
+from orderflow.web.coverage import strip
+from orderflow.web.page import Page, Reading, Writing
+
+log = logging.getLogger(__name__)
+router = APIRouter()
+
+STEP = timedelta(hours=6)
+"""One bar of the spark line."""
+ENOUGH = 3
+"""So many earlier weeks say what is usual."""
+DAG = "orders."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one channel stands. `fresh` is the age of what is proven without a hole, None before anything ever came.
+
+    `late` says whether something that is due is missing; `volume` are new orders per `STEP`, the newest last; `day`
+    those of the last 24 hours, and `usual` the fewest and the most of the same hours in the weeks before.
+    """
+
+    channel: Channel
+    watermark: datetime
+    fresh: timedelta | None
+    late: bool
+    holes: int
+    missing: timedelta
+    last: overview.LastBatch | None
+    lag: timedelta | None
+    volume: Sequence[int]
+    waiting: overview.Waiting
+    backlog: int
+    backlog_age: timedelta | None
+    held: int
+    day: int
+    usual: tuple[int, int] | None
+    alerts: Sequence[Alert]
+
+    @property
+    def week(self) -> int:
+        return sum(self.volume)
+
+    @property
+    def troubles(self) -> int:
+        """What needs a person or will soon; the rows with most of it come first."""
+        critical = any(each.severity == "critical" for each in self.alerts)
+        late = self.late or self.last is None
+        return 16 * critical + 8 * late + 4 * bool(self.held) + 2 * self.stuck + bool(self.alerts)
+
+    @property
+    def unusual(self) -> bool:
+        """Whether the last 24 hours brought fewer or more than any of the weeks before, by a half."""
+        return self.usual is not None and not 0.5 * self.usual[0] <= self.day <= 1.5 * self.usual[1]
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the OMS has not taken something for an hour."""
+        return self.backlog_age is not None and self.backlog_age > timedelta(hours=1)
+
+
+def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> list[Row]:
+    """One of each of these channels, those in trouble first."""
+    names = [each.name for each in channels]
+    end = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    with transaction(connection) as cursor:
+        settled = gauges.settled(cursor, {each.name: each.start for each in channels})
+        last = overview.last_batches(cursor, names)
+        volumes = overview.volumes(cursor, names, Window(end - timedelta(days=7), end), STEP)
+        lags = overview.lags(cursor, names)
+        days = overview.days(cursor, names, now)
+        waiting = overview.waiting(cursor, names)
+        backlogs = overview.backlogs(cursor)
+        held = gauges.held(cursor)
+    opened = defaultdict(list)
+    for alert in alerts.listed(connection, channel=names[0] if len(names) == 1 else None, most=1000):
+        opened[alert.channel].append(alert)
+    found = []
+    for each in channels:
+        day, *before = days.get(each.name) or [None]
+        known = [count for count in before if count is not None]
+        proof, backlog = settled[each.name], backlogs.get(each.name)
+        begun = each.name in last or proof.watermark > each.start
+        found.append(
+            Row(
+                channel=each,
+                watermark=proof.watermark,
+                fresh=max(timedelta(0), now - proof.watermark) if begun else None,
+                late=proof.newest < punctual.due(each, now),
+                holes=proof.holes,
+                missing=timedelta(seconds=proof.hole_seconds),
+                last=last.get(each.name),
+                lag=lags.get(each.name),
+                volume=volumes.get(each.name) or [0] * (timedelta(days=7) // STEP),
+                waiting=waiting.get(each.name, overview.Waiting()),
+                backlog=backlog[0] if backlog else 0,
+                backlog_age=max(timedelta(0), now - backlog[1]) if backlog else None,
+                held=held.get(each.name, 0),
+                day=day or 0,
+                usual=(min(known), max(known)) if len(known) >= ENOUGH else None,
+                alerts=opened[each.name],
+            )
+        )
+    return sorted(found, key=lambda row: (-row.troubles, row.channel.name))
+
+
+@router.get("/channels")
+def channels(page: Reading, q: str = "") -> HTMLResponse:
+    """All channels that the user may read; `q` is part of a name, a title, an owner or a platform."""
+    mine = page.channels()
+    wanted = [each for each in mine if q.lower() in " ".join(_words(each)).lower()]
+    with page.reading() as connection:
+        found = rows(connection, wanted, page.now)
+    return page.html(
+        "channels.html",
+        here="channels",
+        rows=found,
+        charts=_charts(page, found),
+        q=q,
+        known=len(mine),
+        files=len(list((page.site.include / "channels").glob("*.yml"))),
+        broken=len({each.file for each in page.site.reading().problems}),
+    )
+
+
+def _words(channel: Channel) -> tuple[str, ...]:
+    return channel.name, channel.title, channel.owner, channel.adapter_name
+
+
+def _charts(page: Page, found: Sequence[Row]) -> Mapping[str, Any]:
+    title = page.t("New orders of the last 7 days, in steps of 6 hours")
+    return {row.channel.name: sparkline(row.volume, title=title) for row in found}
+
+
+@router.get("/dag/{dag_id}")
+def of_dag(page: Reading, dag_id: str) -> HTMLResponse:
+    """The tab on a DAG: its channel's own view, or a word on why there is none."""
+    return _own(page, dag_id, None)
+
+
+@router.get("/dag/{dag_id}/run/{run_id:path}")
+def of_run(page: Reading, dag_id: str, run_id: str) -> HTMLResponse:
+    """The tab on a DAG run: what this run pulled, and its channel's own view."""
+    return _own(page, dag_id, run_id)
+
+
+@router.get("/channels/{channel}")
+def channel(page: Reading, channel: str) -> HTMLResponse:
+    """One channel's own view."""
+    return _own(page, f"{DAG}{channel}", None, tab=False)
+
+
+@router.post("/channels/{channel}/alerts/{number}")
+def acknowledge(page: Writing, channel: str, number: int, why: Annotated[str, Form(min_length=1)]) -> Response:
+    """The user looks after an alert of this channel: it is not repeated."""
+    with page.writing(channel) as connection:
+        if alerts.read(connection, number).channel != channel:
+            raise ConfigError(f"alert {number} is not one of {channel}")
+        alerts.acknowledge(connection, number, page.user.name, why, page.now)
+    log.info("alert acknowledged channel=%s alert=%d by=%s", channel, number, page.user.name)
+    return page.go(f"channels/{channel}", said=page.t("You look after it now; it is not repeated."))
+
+
+def _own(page: Page, dag_id: str, run_id: str | None, *, tab: bool = True) -> HTMLResponse:
+    name = dag_id.removeprefix(DAG) if dag_id.startswith(DAG) else ""
+    about = page.channel(name) if name else None
+    row = brought = heat = None
+    with page.reading() as connection:
+        if about is not None:
+            (row,) = rows(connection, [about], page.now)
+            heat = strip(page, connection, about)
+        if run_id is not None:
+            with transaction(connection) as cursor:
+                brought = [
+                    each for each in overview.brought(cursor, name, run_id) if each.channel in page.user.channels
+                ]
+    return page.html(
+        "channel.html",
+        here="channels",
+        tab=tab,
+        dag_id=dag_id,
+        run_id=run_id,
+        row=row,
+        heat=heat,
+        brought=brought,
+        charts=_charts(page, [row] if row else []),
+    )

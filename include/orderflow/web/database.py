@@ -1,0 +1,85 @@
+"""Connections of the pages to staging: few, kept, and those that read can do nothing else, and not for long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+
+from orderflow.domain.errors import TransientError
+from orderflow.staging.store import connect
+
+
+class Database:
+    """Staging behind the pages. `dsn` (libpq URI) is asked for whenever a connection is opened."""
+
+    def __init__(self, dsn: Callable[[], str], *, size: int = 6, longest: timedelta = timedelta(seconds=8)) -> None:
+        self._dsn = dsn
+        self._longest = longest
+        self._room = threading.Semaphore(size)
+        self._idle: list[Connection] = []
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that can change nothing; a statement that takes longer than `longest` is ended.
+
+        Raises `TransientError` when the database does not answer, or all connections are in use for as long.
+        """
+        if not self._room.acquire(timeout=self._longest.total_seconds()):
+            raise TransientError("all connections of the pages to staging are in use; try again in a moment")
+        try:
+            connection = self._kept() or self._opened()
+            try:
+                yield connection
+            finally:
+                self._back(connection)
+        finally:
+            self._room.release()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection of one's own, for a decision; closed at the end."""
+        connection = connect(self._dsn(), name="orderflow pages, decision")
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    def _kept(self) -> Connection | None:
+        """An idle connection whose server is still there."""
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                connection.close()
+            else:
+                return connection
+        return None
+
+    def _opened(self) -> Connection:
+        connection = connect(self._dsn(), name="orderflow pages")
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = %s", (int(self._longest.total_seconds() * 1000),))
+        connection.commit()
+        connection.set_session(readonly=True)
+        return connection
+
+    def _back(self, connection: Connection) -> None:
+        if connection.closed:
+            return
+        try:
+            connection.rollback()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            connection.close()
+        else:
+            self._idle.append(connection)

@@ -1,0 +1,78 @@
+"""The words of the pages, in English and in Traditional Chinese.
+
+English stands in templates and modules as it is; `chinese/*.yml` (one file per page) maps it to Chinese. What has no
+translation is shown in English.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import yaml
+
+Language: TypeAlias = Literal["en", "zh-Hant"]
+FOLDER = Path(__file__).parent / "chinese"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A page's language. Called with an English text it gives the text in that language."""
+
+    language: Language
+
+    def __call__(self, text: str, **values: object) -> str:
+        """`text` translated, then its `{names}` filled in."""
+        said = chinese().get(text, text) if self.language == "zh-Hant" else text
+        return said.format(**values) if values else said
+
+    def length(self, time: timedelta | None) -> str:
+        """A length of time, roughly: two units at most."""
+        if time is None:
+            return "–"
+        minutes = int(time.total_seconds() // 60)
+        if time < timedelta(minutes=1):
+            return self("{n} s", n=max(0, int(time.total_seconds())))
+        if minutes < 60:
+            return self("{n} min", n=minutes)
+        if minutes < 48 * 60:
+            hours, rest = divmod(minutes, 60)
+            return self("{n} h", n=hours) + (f" {self('{n} min', n=rest)}" if rest and hours < 10 else "")
+        return self("{n} days", n=minutes // 1440)
+
+
+def moment(at: datetime | None) -> str:
+    """A moment in its own zone, in figures that every language reads: `2026-03-01 08:15`."""
+    return "–" if at is None else f"{at:%Y-%m-%d %H:%M}"
+
+
+def language(asked: str | None, remembered: str | None, accepted: str) -> Language:
+    """The language of a page: what the address asks for, else the cookie says, else the browser prefers first."""
+    for text in (asked, remembered):
+        if text:
+            return "zh-Hant" if text.lower().startswith("zh") else "en"
+    first = max((_preference(part) for part in accepted.split(",")), default=(0.0, ""), key=lambda each: each[0])[1]
+    return "zh-Hant" if first.startswith("zh") else "en"
+
+
+def _preference(part: str) -> tuple[float, str]:
+    """Weight and tag of one part of Accept-Language (RFC 9110, 12.5.4); other languages than ours weigh nothing."""
+    tag, _, weight = part.strip().lower().partition(";q=")
+    if not tag.startswith(("zh", "en")):
+        return 0.0, ""
+    try:
+        return float(weight or 1), tag
+    except ValueError:
+        return 0.0, ""
+
+
+@cache
+def chinese() -> dict[str, str]:
+    """All translations: English to Traditional Chinese."""
+    found: dict[str, str] = {}
+    for path in sorted(FOLDER.glob("*.yml")):
+        found |= yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
+    return found

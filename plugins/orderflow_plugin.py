@@ -1,0 +1,64 @@
+"""The pages of Orderflow in Airflow: an entry of the menu, and a tab on every DAG and DAG run.
+
+Every Airflow process reads this file, tasks included, so that nothing is imported before the first page is asked for.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
+from airflow.plugins_manager import AirflowPlugin
+
+INCLUDE = Path(__file__).resolve().parents[1] / "include"
+PREFIX = "/orderflow"
+
+
+@cache
+def _app() -> Any:
+    from orderflow.orchestration.pages import build
+
+    return build(INCLUDE)
+
+
+async def pages(scope: Any, receive: Any, send: Any) -> None:
+    """The app (ASGI), made when it is first asked."""
+    await _app()(scope, receive, send)
+
+
+def _address(path: str) -> str:
+    """Where a page lies; Airflow itself may lie under a path."""
+    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + PREFIX + path
+
+
+class OrderflowPlugin(AirflowPlugin):
+    """What Airflow registers."""
+
+    name = "orderflow"
+    fastapi_apps = [{"app": pages, "url_prefix": PREFIX, "name": "orderflow"}]  # noqa: RUF012 - Airflow's own form
+    external_views = [  # noqa: RUF012 - Airflow's own form
+        {
+            "name": "Orderflow",
+            "href": _address("/channels"),
+            "destination": "nav",
+            "url_route": "orderflow",
+            "nav_top_level": True,
+            "icon": _address("/static/icon.svg"),
+            "icon_dark_mode": _address("/static/icon_dark.svg"),
+        },
+        {
+            "name": "Orderflow",
+            "href": _address("/dag/{DAG_ID}"),
+            "destination": "dag",
+            "url_route": "orderflow-dag",
+        },
+        {
+            "name": "Orderflow",
+            "href": _address("/dag/{DAG_ID}/run/{RUN_ID}"),
+            "destination": "dag_run",
+            "url_route": "orderflow-run",
+        },
+    ]

@@ -1,0 +1,170 @@
+"""Who may do what: every route is behind the login, a channel that somebody may not read does not exist for him."""
+
+import psycopg2
+import pytest
+from web_site import NOW
+
+from orderflow.web import app as web
+from orderflow.web.app import ROUTERS
+from orderflow.web.database import Database
+
+OWN_TOKEN = {"/metrics", "/inbox/{channel}"}
+"""For programs without a session: they carry a token, or a signature, of their own."""
+
+VALUES = {
+    "channel": "channel_01", "dag_id": "orders.channel_01", "run_id": "scheduled__2026-03-08T10:00:00+00:00",
+    "number": "1", "row": "1",
+}  # fmt: skip
+
+
+def addresses(site):
+    """Method and an address of every route, static files included."""
+    for route in [*site.routes, *(each for router in ROUTERS for each in router.routes)]:
+        path = route.path
+        for name in route.param_convertors:
+            path = path.replace(f"{{{name}}}", VALUES.get(name, "1")).replace(f"{{{name}:path}}", VALUES.get(name, "1"))
+        for method in sorted((route.methods or {"GET"}) - {"HEAD", "OPTIONS"}):
+            yield method, path, route.path
+
+
+def test_an_anonymous_request_gets_nothing_on_any_route(site, client):
+    anonymous, seen = client(None), set()
+    for method, path, route in addresses(site):
+        answer = anonymous.request(method, path)
+        assert answer.status_code in (401, 403), (method, path, answer.status_code)
+        seen.add(route)
+    assert {"/channels", "/coverage/{channel}/backfill", "/static/pages.css", "/order", "/"} <= seen
+    assert all(not hasattr(route, "app") or hasattr(route, "endpoint") for route in site.routes), "nothing is mounted"
+
+
+def test_a_viewer_decides_nothing(site, client, started, staging):
+    viewer = client("viewer")
+    forms = {"span": "2026-03-08T08:00Z/2026-03-08T09:00Z", "why": "because", "channel": "channel_01"}
+    refused = 0
+    for method, path, route in addresses(site):
+        if method == "GET" or route in OWN_TOKEN:
+            continue
+        answer = viewer.request(method, path, data=forms)
+        assert answer.status_code in (400, 403, 404, 422), (method, path, answer.status_code)
+        refused += answer.status_code == 403
+    assert refused >= 2
+    assert not started
+    with staging.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM orderflow.quarantine_events")
+        assert cursor.fetchone() == (0,)
+
+
+def test_buttons_are_shown_only_to_those_who_may_press_them(client):
+    span = "2026-03-08T00:00Z/2026-03-08T02:00Z"
+    assert "Start the backfill" in client("editor").get(f"/coverage/channel_01?span={span}").text
+    assert "Start the backfill" not in client("viewer").get(f"/coverage/channel_01?span={span}").text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/channels/channel_01", "/dag/orders.channel_01", "/coverage?channel=channel_01", "/order?channel=channel_01",
+     "/coverage/channel_01?span=2026-03-08T00:00Z/2026-03-08T02:00Z"],
+)  # fmt: skip
+def test_a_channel_of_others_does_not_exist(client, path):
+    assert client("stranger").get(path).status_code == 404
+    assert client("viewer").get(path).status_code == 200
+
+
+def test_a_list_shows_only_what_the_user_may_read(client):
+    for path in ("/channels", "/coverage", "/order"):
+        page = client("stranger").get(path).text
+        assert "channel_02" in page
+        assert "channel_01" not in page
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "none"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({}, 403),
+        ({"sec-fetch-site": "same-origin"}, 303),
+        ({"origin": "http://testserver"}, 303),
+        ({"authorization": "Bearer x", "sec-fetch-site": "cross-site"}, 303),
+    ],
+)
+def test_another_site_cannot_decide_with_a_users_cookie(client, started, headers, status):
+    editor = client()
+    del editor.headers["sec-fetch-site"]
+    form = {"span": "2026-03-08T08:00Z/2026-03-08T09:00Z"}
+    answer = editor.post("/coverage/channel_01/backfill", data=form, headers=headers)
+    assert answer.status_code == status
+    assert len(started) == (status == 303)
+
+
+def test_pages_load_nothing_from_elsewhere_and_run_no_inline_script(client):
+    answer = client().get("/channels")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    for path in ("/channels", "/coverage", "/order"):
+        page = client().get(path).text
+        assert "http://" not in page.replace("http://testserver", "")
+        assert "<script>" not in page
+        assert "onclick" not in page
+
+
+def test_a_page_cannot_write_and_cannot_take_forever(dsn, staging):
+    database = Database(lambda: dsn)
+    with database.reading() as connection, connection.cursor() as cursor:
+        with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
+            cursor.execute("DELETE FROM orderflow.orders")
+        connection.rollback()
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("8s",)
+    with database.reading() as again:
+        assert again is connection, "kept"
+        again.close()
+    with database.reading() as fresh:
+        assert fresh is not connection
+    database.close()
+
+
+def test_a_connection_that_the_server_closed_is_replaced(dsn, staging):
+    database = Database(lambda: dsn)
+    with database.reading() as connection:
+        pid = connection.info.backend_pid
+    with staging, staging.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    with database.reading() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    database.close()
+
+
+def test_a_database_that_is_down_has_a_page(client, site, tmp_path):
+    site.state.site.database = Database(lambda: f"postgresql://nobody@/nothing?host={tmp_path}")
+    for path in ("/channels", "/coverage", "/order?number=1"):
+        answer = client().get(path)
+        assert answer.status_code == 503
+        assert "Staging does not answer" in answer.text
+        assert "start it, or correct its connection" in answer.text
+
+
+def test_a_schema_that_is_too_old_has_a_page(client, staging):
+    with staging, staging.cursor() as cursor:
+        cursor.execute("DROP TABLE orderflow.coverage CASCADE")
+    answer = client().get("/channels")
+    assert answer.status_code == 503
+    assert "orderflow migrate" in answer.text
+
+
+def test_what_does_not_exist_has_a_page_that_is_escaped(client):
+    answer = client().get("/channels/<script>alert(1)<%2Fscript>")
+    assert answer.status_code == 404
+    assert "<script>alert" not in answer.text
+
+
+def test_making_the_app_asks_neither_database_nor_clock(tmp_path):
+    def never(*_):
+        raise AssertionError("asked")
+
+    web.create(lambda: None, Database(never), tmp_path, trigger=never, vault=never, clock=never)
+    assert NOW.tzinfo

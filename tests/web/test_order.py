@@ -1,0 +1,78 @@
+"""The page of one order: found by id or number, told from its first moment to the OMS, without its buyer."""
+
+import pytest
+from seed import fill
+from web_site import NOW
+
+
+@pytest.fixture
+def orders(staging):
+    fill(staging, channels=3, orders=300, now=NOW)
+    return staging
+
+
+def test_an_order_is_found_by_its_number_whatever_its_channel(client, orders):
+    page = client().get("/order", params={"number": " #100007 "}).text
+    assert "in the OMS" in page
+    assert "as OMS-7" in page
+    assert "version 1 staged" in page
+    assert 'class="timeline"' in page
+    assert "Windows that asked the channel" in page
+
+
+def test_an_order_is_found_by_its_id(client, orders):
+    assert "OMS accepted version 1" in client().get("/order", params={"number": "A7", "channel": "channel_02"}).text
+
+
+def test_what_waits_in_quarantine_names_its_reason_and_the_next_step(client, orders):
+    page = client().get("/order", params={"number": "Q53"}).text
+    assert "quarantined" in page
+    assert "GRAND_TOTAL_MISMATCH" in page
+    assert "parts sum to 99" in page
+    assert "quarantined" in client().get("/order", params={"number": "Q53"}).text
+    assert "GRAND_TOTAL_MISMATCH" in client().get("/order", params={"number": "#Q53"}).text, "by its number, too"
+
+
+def test_one_number_in_two_channels_asks_which(client, orders):
+    with orders, orders.cursor() as cursor:
+        cursor.execute("UPDATE orderflow.orders SET order_number = '#7' WHERE order_id IN ('A7', 'A8')")
+    page = client().get("/order", params={"number": "7"}).text
+    assert "Several orders have this number" in page
+    assert "number=A7&amp;channel=channel_02" in page
+    assert "number=A8&amp;channel=channel_03" in page
+
+
+def test_an_order_of_a_channel_that_one_may_not_read_is_not_found(client, orders):
+    assert "in the OMS" in client("stranger").get("/order", params={"number": "A7"}).text
+    assert "Neither staging nor quarantine knows" in client("stranger").get("/order", params={"number": "A8"}).text
+
+
+def test_an_unknown_number_tells_how_to_ask_the_channel_and_what_is_alike(client, orders):
+    page = client().get("/order", params={"number": "A77x", "channel": "channel_01"}).text
+    assert "orderflow explain channel_01 A77x" in page
+    assert "Similar numbers" in page
+
+
+def test_no_buyers_data_is_shown(client, orders):
+    secret = "王小明 +886912345678"
+    with orders, orders.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orderflow.orders SET document = json_build_object('note', %s::text) WHERE order_id = 'A7'",
+            (secret,),
+        )
+        cursor.execute(
+            "INSERT INTO orderflow.order_edits (channel, order_id, path, sealed, key_id, who, why)"
+            " VALUES ('channel_02', 'A7', 'contacts.0.phone', %s, 'k1', 'ana', 'wrong digit')", (secret.encode(),)
+        )  # fmt: skip
+    page = client().get("/order", params={"number": "A7"}).text
+    assert "contacts.0.phone = ***" in page
+    assert "小明" not in page
+    assert "886912" not in page
+
+
+@pytest.mark.parametrize("number", ["<script>alert(1)</script>", "'; DROP TABLE x; --", "%", "عميل", "9" * 5000, "🛒"])
+def test_odd_numbers_are_only_not_found(client, orders, number):
+    answer = client().get("/order", params={"number": number})
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.text
+    assert "Neither staging nor quarantine knows" in answer.text
