@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 import vendure_shop
-from vendure_shop import Shop
+from vendure_shop import Shop, told
 
 from orderflow import config
 from orderflow.domain.channel import Channel
@@ -75,7 +75,7 @@ def test_two_hundred_orders_with_their_later_life(shop: Shop, channel: Channel, 
         return {name: getattr(counts, name) for name in ("fetched", "inserted", "updated", "quarantined")}
 
     assert pull(1) == {"fetched": ORDERS, "inserted": ORDERS, "updated": 0, "quarantined": 0}
-    assert staged_orders(store) == shop_orders(shop)
+    assert staged_orders(store) == told(shop)
     assert pull(2)["updated"] == 0
 
     later = datetime.now(UTC)
@@ -84,20 +84,20 @@ def test_two_hundred_orders_with_their_later_life(shop: Shop, channel: Channel, 
     for order_id in ids[20:60]:
         shop.ship(order_id)
     pull(3, since=later)
-    seen = {order_id: state for order_id, state, *_ in staged_orders(store)}
-    missed = [order_id for order_id, state, *_ in shop_orders(shop) if state != seen[order_id]]
+    seen = staged_orders(store)
+    missed = [order_id for order_id, (state, *_) in told(shop).items() if state != seen[order_id][0]]
     assert missed == ids[20:60], "a parcel does not move the modified time; if it does now, the file's `blind` is wrong"
     folder = tmp_path / "landing" / "sweep"
     span = Window(begun, datetime.now(UTC))
     batch = extract_ids(channel, ids, source, folder, span=span, run_id="sweep", runtime=runtime, purpose="sweep")
     staged(channel, batch, store)
-    assert staged_orders(store) == shop_orders(shop)
+    assert staged_orders(store) == told(shop)
     stubs = list(source.identify(Window(begun - timedelta(minutes=1), datetime.now(UTC))))  # type: ignore[attr-defined] # the file says how
     assert sorted(stub.order_id for stub in stubs) == sorted(ids)
 
 
-def staged_orders(store: Store) -> list[tuple[str, str, int, Decimal]]:
-    """Id, the shop's state, units and total of every staged order."""
+def staged_orders(store: Store) -> dict[str, tuple[str, int, Decimal]]:
+    """The shop's state, units and total of every staged order, by its id."""
     with store.connection, store.connection.cursor() as cursor:
         cursor.execute(
             """
@@ -106,23 +106,10 @@ def staged_orders(store: Store) -> list[tuple[str, str, int, Decimal]]:
             GROUP BY o.channel, o.order_id ORDER BY o.order_id::int
             """
         )
-        return [(order_id, state, units, total.normalize()) for order_id, state, units, total in cursor.fetchall()]
+        return {order_id: (state, units, total.normalize()) for order_id, state, units, total in cursor.fetchall()}
 
 
 def exact(channel: Channel) -> Channel:
     """The channel asking for its windows and nothing before: what modified time does not show stays unseen."""
     limits = replace(channel.adapter.limits, lookback=timedelta(0), settle=timedelta(0))
     return channel.model_copy(update={"adapter": replace(channel.adapter, limits=limits)})
-
-
-def shop_orders(shop: Shop) -> list[tuple[str, str, int, Decimal]]:
-    """The same from the shop's own database: what the lines cost now, with tax, and the freight."""
-    told = []
-    for order_id, state, units, total, freight in shop.rows(
-        """
-        SELECT o.id, o.state, (SELECT sum(quantity) FROM order_line l WHERE l."orderId" = o.id), o."subTotalWithTax",
-            o."shippingWithTax" FROM "order" o WHERE o."orderPlacedAt" IS NOT NULL ORDER BY o.id
-        """
-    ):
-        told.append((str(order_id), state, int(units), (Decimal(total + freight) / 100).normalize()))
-    return told

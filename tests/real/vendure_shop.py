@@ -18,6 +18,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +134,54 @@ class Shop:
             x=parcel["id"],
         )
 
+    def lower(self, order_id: str) -> None:
+        """One unit less of the order's first line, and the money for it back."""
+        order = self.admin("query($x: ID!) { order(id: $x) { lines { id quantity } payments { id } } }", x=order_id)[
+            "order"
+        ]
+        self._move(order_id, "Modifying")
+        line, (payment,) = order["lines"][0], order["payments"]
+        change = {
+            "dryRun": False,
+            "orderId": order_id,
+            "adjustOrderLines": [{"orderLineId": line["id"], "quantity": line["quantity"] - 1}],
+            "refund": {"paymentId": payment["id"], "reason": "one less"},
+        }
+        self.admin(
+            "mutation($x: ModifyOrderInput!) { modifyOrder(input: $x) { ... on Order { id } "
+            "... on ErrorResult { errorCode message } } }",
+            x=change,
+        )
+        self._move(order_id, "PaymentSettled")
+
+    def _move(self, order_id: str, state: str) -> None:
+        self.admin(
+            "mutation($x: ID!, $s: String!) { transitionOrderToState(id: $x, state: $s) { ... on Order { id } "
+            "... on ErrorResult { errorCode message } } }",
+            x=order_id,
+            s=state,
+        )
+
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """From the shop's own database."""
         with contextlib.closing(psycopg2.connect(self.dsn)) as connection, connection, connection.cursor() as cursor:
             cursor.execute(query)
             return cursor.fetchall()
+
+
+def told(shop: Shop) -> dict[str, tuple[str, int, Decimal]]:
+    """State, units and total of every order, from the shop's own database: what the lines cost now, with tax, and
+    the freight."""
+    rows = shop.rows(
+        """
+        SELECT o.id, o.state, (SELECT sum(quantity) FROM order_line l WHERE l."orderId" = o.id), o."subTotalWithTax",
+            o."shippingWithTax" FROM "order" o WHERE o."orderPlacedAt" IS NOT NULL ORDER BY o.id
+        """
+    )
+    return {
+        str(order_id): (state, int(units), (Decimal(total + freight) / 100).normalize())
+        for order_id, state, units, total, freight in rows
+    }
 
 
 @contextlib.contextmanager
