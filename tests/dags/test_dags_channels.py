@@ -87,9 +87,6 @@ def test_a_late_run_is_told_of_by_the_triggerer(dag):
     assert alert.callback.path == "orderflow.orchestration.notify.Alert"
     assert alert.callback.kwargs == {
         "channel": "shopee_tw",
-        "title": "旗艦店 🏬 shopee_tw",
-        "owner": "asia <asia@shop.example>",
-        "alerts": ["ops-chat"],
         "what": "not done 25m after it was queued",
     }
 
@@ -98,7 +95,7 @@ def test_a_failed_run_is_told_of_at_dag_level(dag):
     from orderflow.orchestration.notify import Alert
 
     assert isinstance(dag.on_failure_callback, Alert)
-    assert (dag.on_failure_callback.what, dag.on_failure_callback.alerts) == ("failed", ["ops-chat"])
+    assert (dag.on_failure_callback.what, dag.on_failure_callback.channel) == ("failed", "shopee_tw")
     assert not any(task.on_failure_callback for task in dag.tasks)
 
 

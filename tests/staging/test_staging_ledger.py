@@ -28,9 +28,9 @@ def test_the_story_of_a_window(store, ask):
     assert ask("SELECT state, bytes, counts -> 'fetched' FROM orderflow.windows") == [("extracted", 9000, 2)]
     load(store, order(), order("A-2"), run_id="run 1")
     assert ask("SELECT state, counts -> 'inserted' FROM orderflow.windows") == [("loaded", 2)]
-    assert store.synced("shop_tw") == 0
+    assert store.synced("shop_tw", 0.5) == 0
     ask("DELETE FROM orderflow.outbox")
-    assert store.synced("shop_tw") == 1
+    assert store.synced("shop_tw", 0.5) == 1
     assert ledger.reconciled(store.connection, "shop_tw", hours(0, 24)) == 1
     assert ask("SELECT state, synced_at IS NOT NULL, reconciled_at IS NOT NULL FROM orderflow.windows") == [
         ("reconciled", True, True)

@@ -6,7 +6,7 @@ platform's own, and `README.md` (what is known of the platform, and from where).
 because every channel file that names it does so while DAGs are parsed: `source.py`, and with it the network library, is
 imported by `open` at the earliest.
 
-`described`, `http`, `graph`, `files`, `edi` and `xml` are kits, not adapters: what several adapters share.
+`described`, `http`, `graph`, `files`, `edi`, `xml` and `amounts` are kits, not adapters: what several adapters share.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+import importlib.util
 import pkgutil
 
 from orderflow.domain.errors import ConfigError
@@ -34,15 +35,33 @@ def known() -> list[str]:
     return list(_names())
 
 
+def package(name: str) -> str:
+    """The import path of the adapter called `name`: a name with a dot is the path of a package of somebody else's."""
+    return name if "." in name else f"{__name__}.{name}"
+
+
 def find(name: str) -> Adapter:
     """The adapter called `name`; raises `ConfigError` when there is none."""
     names = _names()
-    if name not in names:
+    if name not in names and not _elsewhere(name):
         near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"there is no adapter {name!r}; {hint}Known adapters: {', '.join(names)}")
-    package = importlib.import_module(f"{__name__}.{name}")
-    adapter = getattr(package, "ADAPTER", None)
+        raise ConfigError(
+            f"there is no adapter {name!r}; {hint}Known adapters: {', '.join(names)}; "
+            "one of your own is named by its import path, such as my_company.my_adapter"
+        )
+    found = importlib.import_module(package(name))
+    adapter = getattr(found, "ADAPTER", None)
     if not isinstance(adapter, Adapter):
-        raise ConfigError(f"{package.__name__} holds no ADAPTER; define it in its __init__.py, or name a kit in KITS")
+        raise ConfigError(f"{found.__name__} holds no ADAPTER; define it in its __init__.py, or name a kit in KITS")
     return adapter
+
+
+def _elsewhere(name: str) -> bool:
+    """Whether this is the import path of a package that is there."""
+    if "." not in name or not all(map(str.isidentifier, name.split("."))):
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

@@ -108,16 +108,27 @@ class Graph:
         self._budget = Budget(runtime.clock, runtime.sleep)
 
     def ask(
-        self, query: str, variables: Mapping[str, JsonValue], decoder: msgspec.json.Decoder[T], *, wanted: str
+        self,
+        query: str,
+        variables: Mapping[str, JsonValue],
+        decoder: msgspec.json.Decoder[T],
+        *,
+        wanted: str,
+        once: bool = False,
     ) -> T:
         """The decoded `data` of an answer without errors; `wanted` names it in messages.
+
+        What is asked `once` is not asked again when no good answer comes: it may have had its effect.
 
         Raises `DeniedError`, `DriftError`, `TransientError` by what the errors say, and `TooManyError` (in points) when
         the query costs more than one query may: ask for less at once.
         """
         for _ in range(ATTEMPTS):
             waited = self._budget.wait(query)
-            response = self._client.post(self._path, json={"query": query, "variables": variables})
+            extensions = {"attempts": 1} if once else {}
+            response = self._client.post(
+                self._path, json={"query": query, "variables": variables}, extensions=extensions
+            )
             if waited:
                 self._runtime.meter.endpoint(endpoint(response.request)).throttled_seconds += waited
             judge(response, wanted=wanted, now=self._runtime.clock(), table=self._table)

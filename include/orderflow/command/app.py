@@ -1,8 +1,8 @@
 """`orderflow`: the flow without Airflow, and the tools around it.
 
-A channel's file and a first look: channel new, try and adapters; check, fetch. The flow: run, backfill, sweep, replay,
-migrate. What is proven, and why not: status, explain, reconcile. People's decisions: quarantine, review, sku, rules.
-Quality: report, expectations, upkeep. To try it all without a shop: sandbox, oms, demo, chaos.
+A channel's file and a first look: channel new, try and adapters; check, fetch. The flow: run, backfill, sweep, fulfil,
+replay, migrate. What is proven, and why not: status, explain, reconcile. People's decisions: quarantine, review, sku,
+rules. Quality: report, expectations, upkeep. To try it all without a shop: sandbox, oms, demo, chaos.
 
 Exit codes: 0 done · 1 done, but what was asked to hold does not hold · 2 fix a file, setting or argument ·
 3 credentials · 4 the other side is down, try again · 5 the platform changed · 6 a fault of Orderflow.
@@ -48,12 +48,18 @@ def main() -> None:
 
     A file that cannot be read or written is an argument to fix. Only a fault of Orderflow shows a traceback.
     """
+    import orderflow.command.adapter
+    import orderflow.command.alerts
     import orderflow.command.backfill
+    import orderflow.command.certify
     import orderflow.command.channel
     import orderflow.command.channels
     import orderflow.command.chaos
     import orderflow.command.edits
     import orderflow.command.explain
+    import orderflow.command.fulfil
+    import orderflow.command.inbox
+    import orderflow.command.readiness
     import orderflow.command.reconcile
     import orderflow.command.replay
     import orderflow.command.report

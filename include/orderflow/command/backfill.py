@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 import msgspec
@@ -23,8 +23,10 @@ from orderflow.command.channels import AsJson, Name
 from orderflow.config import connections
 from orderflow.domain.channel import Channel, demand_possible, print_duration
 from orderflow.domain.errors import TransientError
-from orderflow.domain.gap import SMALLEST_PIECE, Gap, longest_run, runs
 from orderflow.domain.window import Window
+
+if TYPE_CHECKING:
+    from orderflow.staging.backfill import Plan
 
 console = Console()
 AIRFLOW = "orderflow_airflow"
@@ -55,103 +57,73 @@ def backfill(
     demand_possible(about, within, now)
     plan = _plan(about, within, now, again=again)
     if as_json:
-        print(json.dumps({**plan, "windows": [str(window) for window in plan["windows"]], "dry_run": dry_run}))
+        windows = [str(window) for window in plan.windows]
+        print(json.dumps({**asdict(plan), "windows": windows, "dry_run": dry_run}))
     else:
         _print(about, within, plan)
-    if dry_run or not plan["windows"]:
+    if dry_run or not plan.windows:
         return
     say = Console(stderr=True) if as_json else console
     airflow = None if here else _airflow(say)
     if airflow is None:
-        _pull_here(about, plan["windows"], say)
+        _pull_here(about, plan.windows, say)
         return
-    run_id = f"backfill__{about.name}__{within.name}__{now:%Y%m%dT%H%M}"
-    asked = {"channel": about.name, "window_start": within.start.isoformat(), "window_end": within.end.isoformat()}
+    from orderflow.staging.backfill import conf, run_id
+
+    run = run_id(about.name, within, now)
     try:
-        airflow.trigger("heal", run_id, {**asked, "again": again})
+        airflow.trigger("heal", run, conf(about.name, within, again=again))
     except httpx.HTTPError as error:
         raise TransientError(
             f"Airflow did not start the backfill ({type(error).__name__}); look at its DAG `heal`, or pull in this "
             "process with --here"
         ) from error
     say.print(
-        f"started in Airflow: DAG heal, run {run_id}; see orderflow status {about.name}",
+        f"started in Airflow: DAG heal, run {run}; see orderflow status {about.name}",
         highlight=False,
         soft_wrap=True,
     )
 
 
-def _plan(channel: Channel, span: Window, now: datetime, *, again: bool) -> dict[str, Any]:
-    """The runs, newest first, and what the ledger's own history says that they cost."""
-    from orderflow.staging import ledger, outbox
-    from orderflow.staging.pace import pace as measured
+def _plan(channel: Channel, span: Window, now: datetime, *, again: bool) -> Plan:
+    from orderflow.staging.backfill import plan
 
     with ports.staging() as store:
-        pace = measured(store.connection, channel.name)
-        gaps = ledger.named_gaps(store.connection, channel.name, span)
-        pending = outbox.pending(store.connection, channel.name)
-    limits = channel.adapter.limits
-    fresh = [Gap(window=span, cause="never run")] if again else [replace(gap, healings=0) for gap in gaps]
-    longest = None if limits.acknowledges else max(longest_run(pace.orders, pace.span), SMALLEST_PIECE)
-    windows = runs(fresh, now=now, longest=longest)
-    total = sum((window.length for window in windows), timedelta(0))
-    plan: dict[str, Any] = {
-        "channel": channel.name,
-        "windows": windows,
-        "slices": sum(len(list(channel.asks(window).slices(limits.longest_window))) for window in windows),
-        "hours": total / timedelta(hours=1),
-        "left_out": [str(gap) for gap in gaps if gap.cause in {"in progress", "held", "unreachable"}],
-        "pending": pending,
-        "rate": limits.rate,
-        "orders": None,
-        "calls": None,
-        "seconds": None,
-        "live_share": None,
-    }
-    if not pace.windows or pace.span <= timedelta(0):
-        return plan
-    plan["orders"] = round(pace.orders * (total / pace.span))
-    plan["calls"] = math.ceil(pace.calls_per_window * plan["slices"] + pace.calls_per_order * plan["orders"])
-    seconds = pace.seconds_per_window * len(windows) + pace.seconds_per_order * plan["orders"]
-    if limits.rate:
-        plan["live_share"] = min(1.0, pace.calls / pace.span.total_seconds() / limits.rate)
-        seconds = max(seconds, plan["calls"] / (limits.rate * max(0.05, 1 - plan["live_share"])))
-    plan["seconds"] = round(seconds)
-    return plan
+        return plan(store.connection, channel, span, now, again=again)
 
 
-def _print(channel: Channel, span: Window, plan: dict[str, Any]) -> None:
-    if not plan["windows"]:
+def _print(channel: Channel, span: Window, plan: Plan) -> None:
+    if not plan.windows:
         console.print(
             f"nothing to pull now of {span}; --again pulls what the ledger has, too", highlight=False, soft_wrap=True
         )
     else:
         table = Table(title=f"[bold]{channel.name}[/bold]  {span}", title_justify="left", show_header=False, box=None)
         table.add_row(
-            "windows", f"{len(plan['windows'])} runs over {plan['hours']:.1f} h of the channel's time, newest first"
+            "windows", f"{len(plan.windows)} runs over {plan.hours:.1f} h of the channel's time, newest first"
         )
-        table.add_row("slices", f"{plan['slices']} that the platform is asked for")
-        if plan["orders"] is None:
+        table.add_row("slices", f"{plan.slices} that the platform is asked for")
+        if plan.orders is None or plan.seconds is None:
             table.add_row("cost", "not known: this channel has no proven window to measure by")
         else:
-            table.add_row("orders", f"about {plan['orders']}, by what the last windows held")
-            table.add_row("calls", f"about {plan['calls']}, by what they cost")
-            table.add_row("takes", f"about {print_duration(timedelta(seconds=max(1, plan['seconds'])))}")
+            table.add_row("orders", f"about {plan.orders}, by what the last windows held")
+            table.add_row("calls", f"about {plan.calls}, by what they cost")
+            table.add_row("takes", f"about {print_duration(timedelta(seconds=max(1, plan.seconds)))}")
         table.add_row("budget", _budget(plan))
-        if plan["pending"]:
-            table.add_row("OMS", f"{plan['pending']} orders wait already")
+        if plan.pending:
+            table.add_row("OMS", f"{plan.pending} orders wait already")
         console.print(table, highlight=False)
-    for told in plan["left_out"]:
+    for told in plan.left_out:
         console.print(f"  left out: {told}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _budget(plan: dict[str, Any]) -> str:
-    if not plan["rate"]:
+def _budget(plan: Plan) -> str:
+    if not plan.rate:
         return "the platform documents no rate; it says itself when to slow down"
-    rate = f"{plan['rate']:g} requests a second for the account, live windows first"
-    if plan["live_share"] is None:
+    rate = f"{plan.rate:g} requests a second for the account, live windows first"
+    if plan.live_share is None:
         return rate
-    return f"{rate}: they use {plan['live_share']:.1%} of it, the backfill takes what is left"
+    return f"{rate}: they use {plan.live_share:.1%} of it, the backfill takes what is left"
 
 
 def _airflow(say: Console) -> AirflowApi | None:
@@ -172,7 +144,7 @@ def _airflow(say: Console) -> AirflowApi | None:
     return None
 
 
-def _pull_here(channel: Channel, windows: list[Window], say: Console) -> None:
+def _pull_here(channel: Channel, windows: Sequence[Window], say: Console) -> None:
     from orderflow.command.flow import run_window
 
     for number, window in enumerate(windows, 1):

@@ -69,9 +69,10 @@ def new(
     if not re.fullmatch(NAME, name):
         raise ConfigError(f"{name!r} cannot name a channel; use small letters, digits and underscores, such as shop_se")
     found = adapters.find(adapter)
+    where = adapters.package(adapter).replace(".", "/")
     path = folder / f"{name}.yml"
     text = _FILE.format(
-        about=f"{title or name}, on {adapter}: keys are explained in include/orderflow/adapters/{adapter}/README.md",
+        about=f"{title or name}, on {adapter}: keys are explained in {where}/README.md",
         name=name,
         title=json.dumps(title or name, ensure_ascii=False),
         owner=owner,

@@ -50,6 +50,11 @@ def runtime() -> Runtime:
     return Runtime(clock=lambda: datetime.now(UTC), sleep=time.sleep)
 
 
+def connection(name: str) -> connections.Connection:
+    """What `AIRFLOW_CONN_<NAME>` holds; raises `ConfigError` when it is not set."""
+    return connections.connection_from_text(name, _connection_text(name))
+
+
 def account(name: str) -> Account:
     """The account behind `AIRFLOW_CONN_<NAME>`; raises `ConfigError` when it is not set."""
     return connections.account_from_text(name, _connection_text(name))

@@ -232,13 +232,7 @@ def _show_unmapped(found: list[Unmapped], as_json: bool) -> None:
 def given_pair(channel: str, code: str, oms_sku: str, start: str | None, end: str | None) -> Pair:
     from orderflow.staging import sku_file
 
-    zone = _known(channel, _zones())
-    if problems := sku_file.pair_problems(code, oms_sku):
-        raise ConfigError("; ".join(problems))
-    begins, ends = (sku_file.moment(text, zone) if text else None for text in (start, end))
-    if begins is not None and ends is not None and begins >= ends:
-        raise ConfigError(f"the pair would end at {end}, before it begins at {start}; swap them")
-    return Pair(channel=channel, sku=code.strip(), oms_sku=oms_sku.strip(), valid_from=begins, valid_to=ends)
+    return sku_file.given(channel, _known(channel, _zones()), code, oms_sku, start or "", end or "")
 
 
 def _zones() -> dict[str, ZoneInfo]:

@@ -66,7 +66,7 @@ def status(
 
 
 def _state(connection: Any, channel: Channel, now: datetime, days: int) -> dict[str, Any]:
-    from orderflow.staging import ledger
+    from orderflow.staging import inbox, ledger
     from orderflow.staging.pace import last_run
 
     zone = ZoneInfo(channel.schedule.timezone)
@@ -81,6 +81,7 @@ def _state(connection: Any, channel: Channel, now: datetime, days: int) -> dict[
         "channel": channel.name,
         "watermark": ledger.watermark(connection, channel.name, channel.start),
         **_backlog(connection, channel.name),
+        "hints": asdict(inbox.waiting(connection, channel.name)),
         "last_run": None if last is None else {**asdict(last), "window": str(last.window)},
         "days": [
             {"day": f"{day:%Y-%m-%d}", "hours": _hours(connection, channel, day, now, gaps)}
@@ -182,6 +183,12 @@ def _print(state: dict[str, Any]) -> None:
         f"{state['quarantined']} in quarantine; unbroken until {state['watermark']:%Y-%m-%d %H:%M:%S}Z",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
+    hints = state["hints"]
+    if hints["waiting"] or hints["given_up"]:
+        console.print(
+            f"  webhooks: {hints['waiting']} hints wait, {hints['given_up']} given up and left to the windows",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
     if last := state["last_run"]:
         console.print(
             f"  last run {last['run_id']}: {last['window']} {last['state']} {last['at']:%Y-%m-%d %H:%MZ}, "

@@ -1,4 +1,4 @@
-"""`orderflow sku suggest` and `confirm`: what unmapped SKUs could mean."""
+"""`orderflow sku suggest`, `confirm` and `refuse`: what unmapped SKUs could mean, and what they do not."""
 
 from __future__ import annotations
 
@@ -80,6 +80,25 @@ def confirm(
     print_json({"change": change}) if as_json else tell(change, dry_run=False)
 
 
+@sku.command()
+def refuse(
+    channel: Channel,
+    code: Code,
+    oms_sku: Annotated[str, typer.Argument(metavar="OMS_SKU", help="The suggestion that is wrong.")],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="The reason.")] = "not the same article",
+    who: Who = None,
+) -> None:
+    """Say that a suggestion is wrong: it is not made again. The pair can still be set by hand.
+
+    Example: [bold]orderflow sku refuse shop_tw RED-TEA T-0043 --why "the other size"[/bold]
+    """
+    from orderflow.staging import articles
+
+    with ports.staging() as store:
+        articles.refuse(store.connection, channel, code, oms_sku, who=login(who), why=why)
+    console.print(Text(f"{oms_sku} is not suggested for {code} on {channel} any more"))
+
+
 def _suggested(
     store: Store, channel: str | None, code: str | None, most: int
 ) -> list[tuple[Unmapped, list[Suggestion]]]:
@@ -90,4 +109,13 @@ def _suggested(
     if not wanted:
         return []
     suggester = Suggester(articles.articles(store.connection))
-    return [(each, suggester.suggest(each.sku, each.title, each.gtin, most=most)) for each in wanted]
+    refused = articles.refused(store.connection, channel)
+    return [
+        (
+            each,
+            suggester.suggest(
+                each.sku, each.title, each.gtin, refused=refused.get((each.channel, each.sku), ()), most=most
+            ),
+        )
+        for each in wanted
+    ]

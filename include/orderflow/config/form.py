@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orderflow.domain.channel import Block, Cleaning, Delivery, Schedule, Validation
+from orderflow.domain.channel import Block, Cleaning, Delivery, Fulfilment, Schedule, Validation
 
 NAME = "^[a-z0-9_]+$"
 """Names of channels and connections: they are file names, DAG ids and environment variables at once."""
@@ -42,6 +42,8 @@ class Form(Block):
     """When orders, or a whole batch, may not go on."""
     oms: Delivery
     """Where accepted orders go."""
+    fulfilment: Fulfilment | None = None
+    """What the channel is told of its orders once the OMS has decided and shipped."""
     alerts: list[str] = Field(default=[])
     """Who is told when a run fails or is late: tags of the Airflow connection `orderflow_alerts`."""
     shadow: bool = False

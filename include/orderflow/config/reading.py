@@ -133,6 +133,7 @@ def _channel(path: Path, text: str, document: Document, around: Surroundings) ->
     except ValidationError as error:
         first += explained(error, Form, document)
     adapter, options, wrong = _adapter(source, document)
+    wrong += _untold(form, adapter)
     if first or wrong or form is None or adapter is None or options is None:
         return _once([*first, *wrong])
     return Channel(
@@ -144,6 +145,19 @@ def _channel(path: Path, text: str, document: Document, around: Surroundings) ->
         text=text,
         **{field.alias or name: getattr(form, name) for name, field in Form.model_fields.items() if name != "source"},
     )
+
+
+def _untold(form: Form | None, adapter: Adapter | None) -> list[Fault]:
+    """What the channel is to be told, but its platform takes no word of."""
+    if form is None or form.fulfilment is None or adapter is None:
+        return []
+    offered = sorted(adapter.limits.writes_back)
+    cure = f"it can be told of {', '.join(offered)}" if offered else "remove the block fulfilment; it is only read"
+    return [
+        Fault(("fulfilment", "tell"), f"a channel of {form.source.adapter} cannot be told of {each}", cure)
+        for each in form.fulfilment.tell
+        if each not in offered
+    ]
 
 
 _find = cache(adapters.find)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from orderflow.config.docs import field_docs
 from orderflow.config.form import Form, SourceBlock
 from orderflow.domain import channel as forms
-from orderflow.domain.channel import Cleaning, Delivery, Expectations, Schedule, Validation, print_duration
+from orderflow.domain.channel import Cleaning, Delivery, Expectations, Fulfilment, Schedule, Validation, print_duration
 from orderflow.domain.expectation import COLUMNS
 from orderflow.domain.source import Adapter
 
@@ -32,7 +32,7 @@ def channel_schema(
     """The schema (draft 2020-12) of a channel file that may use these adapters, look-up fields and rule codes."""
     schema = _described(Form)
     blocks = schema["$defs"]
-    for model in (Schedule, Cleaning, Validation, Delivery, Expectations, *_EXPECTATIONS):
+    for model in (Schedule, Cleaning, Validation, Delivery, Fulfilment, Expectations, *_EXPECTATIONS):
         blocks[model.__name__] = _described(model)
         blocks[model.__name__].pop("$defs", None)
     for model in _EXPECTATIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -17,6 +18,11 @@ the landing zone: `repair` what reconciliation missed, `sweep` what is not final
 `hint` what a webhook named."""
 
 
+DURATIONS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds, in seconds, between which calls are counted by what they took."""
+_BOUNDS = (*(f"{bound:g}" for bound in DURATIONS), "+Inf")
+
+
 class Endpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What one endpoint of the other side cost during a batch. Seconds and bytes are sums."""
 
@@ -28,6 +34,18 @@ class Endpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     throttled_seconds: float = 0.0
     statuses: dict[str, int] = msgspec.field(default_factory=dict)
     """Calls by HTTP status (`"200"`), or by `"error"` where no answer came."""
+    durations: dict[str, int] = msgspec.field(default_factory=dict)
+    """Calls by the upper bound in seconds of what they took: one of `DURATIONS`, or `"+Inf"`; not cumulated."""
+
+    def answered(self, status: str, seconds: float, size: int) -> None:
+        """Count one call, with or without an answer of `size` bytes."""
+        self.calls += 1
+        self.seconds += seconds
+        self.slowest = max(self.slowest, seconds)
+        self.bytes += size
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        bound = _BOUNDS[bisect_left(DURATIONS, seconds)]
+        self.durations[bound] = self.durations.get(bound, 0) + 1
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

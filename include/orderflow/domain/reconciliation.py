@@ -80,7 +80,7 @@ CAUSES: dict[Name, Cause] = {
     "shadow": Cause(
         "held",
         "staging holds it, and it was never queued for the OMS: the channel ran in shadow when it came",
-        "nothing to do if that was meant; its next change on the channel is delivered",
+        "nothing to do if that was meant; orderflow channel live hands over what was staged before",
     ),
     "channel_differs": Cause(
         "wrong",

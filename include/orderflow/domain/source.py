@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
@@ -162,11 +162,44 @@ class Runtime:
     renewing: Renewing | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One request to the webhook inbox. Header names are in lower case; `url` is the address it was sent to."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What a webhook names: orders to look at now. None of them: a test delivery, or news of something else.
+
+    `delivery` is the platform's own id of this news, the same when it is sent again; None where it gives none.
+    """
+
+    order_ids: Sequence[str] = ()
+    delivery: str | None = None
+    answer: str = ""
+    """What the platform wants to read; most are content with status 200."""
+
+
+Webhook: TypeAlias = Callable[[Posted, Account, Any, datetime], Hint]
+"""`webhook(posted, account, options, now)`: what a request of the platform names; pure.
+
+Raises `DeniedError` unless the bytes are signed with the account's secret, or where the platform's rule says that they
+are too old.
+"""
+
+
 class Options(BaseModel):
     """An adapter's part of the channel file's `source` block. Unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+
+WriteBack: TypeAlias = Literal["shipments", "responses"]
+"""What a channel can be told of its orders: parcels with their tracking, and whether an order is taken."""
 
 Blind: TypeAlias = Literal["fulfilment", "payment", "refund", "status", "tracking", "deletion", "address", "lines"]
 
@@ -198,9 +231,15 @@ class Limits:
     personal_data: Literal["plain", "restricted", "masked"] = "plain"
     acknowledges: bool = False
     """True where orders are taken out of a mailbox and windows follow arrival instead of modified time."""
+    writes_back: frozenset[WriteBack] = frozenset()
+    """What its source, being `Fulfilling`, can tell the channel; nothing: it only reads."""
 
 
 def _nameless(_: Raw) -> str | None:
+    return None
+
+
+def _unknown(_: Any) -> date | None:
     return None
 
 
@@ -216,5 +255,9 @@ class Adapter:
     """`to_order(raw, options)`: pure; raises `RecordError`."""
     order_id: Callable[[Raw], str | None] = _nameless
     """The order's id in a raw record, without mapping it: names a record that cannot be mapped. May raise anything."""
+    webhook: Webhook | None = None
+    """For a platform that tells of changes by itself, signed: what such a request names."""
     described: Callable[[Any], Adapter] | None = None
     """For a platform whose facts stand in the channel file: this adapter as these options describe it."""
+    sunset: Callable[[Any], date | None] = _unknown
+    """Last day on which the platform answers the API version that these options name; None: not known."""

@@ -116,6 +116,6 @@ class Staging(Protocol):
         """How many orders the OMS has not got yet."""
         ...
 
-    def synced(self, channel: str) -> int:
-        """Mark the loaded windows of which nothing is pending any more; returns how many."""
+    def synced(self, channel: str, seconds: float) -> int:
+        """Mark the loaded windows of which nothing is pending any more; returns how many. The sync took `seconds`."""
         ...

@@ -16,7 +16,7 @@ from orderflow import config
 from orderflow.domain.channel import Channel, print_duration
 from orderflow.orchestration import assets, tasks
 from orderflow.orchestration.documentation import documentation
-from orderflow.orchestration.notify import Alert, alert, facts
+from orderflow.orchestration.notify import Alert
 from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
 from orderflow.orchestration.window import END, START
 
@@ -55,10 +55,10 @@ def build(channel: Channel, include: Path) -> DAG:
         deadline=DeadlineAlert(
             DeadlineReference.DAGRUN_QUEUED_AT,
             channel.schedule.deadline,
-            AsyncCallback(Alert, {**facts(channel), "what": f"not done {deadline} after it was queued"}),
+            AsyncCallback(Alert, {"channel": channel.name, "what": f"not done {deadline} after it was queued"}),
             name=f"done within {deadline}",
         ),
-        on_failure_callback=alert(channel, "failed"),
+        on_failure_callback=Alert(channel=channel.name, what="failed"),
         default_args={
             "owner": owner,
             "retries": RETRIES,

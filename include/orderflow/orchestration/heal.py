@@ -267,4 +267,4 @@ def _tell(look: Look, channel: Channel, gaps: Sequence[Gap]) -> None:
         if gap.cause != "failed" or gap.healings < TELL_AFTER:
             continue
         if healings.tell_once(look.connection, channel.name, gap.window):
-            tell(channel, f"has a gap that {gap.healings} runs could not heal: {gap}")
+            tell(channel, "gap", f"{gap.healings} runs could not heal the gap {gap}")

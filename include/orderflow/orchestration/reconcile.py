@@ -112,7 +112,7 @@ def reconciled(channel: Channel, include: Path) -> dict[str, Any]:
             }
     if wrong := {day: each["unexplained"] for day, each in made.items() if each["unexplained"]}:
         told = ", ".join(f"{count} of {day}" for day, count in wrong.items())
-        tell(channel, f"has orders that no side explains: {told}")
+        tell(channel, "difference", f"orders that no side explains: {told}")
     if failure is not None:
         raise failure
     return made

@@ -142,7 +142,7 @@ def catch_up(channel: Channel, store: Store) -> None:
         raise
     except OrderflowError as error:
         log.exception("waiting orders not judged again channel=%s", channel.name)
-        tell(channel, f"waiting orders were not judged again: {error}")
+        tell(channel, "replay", f"waiting orders were not judged again: {error}")
 
 
 def choice_of(params: Mapping[str, Any]) -> Choice:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from airflow.sdk import Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -21,8 +21,12 @@ STAGING = "orderflow_db"
 """Airflow connection (type postgres) of the staging database."""
 VAULT_KEY = "orderflow_vault_key"
 """Airflow variable with the key that seals personal data."""
+METRICS_TOKEN = "orderflow_metrics_token"  # noqa: S105 - the name of a variable
+"""Airflow variable with the bearer token that Prometheus reads metrics with; without it nobody may."""
 LANDING = "ORDERFLOW_LANDING"
 """Environment variable with the landing zone: a folder, or an fsspec URL such as s3://bucket/landing."""
+INCLUDE = Path(__file__).resolve().parents[2]
+"""The folder with channel files, targets and `alerts.yml`."""
 ALERTS = "orderflow_alerts"
 """Airflow connection (type apprise): where alerts go, by tag."""
 
@@ -40,6 +44,12 @@ def vault_key() -> Secret:
             f"(AIRFLOW_VAR_{VAULT_KEY.upper()}, a secrets backend, or `airflow variables set`)"
         )
     return Secret(key)
+
+
+def metrics_token() -> Secret | None:
+    """What Prometheus must show; None: nothing is set, and metrics are closed."""
+    token = Variable.get(METRICS_TOKEN, default=None)
+    return Secret(token) if token else None
 
 
 def landing_root() -> Path:
@@ -63,7 +73,8 @@ def connection(name: str) -> connections.Connection:
     return plain(found)
 
 
-def plain(found: Connection) -> connections.Connection:
+def plain(found: Connection, extra: dict[str, Any] | None = None) -> connections.Connection:
+    """`extra` where it was read already: reading it waits, which the triggerer must not."""
     return connections.Connection(
         name=found.conn_id,
         conn_type=found.conn_type or "",
@@ -72,5 +83,5 @@ def plain(found: Connection) -> connections.Connection:
         login=found.login or None,
         password=found.password or None,
         schema=found.schema or "",
-        extra=found.extra_dejson,
+        extra=found.extra_dejson if extra is None else extra,
     )

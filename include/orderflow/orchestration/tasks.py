@@ -20,7 +20,7 @@ from upath import UPath
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel
 from orderflow.domain.window import Window
-from orderflow.orchestration import assets, ports, settings
+from orderflow.orchestration import assets, measures, ports, settings
 from orderflow.orchestration.notify import tell
 from orderflow.orchestration.window import is_healing, window_of
 from orderflow.pipeline.progress import Progress
@@ -51,6 +51,7 @@ def pull(channel: Channel, window: Window, run_id: str, *, healing: bool, notes:
             ledger.begin(connection, channel.name, window, run_id)
         with ports.source(channel, healing=healing) as (opened, runtime):
             batch = run(channel, window, opened, folder, run_id=run_id, runtime=runtime, progress=teller())
+            measures.extracted(channel.name, runtime.meter.endpoints)
         batch = msgspec.structs.replace(batch, notes=[*notes, *batch.notes], behind=healing)
         with ports.database() as connection:
             ledger.extracted(connection, batch)
@@ -88,7 +89,7 @@ def validate(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
             review = reviews.hold(connection, batch)
             ledger.held(connection, batch, batch.held)
         ask(review.id)
-        tell(channel, f"held: {batch.held}")
+        tell(channel, "held", f"held: {batch.held}")
     return batch.to_json()
 
 
@@ -97,6 +98,7 @@ def load_to_staging(channel: Channel, plain: Mapping[str, Any], *, alias: AssetA
     from orderflow.orchestration.replay import catch_up
     from orderflow.pipeline.extract import acknowledge
     from orderflow.pipeline.load import load as run
+    from orderflow.staging import ledger
 
     batch = Batch.from_json(plain)
     if batch.held:
@@ -110,6 +112,8 @@ def load_to_staging(channel: Channel, plain: Mapping[str, Any], *, alias: AssetA
             with ports.source(channel, healing=False) as (opened, _):
                 acknowledge(batch, cast(Path, UPath(batch.landing)), opened)
         catch_up(channel, store)
+        watermark = ledger.watermark(store.connection, channel.name, channel.start)
+    measures.loaded(batch, watermark, datetime.now(UTC))
     c = batch.counts
     facts = {"inserted": c.inserted, "updated": c.updated, "unchanged": c.unchanged, "quarantined": c.quarantined}
     _tell(assets.staged(channel.name), {"window": str(batch.window), **facts}, alias)
@@ -128,6 +132,7 @@ def sync_to_oms(
     with ports.recorded(channel, batch.window, batch.run_id), ports.staging() as store:
         target = ports.target(channel, include / "targets")
         delivered = run(channel, store, target, behind=batch.behind, progress=teller())
+    measures.delivered(channel.name, delivered)
     facts = {name: getattr(delivered, name) for name in ("sent", "accepted", "refused", "pending")}
     _tell(assets.delivered(channel.name), {"window": str(batch.window), **facts}, alias)
     return facts

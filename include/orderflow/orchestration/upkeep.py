@@ -27,7 +27,7 @@ _KEPT = {
     "expectations": (180, "Results of expectations"),
     "reports": (90, "Data-quality reports"),
     "calls": (400, "What calls to channels and the OMS cost"),
-    "alerts": (90, "Files of alerts"),
+    "alerts": (90, "Alerts that are over, and heartbeats"),
 }
 
 

@@ -23,6 +23,7 @@ class Keep:
     calls: int = 400
     """What the calls to channels and the OMS cost."""
     alerts: int = 90
+    """Alerts that are over, and heartbeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def upkeep(
         "expectation runs": Expired(rows("expectation runs", keep.expectations)),
         "endpoint calls": Expired(rows("endpoint calls", keep.calls)),
         "reports": old(reports, "[0-9]*", days=keep.reports, now=now, dry_run=dry_run),
-        "alerts": old(landing / "alerts", "*.json", days=keep.alerts, now=now, dry_run=dry_run),
+        "alerts": Expired(rows("alerts", keep.alerts)),
+        "heartbeats": Expired(rows("heartbeats", keep.alerts)),
     }
 
 

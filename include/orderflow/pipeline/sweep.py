@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from orderflow.domain.batch import Batch, Counts
+from orderflow.domain.batch import Batch, Counts, Purpose
 from orderflow.domain.channel import Channel
 from orderflow.domain.decision import Decisions
 from orderflow.domain.errors import ConfigError, RecordError
@@ -127,11 +127,14 @@ def sweep(
         )  # fmt: skip
         batch = msgspec.structs.replace(batch, notes=[*batch.notes, *_gone(channel, orders, folder)])
     else:
-        batch = _by_hours(channel, known, source, folder, span=span, run_id=run_id, runtime=runtime, progress=progress)
+        batch = by_hours(
+            channel, known, source, folder, span=span, run_id=run_id, runtime=runtime, purpose="sweep",
+            progress=progress,
+        )  # fmt: skip
     return msgspec.structs.replace(batch, behind=True)
 
 
-def _by_hours(
+def by_hours(
     channel: Channel,
     moments: list[datetime],
     source: Source,
@@ -140,8 +143,10 @@ def _by_hours(
     span: Window,
     run_id: str,
     runtime: Runtime,
+    purpose: Purpose,
     progress: Progress,
 ) -> Batch:
+    """Read again the hours of these moments, where a channel cannot be asked for single orders."""
     begun = runtime.clock()
     notes: list[str] = []
     with landing.Writer(folder) as writer:
@@ -153,7 +158,7 @@ def _by_hours(
         window_end=span.end,
         run_id=run_id,
         landing=str(folder),
-        purpose="sweep",
+        purpose=purpose,
         counts=Counts(pages=writer.pages, bytes=writer.bytes, fetched=writer.records),
         endpoints=runtime.meter.endpoints,
         seconds={"extract": (runtime.clock() - begun).total_seconds()},
@@ -174,12 +179,15 @@ def hours(moments: list[datetime]) -> list[Window]:
     return merged
 
 
-def _gone(channel: Channel, orders: Mapping[str, datetime | None], folder: Path) -> Iterator[str]:
-    """A note that names the orders which the channel, asked for their ids, does not have any more."""
+def absent(channel: Channel, orders: Iterable[str], folder: Path) -> list[str]:
+    """Those of the asked orders that no record of the batch names; none where records do not name theirs."""
     came = {_order_id(channel, record.data) for record in landing.records(folder)}
-    if came == {None}:
-        return
-    if gone := [order_id for order_id in orders if order_id not in came]:
+    return [] if came == {None} else [order_id for order_id in orders if order_id not in came]
+
+
+def _gone(channel: Channel, orders: Iterable[str], folder: Path) -> Iterator[str]:
+    """A note that names the orders which the channel, asked for their ids, does not have any more."""
+    if gone := absent(channel, orders, folder):
         log.warning("orders gone from the channel channel=%s orders=%d", channel.name, len(gone))
         more = f" and {len(gone) - GONE_TOLD} more" if len(gone) > GONE_TOLD else ""
         yield f"no longer on the channel: {', '.join(gone[:GONE_TOLD])}{more}"

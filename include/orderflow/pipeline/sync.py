@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -82,14 +83,15 @@ def sync(
     turns = [_turn(channel, staging, target, progress, pause)]
     while behind and turns[-1].more:
         turns.append(_turn(channel, staging, target, progress, pause))
+    seconds = time.perf_counter() - began
     delivered = Delivered(
         sent=sum(turn.sent for turn in turns),
         accepted=sum(turn.accepted for turn in turns),
         refused=sum(turn.refused for turn in turns),
         postponed=sum(turn.postponed for turn in turns),
         pending=staging.pending(channel.name),
-        windows=staging.synced(channel.name),
-        seconds=time.perf_counter() - began,
+        windows=staging.synced(channel.name, seconds),
+        seconds=seconds,
     )
     log.info(
         "synced channel=%s %s", channel.name, " ".join(f"{k}={v}" for k, v in msgspec.structs.asdict(delivered).items())
@@ -119,10 +121,13 @@ def _turn(
     flying: set[Future[_Answer]] = set()
     error: OrderflowError | None = None
     size = channel.oms.batch
-    with staging.sender(channel.name), ThreadPoolExecutor(channel.oms.concurrency) as pool:
+    behind = _Counted(staging.claims(channel.name, size, behind=True), TURN)
+    with (
+        staging.sender(channel.name),
+        ThreadPoolExecutor(channel.oms.concurrency) as pool,
+        closing(_ahead(chain(staging.claims(channel.name, size), behind))) as claims,
+    ):
         total = staging.pending(channel.name)
-        behind = _Counted(staging.claims(channel.name, size, behind=True), TURN)
-        claims = chain(staging.claims(channel.name, size), behind)
         going = True
         while going or flying:
             while going and len(flying) < channel.oms.concurrency + AHEAD:
@@ -133,8 +138,9 @@ def _turn(
                     sent += len(claim)
                     flying.add(pool.submit(_deliver, target, claim, pause))
             done, flying = wait(flying, return_when=FIRST_COMPLETED)
-            for answer in (future.result() for future in done):
-                staging.settle(answer.settled)
+            answers = [future.result() for future in done]
+            staging.settle(list(chain.from_iterable(answer.settled for answer in answers)))
+            for answer in answers:
                 taken = sum(receipt.outcome == "accepted" for _, receipt in answer.settled)
                 accepted += taken
                 refused += len(answer.settled) - taken
@@ -147,6 +153,15 @@ def _turn(
                     going &= not hopeless and barren < max(BARREN, channel.oms.concurrency)
             progress("sync", accepted + refused, total)
     return _Turn(sent, accepted, refused, postponed, behind.cut and error is None, error)
+
+
+def _ahead(claims: Iterator[Sequence[Submission]]) -> Generator[Sequence[Submission], None, None]:
+    """The claims, of which the next is taken in a thread of its own while this one is sent and settled."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, claims, None)
+        while (claim := coming.result()) is not None:
+            coming = reader.submit(next, claims, None)
+            yield claim
 
 
 class _Counted:

@@ -1,8 +1,8 @@
 """Quarantined orders as people may see them: the raw record and the cleaned order without personal data.
 
 Of the raw record only those values stay readable that the cleaned order shows as well, outside of its personal fields:
-what the mapping made an amount, a SKU or a status is none. Moments, flags and single characters stay too. Everything
-else is shown by its shape.
+what the mapping made an amount, a SKU or a status is none. Moments, flags and single ASCII characters stay too (a
+single ideograph may be a family name). Everything else is shown by its shape.
 """
 
 from __future__ import annotations
@@ -107,7 +107,12 @@ def _shown(value: Any, known: set[str]) -> Any:
     if value is None or isinstance(value, bool):
         return value
     text = str(value)
-    if len(text) < 2 or text.casefold() in known or _number(text) in known or _MOMENT.fullmatch(text):
+    if (
+        (len(text) < 2 and text.isascii())
+        or text.casefold() in known
+        or _number(text) in known
+        or _MOMENT.fullmatch(text)
+    ):
         return value
     return masked(text)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +60,20 @@ class Suggester:
         self._titles = list(self._by_title)
 
     def suggest(
-        self, sku: str, title: str | None = None, gtin: str | None = None, *, most: int = 3
+        self,
+        sku: str,
+        title: str | None = None,
+        gtin: str | None = None,
+        *,
+        refused: Collection[str] = (),
+        most: int = 3,
     ) -> list[Suggestion]:
-        """The likeliest articles, surest first."""
+        """The likeliest articles, surest first; those that people `refused` for this SKU are none."""
         doubts: dict[str, float] = defaultdict(lambda: 1.0)
         whys: dict[str, list[str]] = defaultdict(list)
         for oms_sku, weight, why in self._evidence(sku, title, gtin):
+            if oms_sku in refused:
+                continue
             doubts[oms_sku] *= 1 - weight
             whys[oms_sku].append(why)
         ranked = sorted(doubts, key=lambda oms_sku: (doubts[oms_sku], oms_sku))

@@ -1,10 +1,11 @@
 """The platforms' server: every shop below its name, and the sandbox's own switches below `/_sandbox`.
 
 `GET /_sandbox` lists the shops. `GET /_sandbox/{shop}/truth` (`?until=` ISO moment, default now) is the ledger of what
-the channel really holds, as `orders`; `GET /_sandbox/{shop}/summary` its counts and sums. `POST
-/_sandbox/{shop}/orders` puts in new orders: `{"count": 1, "defect": null, "late": 0}`. `POST /_sandbox/{shop}/changes`
-changes one: `{"order_id": ..., "change": "cancel", "late": 0}`. `POST /_sandbox/{shop}/compare` holds a JSON list of
-order ids against the truth. Put-in orders and changes happen now.
+the channel really holds, as `orders`; `GET /_sandbox/{shop}/summary` its counts and sums; `GET
+/_sandbox/{shop}/parcels` (`?order_id=`) what was sent. `POST /_sandbox/{shop}/orders` puts in new orders: `{"count": 1,
+"defect": null, "late": 0}`. `POST /_sandbox/{shop}/changes` changes one: `{"order_id": ..., "change": "cancel", "late":
+0}`. `POST /_sandbox/{shop}/compare` holds a JSON list of order ids against the truth. Put-in orders and changes happen
+now.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def app(
         Route("/_sandbox/shops", control.shops),
         Route("/_sandbox/defects", control.defects),
         Route("/_sandbox/{shop}/truth", control.truth),
+        Route("/_sandbox/{shop}/parcels", control.parcels),
         Route("/_sandbox/{shop}/summary", control.summary),
         Route("/_sandbox/{shop}/orders", control.add, methods=["POST"]),
         Route("/_sandbox/{shop}/changes", control.change, methods=["POST"]),
@@ -137,6 +139,23 @@ class _Control:
     async def compare(self, request: Request) -> Response:
         found = msgspec.json.decode(await request.body(), type=list[str])
         return _json(truth.compare(self._rows(request), found))
+
+    async def parcels(self, request: Request) -> Response:
+        platform, site = self._site(request)
+        wanted = request.query_params.get("order_id")
+        found = [
+            {
+                "order_id": platform.spell(version.order.index)[0],
+                "number": parcel.number,
+                "carrier": parcel.carrier,
+                "tracking": parcel.tracking,
+                "units": parcel.units,
+            }
+            for version in site.world.all_held(moment(self.clock()))
+            for parcel in version.order.shipments
+            if wanted is None or wanted in platform.spell(version.order.index)
+        ]
+        return _json({"parcels": found})
 
     async def add(self, request: Request) -> Response:
         platform, site = self._site(request)

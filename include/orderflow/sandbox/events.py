@@ -110,6 +110,14 @@ def ship_part(order: Order, random: Random, at: int) -> Order | None:
     return _ship(order, random, at, part=True)
 
 
+def dispatch(order: Order, parcel: Shipment) -> Order | None:
+    """A parcel that the seller's own system sent, as the platform's API was told; None when not all of it is left."""
+    left = {item.line_id: item.unshipped for item in order.items}
+    if order.cancelled_at or not parcel.units or any(units > left.get(line, 0) for line, units in parcel.units):
+        return None
+    return _packed(order, parcel)
+
+
 def deliver(order: Order, _random: Random, at: int) -> Order | None:
     """The parcels arrive."""
     if not any(shipment.delivered_at is None for shipment in order.shipments):
@@ -220,13 +228,16 @@ def _ship(order: Order, random: Random, at: int, *, part: bool) -> Order | None:
         return None
     left = [(item.line_id, item.unshipped) for item in order.items if item.unshipped]
     units = ((left[0][0], 1),) if part else tuple(left)
-    sent = dict(units)
     tracking = f"{random.randrange(10**10):010d}{'' if random.random() < 0.9 else '號'}"
-    number = order.serial + 1
-    parcel = Shipment(number=number, carrier=random.choice(CARRIERS), tracking=tracking, units=units, at=at)
+    return _packed(order, Shipment(number=0, carrier=random.choice(CARRIERS), tracking=tracking, units=units, at=at))
+
+
+def _packed(order: Order, parcel: Shipment) -> Order:
+    """The order with one more parcel, which gets its number here."""
+    sent, number = dict(parcel.units), order.serial + 1
     items = tuple(replace(item, shipped=item.shipped + sent.get(item.line_id, 0)) for item in order.items)
-    order = replace(order, items=items, shipments=(*order.shipments, parcel), serial=number)
-    return order if order.unshipped else replace(order, completed_at=at)
+    order = replace(order, items=items, shipments=(*order.shipments, replace(parcel, number=number)), serial=number)
+    return order if order.unshipped else replace(order, completed_at=parcel.at)
 
 
 def _refunded(

@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from orderflow.sandbox import events
-from orderflow.sandbox.order import NOTHING, Code, Item, Order, Pair, Payment, price
+from orderflow.sandbox.order import NOTHING, Code, Item, Order, Pair, Payment, Shipment, price
 from orderflow.sandbox.people import address_of, exchanged, priced_unit
 from orderflow.sandbox.shop import DAY, Shop
 from orderflow.sandbox.vocabulary import BY_CURRENCY, CODES, GATEWAYS, GIFTS, LONG_NOTE, METHODS, NOTES, PRODUCTS, TAGS
@@ -33,6 +33,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     change: str
     seed: int
     late: int = 0
+    parcel: Shipment | None = None
+    """What was sent, where the platform was told so from outside."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +115,10 @@ def history(
     versions = [_version(shop, None, first, order)]
     for event in sorted([*plan, *extra], key=lambda each: each.at):
         change, _ = events.CHANGES[event.change]
-        after = change(order, Random(event.seed), event.at)
+        if event.parcel is not None:
+            after = events.dispatch(order, event.parcel)
+        else:
+            after = change(order, Random(event.seed), event.at)
         if after is not None and not order.trashed:
             order = after
             versions.append(_version(shop, versions[-1], event, order))

@@ -12,8 +12,9 @@ import msgspec
 
 from orderflow.domain.errors import ConfigError
 from orderflow.sandbox.defects import DEFECTS, spoil
-from orderflow.sandbox.events import CHANGES
+from orderflow.sandbox.events import CHANGES, dispatch
 from orderflow.sandbox.generator import INJECTED, Arrivals, Event, Version, history, seed_of
+from orderflow.sandbox.order import Shipment
 from orderflow.sandbox.shop import Shop
 from orderflow.sandbox.snapshot import Snapshot
 from orderflow.sandbox.spelling import snapshot
@@ -29,6 +30,7 @@ class Injection(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     late: int = 0
     defect: str | None = None
+    parcel: Shipment | None = None
 
 
 class Shelf:
@@ -171,6 +173,21 @@ class World:
             self.replay(injection)
             self._record(injection)
 
+    def dispatch(self, index: int, parcel: Shipment) -> Shipment | None:
+        """Send a parcel of an order, at its own moment: as it now stands there, or None when not all of it is left.
+
+        The number it comes with is not used.
+        """
+        with self._lock:
+            held = self.held(index, parcel.at)
+            if held is None or dispatch(held.order, parcel) is None:
+                return None
+            injection = Injection(kind="change", index=index, at=parcel.at, change="ship", parcel=parcel)
+            self.replay(injection)
+            self._record(injection)
+            after = self.held(index, parcel.at)
+            return after.order.shipments[-1] if after else None
+
     def replay(self, injection: Injection) -> None:
         """Put an injection in (again, after a restart)."""
         with self._lock:
@@ -178,7 +195,13 @@ class World:
             if injection.kind == "order":
                 self._injected[index] = injection
             else:
-                event = Event(at=injection.at, change=injection.change, seed=injection.seed, late=injection.late)
+                event = Event(
+                    at=injection.at,
+                    change=injection.change,
+                    seed=injection.seed,
+                    late=injection.late,
+                    parcel=injection.parcel,
+                )
                 self._extra.setdefault(index, []).append(event)
             for version in self.versions(index):
                 self._snapshots.pop((index, version.number), None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from orderflow.adapters.described.asking import Described
 from orderflow.adapters.described.values import parse, plain
+from orderflow.adapters.described.webhook import webhook
 from orderflow.domain.errors import RecordError
 from orderflow.domain.source import Adapter, Limits, Raw
 
@@ -31,7 +32,8 @@ def adapter(options: type[Described]) -> Adapter:
             inner = raw.get("row", raw) if told.detail else raw
             return next(filter(None, map(plain, path.of((inner,)))), None)
 
-        return replace(general, limits=told.sheet(), order_id=order_id)
+        hook = webhook if told.webhook else None
+        return replace(general, limits=told.sheet(), order_id=order_id, webhook=hook)
 
     return replace(general, described=described)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from orderflow.adapters.described.mapping import Mapped
 from orderflow.adapters.described.values import PathText
+from orderflow.adapters.described.webhook import Hook
 from orderflow.domain import source
 from orderflow.domain.channel import Duration, Zone
 from orderflow.domain.source import Blind, Limits
@@ -234,6 +235,8 @@ class Described(source.Options):
     """One more call for each order; records then are `{"row": ..., "detail": ...}`, and so paths begin."""
     by_id: ByIds | None = None
     success: Success = Success()
+    webhook: Hook | None = None
+    """What the platform sends by itself when an order changes; windows stay the truth."""
     id: PathText
     """Where a row of the list holds the order's id."""
     map: Mapped

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orderflow.adapters.douyin.mapping import order_id, to_order
+from orderflow.adapters.douyin.webhook import webhook
 from orderflow.domain import source
 
 
@@ -32,4 +33,6 @@ def open_source(options: Options, account: source.Account, runtime: source.Runti
     return Douyin(options, account, runtime)
 
 
-ADAPTER = source.Adapter(options=Options, limits=LIMITS, open=open_source, to_order=to_order, order_id=order_id)
+ADAPTER = source.Adapter(
+    options=Options, limits=LIMITS, open=open_source, to_order=to_order, order_id=order_id, webhook=webhook
+)

@@ -56,12 +56,7 @@ class Costs:
 
     def asked(self, request: httpx.Request, *, status: str, seconds: float, size: int) -> None:
         with self._lock:
-            cost = self._meter.endpoint(endpoint(request))
-            cost.calls += 1
-            cost.seconds += seconds
-            cost.slowest = max(cost.slowest, seconds)
-            cost.bytes += size
-            cost.statuses[status] = cost.statuses.get(status, 0) + 1
+            self._meter.endpoint(endpoint(request)).answered(status, seconds, size)
 
     def waited(self, request: httpx.Request, seconds: float) -> None:
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from orderflow.adapters.lazada.mapping import order_id, to_order
+from orderflow.adapters.lazada.webhook import webhook
 from orderflow.domain import source
 
 
@@ -30,4 +31,6 @@ def open_source(options: Options, account: source.Account, runtime: source.Runti
     return Lazada(account, runtime)
 
 
-ADAPTER = source.Adapter(options=Options, limits=LIMITS, open=open_source, to_order=to_order, order_id=order_id)
+ADAPTER = source.Adapter(
+    options=Options, limits=LIMITS, open=open_source, to_order=to_order, order_id=order_id, webhook=webhook
+)

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from orderflow.adapters.tiktok_shop.mapping import order_id, to_order
+from orderflow.adapters.tiktok_shop.webhook import webhook
 from orderflow.domain import source
 
 
@@ -35,4 +36,6 @@ def open_source(options: Options, account: source.Account, runtime: source.Runti
     return TikTokShop(options, account, runtime)
 
 
-ADAPTER = source.Adapter(options=Options, limits=LIMITS, open=open_source, to_order=to_order, order_id=order_id)
+ADAPTER = source.Adapter(
+    options=Options, limits=LIMITS, open=open_source, to_order=to_order, order_id=order_id, webhook=webhook
+)

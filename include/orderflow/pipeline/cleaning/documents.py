@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -45,17 +46,28 @@ class Documents(NamedTuple):
 def documents(frames: Frames) -> Documents:
     """The documents of all orders of typed frames, in their order."""
     head, version, tail = _members(frames)
-    document = _objects([*head, *version, *tail], fr.size(frames))
-    content = _objects([*head, *tail], fr.size(frames))
+    before = _concatenated(["{", *_without_comma(head), pa.repeat("", fr.size(frames))])
+    behind = _concatenated([*tail, pa.repeat("}", fr.size(frames))])
+    document = _concatenated([before, *version, behind])
     contacts = _list_text(frames, "contacts").fill_null("[]")
-    return Documents(document.cast(pa.binary()), contacts.cast(pa.binary()), _hashes(content), _hashes(contacts))
+    return Documents(document.cast(pa.binary()), contacts.cast(pa.binary()), _hashes(before, behind), _hashes(contacts))
 
 
-def _hashes(contents: pa.Array) -> pa.Array:
-    text = memoryview(contents.buffers()[2] or b"")
-    ends = contents.buffers()[1] and np.frombuffer(contents.buffers()[1], np.int32)[: len(contents) + 1].tolist()
-    digest = hashlib.sha256
-    return pa.array([digest(text[start:end]).digest() for start, end in itertools.pairwise(ends or [])], pa.binary(32))
+def _hashes(*texts: pa.Array) -> pa.Array:
+    """SHA-256 of each row's texts, one behind the other."""
+    digests = [hashlib.sha256(text) for text in _rows(texts[0])]
+    for more in texts[1:]:
+        for digest, text in zip(digests, _rows(more), strict=True):
+            digest.update(text)
+    return pa.array([digest.digest() for digest in digests], pa.binary(32))
+
+
+def _rows(texts: pa.Array) -> Iterator[memoryview]:
+    """The bytes of each row, without copying."""
+    _, ends, data = texts.buffers()
+    text = memoryview(data or b"")
+    places = np.frombuffer(ends or b"", np.int32)[: len(texts) + 1].tolist()
+    return (text[start:end] for start, end in itertools.pairwise(places))
 
 
 def _members(frames: Frames) -> tuple[Pieces, Pieces, Pieces]:
@@ -92,9 +104,16 @@ def _listed(offsets: object, texts: pa.Array) -> pa.Array:
 def _objects(members: Pieces, size: int) -> pa.Array:
     """JSON objects: a brace takes the place of the first member's comma."""
     if members and isinstance(members[0], str):
-        return _concatenated(["{" + members[0][1:], *members[1:], "}"])
+        return _concatenated(["{", *_without_comma(members), "}"])
     bare = _concatenated(members) if members else pa.array([""] * size, pa.string())
     return _concatenated([pc.binary_replace_slice(bare, 0, 1, "{"), "}"])
+
+
+def _without_comma(members: Pieces) -> Pieces:
+    """The pieces of members of which the first has a value in every row."""
+    first, *rest = members or [""]
+    assert isinstance(first, str)
+    return [first[1:], *rest]
 
 
 def _field(frames: Frames, table: str, field: Field) -> Pieces:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,8 +19,10 @@ import pycountry
 
 from orderflow.domain.reconciliation import CAUSES, Certificate, Difference, is_unexplained
 from orderflow.quality.pages.rendering import render
-from orderflow.quality.pages.words import bare, harmless, number
+from orderflow.quality.pages.words import bare, harmless, number, plain
 
+Say: TypeAlias = Callable[..., str]
+"""Called with an English text and the values of its `{names}`, gives it in the language of a page."""
 MOST_ROWS = 1000
 """Differences that a page lists; JSON and CSV hold all of them."""
 
@@ -38,48 +41,59 @@ _SIDES = {"channel": "Channel", "staging": "Staging", "oms": "OMS"}
 
 def page(certificate: Certificate, differences: Iterable[Difference]) -> str:
     """One HTML file: the verdict, the sides with counts and sums, the differences by cause, and the chain."""
+    return render("certificate.html", **told(certificate, differences))
+
+
+def told(certificate: Certificate, differences: Iterable[Difference], t: Say = plain) -> dict[str, Any]:
+    """The values of the template `certificate.html`, in the language that `t` speaks."""
     rows = list(islice(differences, MOST_ROWS + 1))
     zone = ZoneInfo(certificate.timezone)
 
     def exactly(value: datetime) -> str:
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S %z}"
 
-    tone, verdict = _verdict(certificate)
-    return render(
-        "certificate.html",
-        c=certificate,
-        sha256=certificate.sha256,
-        tone=tone,
-        verdict=verdict,
-        sides=[(_SIDES[name], certificate.sides[name]) for name in _SIDES],
-        sums=_sums(certificate),
-        causes=[(name, CAUSES[name], tally) for name, tally in certificate.causes.items()],
-        kinds=KINDS,
-        tones=TONES,
-        rows=[(row, CAUSES[row.cause].kind, is_unexplained(row)) for row in rows[:MOST_ROWS]],
-        more=len(rows) > MOST_ROWS,
-        most=MOST_ROWS,
-        exactly=exactly,
-        made_at=certificate.made_at.astimezone(zone),
-    )
+    tone, verdict = _verdict(certificate, t)
+    return {
+        "c": certificate,
+        "sha256": certificate.sha256,
+        "tone": tone,
+        "verdict": verdict,
+        "sides": [(_SIDES[name], certificate.sides[name]) for name in _SIDES],
+        "sums": _sums(certificate),
+        "causes": [(name, CAUSES[name], tally) for name, tally in certificate.causes.items()],
+        "kinds": KINDS,
+        "tones": TONES,
+        "rows": [(row, CAUSES[row.cause].kind, is_unexplained(row)) for row in rows[:MOST_ROWS]],
+        "more": len(rows) > MOST_ROWS,
+        "most": MOST_ROWS,
+        "exactly": exactly,
+        "made_at": certificate.made_at.astimezone(zone),
+    }
 
 
-def _verdict(certificate: Certificate) -> tuple[str, str]:
+def _verdict(certificate: Certificate, t: Say) -> tuple[str, str]:
     """The colour's name, and the one sentence that says how the day stands."""
     orders, differing, unexplained = (
         certificate.agreed + certificate.differing, certificate.differing, certificate.unexplained,
     )  # fmt: skip
     if unexplained:
-        return "bad", f"{number(unexplained)} {'order needs' if unexplained == 1 else 'orders need'} a person."
+        need = "{n} order needs a person." if unexplained == 1 else "{n} orders need a person."
+        return "bad", t(need, n=number(unexplained))
     open_ = certificate.state == "provisional"
-    tone, so_far = ("warn", " so far; the day is not settled yet") if open_ else ("good", "")
+    tone, so_far = ("warn", t(" so far; the day is not settled yet")) if open_ else ("good", "")
     if not orders:
-        return tone, f"No side holds an order of this day{so_far}."
+        return tone, t("No side holds an order of this day{so_far}.", so_far=so_far)
     if differing > certificate.repaired:
-        known = f"{number(differing)} of {number(orders)} {'orders' if orders > 1 else 'order'}"
-        differ = "differs, for a known reason" if differing == 1 else "differ, each for a known reason"
-        return "warn" if open_ else "held", f"Nothing is lost{so_far}: {known} {differ}."
-    return tone, f"Every order of this day is accounted for{so_far}."
+        lost = (
+            "Nothing is lost{so_far}: {n} of {all} orders differ, each for a known reason."
+            if differing > 1
+            else "Nothing is lost{so_far}: {n} of {all} orders differs, for a known reason."
+            if orders > 1
+            else "Nothing is lost{so_far}: {n} of {all} order differs, for a known reason."
+        )
+        told = t(lost, so_far=so_far, n=number(differing), all=number(orders))
+        return "warn" if open_ else "held", told
+    return tone, t("Every order of this day is accounted for{so_far}.", so_far=so_far)
 
 
 def _sums(certificate: Certificate) -> list[tuple[str, bool, list[str]]]:

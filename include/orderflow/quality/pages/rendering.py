@@ -26,4 +26,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= words.FILTERS
+    environment.globals["t"] = words.plain
     return environment

@@ -92,6 +92,11 @@ def cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+def plain(text: str, **values: object) -> str:
+    """An English text with its `{names}` filled in: what pages are written with that speak no other language."""
+    return text.format(**values) if values else text
+
+
 FILTERS = {each.__name__: each for each in (
     number, percent, bare, amount, by_size, top, in_words, moment, day, ago, seconds, sentence, cut,
 )}  # fmt: skip
