@@ -34,8 +34,9 @@ SHOPS = {
 def url():
     shops = [
         Shop(
-            name=name, platform="shopify", seed=3, start=START, ends=START + timedelta(hours=8), rate=20, late=0,
+            name=name, platform="shopify", seed=3, start=START, ends=START + timedelta(hours=8), late=0,
             bursts=0, pace=0.05, long=0.1, edits=0.3, refunds=0.3, currencies=("JPY",), options=options,
+            rate=20 if name == "plain" else 4,
         )
         for name, options in SHOPS.items()
     ]  # fmt: skip

@@ -111,6 +111,23 @@ def test_a_failed_run_is_not_told_where_its_channel_is_known_to_be_late(shop, to
     assert told() == ["[CRITICAL] shop_tw late"]
 
 
+def test_a_run_that_is_late_with_the_oms_is_over_when_a_run_gets_through(shop, told):
+    shop.runs_until(NOW)
+    shop.sql(
+        "INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, window_end, enqueued_at)"
+        " VALUES ('shop_tw', 'A-1', 1, 'k', %s, %s, %s)",
+        NOW - QUARTER, NOW, NOW,
+    )  # fmt: skip
+    behind = raised("shop_tw", "backlog", "the run is not done 25m after it was queued", at=NOW.isoformat())
+    alerts.report(shop.staging, behind, lambda _: ["mail", "hook"], shop.routing, NOW)
+    for _ in range(3):
+        shop.look()
+    assert told() == ["[CRITICAL] shop_tw backlog"]
+    shop.runs_until(NOW + timedelta(minutes=30))
+    shop.look(NOW + timedelta(minutes=27))
+    assert told() == ["[RECOVERED] shop_tw backlog"]
+
+
 def test_what_an_event_tells_between_a_look_and_its_verdict_is_not_taken_back(shop):
     failed = raised("shop_tw", "failed", "a run failed", at=NOW.isoformat())
     alerts.report(shop.staging, failed, lambda _: [], shop.routing, NOW)

@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 import orderflow.command.adapter
 import orderflow.command.certify  # noqa: F401 - importing these registers their commands
 from orderflow import adapters
+from orderflow.adapters.catalogue import CERTIFICATES
 from orderflow.command.app import app
 from orderflow.domain.errors import RecordError
 from orderflow.quality.pages.rendering import render
 from orderflow.sandbox.conformance import contract, mailbox, played
-from orderflow.sandbox.conformance.behaviours import BEHAVIOURS
-from orderflow.sandbox.conformance.certificate import Certificate, certify, find
+from orderflow.sandbox.conformance.behaviours import BEHAVIOURS, OTHER
+from orderflow.sandbox.conformance.certificate import RESULTS, Certificate, certify, find, summary
 from orderflow.sandbox.conformance.subject import Subject
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -55,6 +56,23 @@ def losing_the_second_page(inner, window, after):
 def test_every_behaviour_has_a_name_of_its_own_and_something_that_shows_it():
     assert len(BY_NAME) == len(BEHAVIOURS)
     assert all(each.cases or each.each or each.answers or each.play for each in BEHAVIOURS)
+
+
+@pytest.mark.parametrize("name", adapters.known())
+def test_the_page_of_channels_has_a_certificate_of_every_adapter_and_every_behaviour(name: str):
+    kept = json.loads(CERTIFICATES.read_text(encoding="utf-8"))[name]
+    assert set(kept["results"]) - {OTHER.name} == set(BY_NAME), f"run: orderflow certify {name} --keep"
+    assert set(kept["results"].values()) <= set(RESULTS) - {"failed"}
+
+
+def test_kept_certificates_are_of_this_project_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "certificates.json"
+    path.write_text('{"gone": {}}')
+    monkeypatch.setattr("orderflow.adapters.catalogue.CERTIFICATES", path)
+    assert CliRunner().invoke(app, ["certify", "ubl", "--keep"]).exit_code == 0
+    kept = json.loads(path.read_text())
+    assert list(kept) == ["ubl"]
+    assert kept["ubl"]["results"]["a whole day"] == "passed"
 
 
 def test_files_are_certified_in_their_own_form(tmp_path: Path):
@@ -187,3 +205,5 @@ def test_what_comes_of_a_case_can_be_read_before_it_is_expected():
 def test_every_adapter_keeps_what_its_certificate_says(name: str):
     made = certify(Subject.of(name), NOW)
     assert [(finding.behaviour, finding.wrong) for finding in made.findings if finding.result == "failed"] == []
+    kept = json.loads(CERTIFICATES.read_text(encoding="utf-8"))[name]
+    assert json.loads(json.dumps(summary(made))) == kept, f"run: orderflow certify {name} --keep"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import count
 
 import pytest
-from loop import CARRIERS, Deadly, Killed, looping
+from loop import CARRIERS, NOW, Deadly, Killed, looping
 
 from orderflow.domain.errors import TransientError
 from orderflow.domain.fulfilment import Parcel
 from orderflow.domain.order import Shipment
+from orderflow.domain.window import Window
 from orderflow.staging.notices import ChannelNotices
 
 GRAPHQL = "*/graphql.json"
@@ -33,8 +35,20 @@ def test_what_the_oms_shipped_reaches_the_shop_and_comes_back_as_a_change(loop):
     assert parcel["tracking"].startswith("RR")
     again = loop.tell()
     assert (again.noted, again.accepted) == (0, 0)
-    (page,) = loop.open().fetch_ids([order_id])
-    assert b'"displayFulfillmentStatus":"FULFILLED"' in page.records[0]
+    for _ in range(2):
+        loop.pull(Window(NOW - timedelta(minutes=1), NOW + timedelta(minutes=10)))
+        with loop.store.connection, loop.store.connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT o.version, o.fulfilment_status, r.outcome, q.state
+                FROM orderflow.orders AS o
+                LEFT JOIN orderflow.receipts AS r ON r.order_id = o.order_id AND r.version = o.version
+                LEFT JOIN orderflow.quarantine AS q ON q.subject = o.order_id
+                WHERE o.order_id = ANY(%s)
+                """,
+                (list(orders),),
+            )
+            assert cursor.fetchall() == [(2, "shipped", "accepted", None)] * 3
 
 
 def test_two_parcels_of_one_order_are_two_fulfilments_with_their_own_units(loop):

@@ -51,7 +51,7 @@ def tool(name: str) -> str:
     """The path of a program of Debian's package prometheus, which root installs when it is missing."""
     if not shutil.which(name) and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(
-            ["apt-get", "install", "-y", "-q", "--no-install-recommends", "prometheus"],
+            ["apt-get", "install", "-yq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", "prometheus"],
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, timeout=200, check=False,
         )  # fmt: skip
     found = shutil.which(name)

@@ -81,6 +81,22 @@ def test_what_is_not_due_yet_is_no_hole(client, staging):
     assert page.count("100.0%") == 3
 
 
+def test_what_is_out_of_reach_or_not_due_is_no_part_of_the_share(client, staging):
+    with staging, staging.cursor() as cursor:
+        for start, end, state, loaded in (
+            ("2025-12-31T16:00Z", "2026-03-07T00:00Z", "unreachable", None),
+            ("2026-03-07T00:00Z", "2026-03-08T05:00Z", "synced", NOW),
+            ("2026-03-08T05:00Z", "2026-03-08T12:00Z", "planned", None),
+        ):
+            cursor.execute(
+                "INSERT INTO orderflow.windows (channel, window_start, window_end, state, run_id, loaded_at)"
+                " VALUES ('channel_01', %s, %s, %s, 'r', %s)",
+                (start, end, state, loaded),
+            )
+    page = client().get("/coverage?channel=channel_01").text
+    assert f'<span class="share warn">{29 / 35:.1%}</span>' in page, "due is what ended by 11:00"
+
+
 def test_a_hole_says_why_what_it_costs_and_starts_its_backfill(client, staging, started):
     fill(staging, channels=3, orders=900, now=NOW)
     span = "2026-03-08T04:00:00Z/2026-03-08T06:00:00Z"

@@ -96,7 +96,7 @@ def test_expectations_are_shown_with_their_trend(client, staging):
     assert page.index("channel_01") < page.index("channel_02"), "what is not met comes first"
     assert "Not checked yet: channel_03" in page
     one = client("viewer").get("/quality/expectations/channel_01").text
-    assert "Currency has a value, 王 &lt;b&gt;." in one
+    assert "currency has a value, 王 &lt;b&gt;" in one
     assert one.count(">●</span>") == 3
     assert one.count(">○</span>") == 1
     assert "訂單-😀" in one

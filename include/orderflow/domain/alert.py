@@ -82,7 +82,7 @@ def _late(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition | No
     if seen is not None and (until := seen.condition.facts.get("until")):
         due = max(due, datetime.fromisoformat(until))
     proven, started = snapshot.proven_until, snapshot.started_at
-    if proven is None and (started is None or now - started < channel.schedule.deadline):
+    if started is None or now - started < channel.schedule.deadline:
         return None
     if due <= channel.start or (proven is not None and proven >= due):
         return None
@@ -185,8 +185,10 @@ def _silent(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition | 
 def _backlog(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition | None:
     since, seen = snapshot.pending_since, "backlog" in snapshot.open
     patience = max(PATIENCE, channel.schedule.deadline) / (2 if seen else 1)
-    if channel.shadow or since is None or now - since < patience:
+    if channel.shadow or since is None:
         return None
+    if now - since < patience:
+        return _until_done(snapshot, "backlog")
     what = (
         f"{_count(snapshot.pending, 'order waits', 'orders wait')} for the OMS {channel.oms.target}, "
         f"the oldest for {print_duration(_minutes(now - since))}"

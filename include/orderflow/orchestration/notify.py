@@ -81,11 +81,12 @@ class Alert(BaseNotifier):
         if self.what == "failed":
             error = alerts.failure(database, self.channel, run["run_id"]) if database else None
             return ran_into(self.channel, error, datetime.now(UTC), **known)
-        until = run.get("until")
+        until, at = run.get("until"), datetime.now(UTC).isoformat()
         window = f" (window {run.get('start')} to {until})" if until else ""
         what = f"the run {run['run_id']}{window} is {self.what}"
         if database and until and alerts.proven(database, self.channel, datetime.fromisoformat(str(until))):
-            return raised(self.channel, "backlog", f"{what}; its orders are staged, and not all with the OMS", **known)
+            behind = f"{what}; its orders are staged, and not all with the OMS"
+            return raised(self.channel, "backlog", behind, at=at, **known)
         return raised(self.channel, "late", what, **known)
 
 

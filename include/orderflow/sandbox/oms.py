@@ -28,7 +28,9 @@ An *answer* is `{"key", "outcome", "oms_id", "version", "replayed", "status", "c
 `GET /shipments` (`?channel=`, `?since=` ISO moment, `?after=`, `?limit=`, at most 1000): `{"shipments": [sent, ...],
 "next": ...}`, oldest first; `next` is `after` for more, and absent at the end. *Sent* is `{"shipment_id", "order_id",
 "carrier", "tracking_numbers", "shipped_at", "recorded_at", "lines": [{"line_id", "quantity"}, ...]}`.
-`POST /_sandbox/shipments`, body `{"channel", "order_id", "carrier", "tracking_numbers", "lines"}`, sends one by hand.
+An order that is put at `shipped` is sent in a parcel; one that only grew old is not, so that an OMS left alone for days
+floods nobody. `POST /_sandbox/shipments`, body `{"channel", "order_id", "carrier", "tracking_numbers", "lines"}`,
+sends one by hand.
 
 An accepted order is worked on: `received`, then `picking`, then `shipped`, by its age; `PUT /_sandbox/stages`, body
 `{"channel": ..., "order_ids": [...], "stage": ...}`, puts it there (or at `closed`) at once. After picking began a
@@ -180,7 +182,7 @@ def app(*, path: Path | str, token: str, rules: Rules, clock: Callable[[], datet
         try:
             since = datetime.fromisoformat(asked["since"]).timestamp() if "since" in asked else 0.0
             after, size = int(asked.get("after", 0)), min(int(asked.get("limit", 500)), LARGEST_BATCH)
-            found, following = store.shipped(asked["channel"], since, after, size, now())
+            found, following = store.parcels.listed(asked["channel"], since, after, size)
         except (KeyError, ValueError) as error:
             return problem(400, "QUERY_INVALID", f"channel, since (ISO 8601), after, limit: {error}")
         return reply({"shipments": found} | ({} if following is None else {"next": following}))

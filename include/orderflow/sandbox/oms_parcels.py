@@ -108,15 +108,6 @@ class Parcels:
             )
             self.send(wanted, now)
 
-    def send_old(self, channel: str, accepted_before: float, now: float) -> None:
-        """Send what was accepted before this moment and not sent yet."""
-        rows = self._db.execute(
-            "select order_id from unsent o where channel = ? and started_at <= ? and not exists"
-            " (select 1 from stages s where s.channel = o.channel and s.order_id = o.order_id) order by started_at",
-            (channel, accepted_before),
-        ).fetchall()
-        self.pack(channel, [order_id for (order_id,) in rows], now)
-
     def listed(self, channel: str, since: float, after: int, size: int) -> tuple[list[Sent], int | None]:
         """The channel's parcels recorded at `since` or later, behind number `after`, and where to go on."""
         rows = self._db.execute(

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from orderflow.domain.money import AMOUNT
-from orderflow.sandbox.oms_parcels import Parcels, Sent
+from orderflow.sandbox.oms_parcels import Parcels
 
 _TABLES = """
 create table if not exists orders (
@@ -209,11 +209,6 @@ class Store:
         if stage in {"shipped", "closed"}:
             self.parcels.pack(channel, held, now)
         return len(held)
-
-    def shipped(self, channel: str, since: float, after: int, size: int, now: float) -> tuple[list[Sent], int | None]:
-        """Parcels recorded at `since` or later, behind number `after`, and where to go on; the old are sent first."""
-        self.parcels.send_old(channel, now - self.rules.shipping_after, now)
-        return self.parcels.listed(channel, since, after, size)
 
     def _book(self, head: Head, delivery: Delivery, digest: bytes, held: tuple[Any, ...] | None, now: float) -> Answer:
         cancels = head.order_status == "cancelled"

@@ -34,27 +34,18 @@ class Group:
     name: str
     open: int
     parked: int
-    others: int
-    """Those that wait no longer: released, discarded, superseded."""
     values: dict[str, Decimal]
-
-    @property
-    def orders(self) -> int:
-        return self.open + self.parked + self.others
 
 
 def breakdown(connection: Connection, which: Filter, by: By, *, most: int = 10) -> list[Group]:
-    """The groups with most orders among those that fit. Reads every row that fits: for what waits, not for history."""
+    """The groups with most orders, of a filter over what waits; reads every row that fits."""
     condition, values = which.where()
     with transaction(connection) as cursor:
         cursor.execute(
             _GROUPS.format(name=_NAMES[by], condition=condition),
             {**values, "most": most},
         )
-        return [
-            Group(name, opened, parked, others, _amounts(amounts))
-            for name, opened, parked, others, amounts in cursor.fetchall()
-        ]
+        return [Group(name, opened, parked, _amounts(amounts)) for name, opened, parked, amounts in cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +104,13 @@ _GROUPS = """
 WITH each AS (
     SELECT {name} AS name, q.state, q.currency, q.value FROM orderflow.quarantine AS q WHERE {condition}
 ), summed AS (
-    SELECT name, currency, sum(value) AS value, count(*) AS orders, count(*) FILTER (WHERE state = 'open') AS open,
+    SELECT name, currency, sum(value) AS value, count(*) FILTER (WHERE state = 'open') AS open,
         count(*) FILTER (WHERE state = 'parked') AS parked
     FROM each GROUP BY name, currency
 )
-SELECT name, sum(open)::bigint, sum(parked)::bigint, (sum(orders) - sum(open) - sum(parked))::bigint,
+SELECT name, sum(open)::bigint, sum(parked)::bigint,
     jsonb_object_agg(currency, value::text) FILTER (WHERE currency IS NOT NULL AND value IS NOT NULL)
-FROM summed GROUP BY name ORDER BY sum(orders) DESC, name LIMIT %(most)s
+FROM summed GROUP BY name ORDER BY sum(open) + sum(parked) DESC, name LIMIT %(most)s
 """
 
 # The condition of the index that finds decisions by their time.

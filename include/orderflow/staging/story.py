@@ -252,7 +252,7 @@ SELECT order_id FROM (
     UNION ALL SELECT order_id, 2 FROM orderflow.orders WHERE channel = %(channel)s
         AND order_number IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
     UNION ALL SELECT subject, 3 FROM orderflow.quarantine WHERE channel = %(channel)s
-        AND document ->> 'order_number' IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
+        AND left(document ->> 'order_number', 200) IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
 ) AS found ORDER BY place LIMIT 1
 """
 
@@ -263,7 +263,7 @@ UNION SELECT channel, order_id FROM orderflow.orders
     WHERE order_number IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#')) AND channel = ANY(%(channels)s)
 UNION SELECT channel, subject FROM orderflow.quarantine WHERE subject = %(asked)s AND channel = ANY(%(channels)s)
 UNION SELECT channel, subject FROM orderflow.quarantine
-    WHERE document ->> 'order_number' IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
+    WHERE left(document ->> 'order_number', 200) IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
         AND channel = ANY(%(channels)s)
 ORDER BY 1, 2 LIMIT 20
 """

@@ -36,7 +36,7 @@ DAG = "orders."
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How one channel stands. `fresh` is the age of what is proven without a hole, None before anything ever came.
+    """How one channel stands. `fresh` is the age of what is proven without a hole, None before any window was loaded.
 
     `late` says whether something that is due is missing; `volume` are new orders per `STEP`, the newest last; `day`
     those of the last 24 hours, and `usual` the fewest and the most of the same hours in the weeks before.
@@ -102,12 +102,11 @@ def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> 
         day, *before = days.get(each.name) or [None]
         known = [count for count in before if count is not None]
         proof, backlog = settled[each.name], backlogs.get(each.name)
-        begun = each.name in last or proof.watermark > each.start
         found.append(
             Row(
                 channel=each,
                 watermark=proof.watermark,
-                fresh=max(timedelta(0), now - proof.watermark) if begun else None,
+                fresh=max(timedelta(0), now - proof.watermark) if each.name in last else None,
                 late=proof.newest < punctual.due(each, now),
                 holes=proof.holes,
                 missing=timedelta(seconds=proof.hole_seconds),

@@ -93,9 +93,18 @@ def _strip(page: Page, channel: Channel, span: Window, found: Stretches) -> Stri
     gaps = [cut for gap in found.gaps if due and (cut := _due(gap, due))]
     hours = paint(span, found.proven, gaps)
     holes = [gap for gap in gaps if _OF_CAUSE[gap.cause] in HOLES]
-    missing = sum((gap.window.length for gap in gaps), timedelta(0))
-    share = None if due is None else 1 - missing / due.length
-    return Strip(channel, draw(page, channel, span, hours), share, _joined(holes)[::-1])
+    return Strip(channel, draw(page, channel, span, hours), _share(due, gaps), _joined(holes)[::-1])
+
+
+def _share(due: Window | None, gaps: Sequence[Gap]) -> float | None:
+    """How much of what is due, and can be reached, is proven; None where that is nothing."""
+    if due is None:
+        return None
+    left = {True: timedelta(0), False: timedelta(0)}
+    for gap in gaps:
+        left[gap.cause == "unreachable"] += max(timedelta(0), min(gap.window.end, due.end) - gap.window.start)
+    reachable = due.length - left[True]
+    return 1 - left[False] / reachable if reachable else None
 
 
 def _joined(holes: Sequence[Gap]) -> list[Gap]:

@@ -58,10 +58,6 @@ class Asked:
     def encoded(self) -> str:
         return urlencode(self.query())
 
-    @property
-    def narrow(self) -> bool:
-        return bool(self.query().keys() - {"state"})
-
     def filter(self, user: User) -> Filter:
         """The rows, of those channels that the user may read. Somebody who looks for an order means any state."""
         if self.channel:

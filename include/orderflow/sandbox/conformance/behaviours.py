@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from orderflow.sandbox.conformance import contract, mailbox, played
+from orderflow.sandbox.conformance import contract, mailbox, played, troubled
 from orderflow.sandbox.conformance.contract import Check
 from orderflow.sandbox.conformance.subject import Subject
 from orderflow.sandbox.conformance.tried import Tried
@@ -65,13 +65,13 @@ BEHAVIOURS = (
     ),
     Behaviour(
         "throttling", "the platform's waits are kept, short ones in the run, long ones by the scheduler",
-        ("throttled", "busy", "too_costly", "too_many"), answers=("429",), play=played.throttled, absent=_NO_PLATFORM,
+        ("throttled", "busy", "too_costly", "too_many"), answers=("429",), play=troubled.throttled, absent=_NO_PLATFORM,
     ),
     Behaviour(
         "expired or denied", "a token is renewed where it can be, and an operator is told where it cannot",
         ("token_expired", "expired_token", "authorisation_ended", "denied", "refused", "wrong_password", "scope",
          "role_missing", "frozen", "old_window_denied"),
-        answers=("401", "403"), play=played.expired, absent=_NO_PLATFORM,
+        answers=("401", "403"), play=troubled.expired, absent=_NO_PLATFORM,
     ),
     Behaviour(
         "error in a 200", "an error with status 200 never passes for an empty window",
@@ -79,12 +79,12 @@ BEHAVIOURS = (
     ),
     Behaviour(
         "torn answer", "half an answer, or none, is asked for again and never taken",
-        ("torn", "left_torn", "left_unended", "lost_header"), answers=("torn", "503", "refused"), play=played.torn,
+        ("torn", "left_torn", "left_unended", "lost_header"), answers=("torn", "503", "refused"), play=troubled.torn,
         files=mailbox.torn,
     ),
     Behaviour(
         "web page", "a maintenance or login page is no answer", ("notice_before_json",), answers=("web page", "moved"),
-        play=played.web_page, absent=_NO_PLATFORM,
+        play=troubled.web_page, absent=_NO_PLATFORM,
     ),
     Behaviour(
         "drift", "a shape that nobody documented stops the run and names the place", ("drift",),

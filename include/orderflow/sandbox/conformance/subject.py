@@ -29,6 +29,8 @@ from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
+BEGUN = START + timedelta(hours=6)
+"""Where a scene's clock stands when it opens."""
 DECODE = msgspec.json.Decoder(float_hook=str).decode
 
 
@@ -75,7 +77,7 @@ class Scene:
     subject: Subject
     url: str
     folder: Path
-    now: datetime = START + timedelta(hours=6)
+    now: datetime = BEGUN
     runtime: Runtime = field(init=False)
     source: Source = field(init=False)
     channel: Channel = field(init=False)
@@ -153,7 +155,7 @@ def scene(subject: Subject, folder: Path, **settings: Any) -> Iterator[Scene]:
     now: list[Scene] = []
 
     def clock() -> datetime:
-        return now[0].now if now else START + timedelta(hours=6)
+        return now[0].now if now else BEGUN
 
     with serve(platforms_app([subject.shop(**settings)], clock=clock)) as url:
         now.append(Scene(subject, url, folder))

@@ -26,7 +26,7 @@ from orderflow.notices where channel = %s
 
 
 def ship(dsn: str, oms: str) -> bool:
-    """Have the OMS send some of the newest orders, once in a demo's life; whether that was done."""
+    """Have the OMS send some of the newest orders; whether it has enough to choose from."""
     orders = [row["order_id"] for row in query(dsn, _SENDABLE, CHANNEL, PARCELS)]
     if len(orders) < PARCELS:
         return False

@@ -35,6 +35,8 @@ from orderflow.staging.store import connect
 
 DUE_AFTER = timedelta(seconds=90)
 """How old a window, or an order, must be to be expected in the OMS while the schedule goes on."""
+PARCELS_EVERY = timedelta(minutes=5)
+"""How often the OMS sends some more orders while the demo goes on."""
 UNTIL_DONE = timedelta(minutes=10)
 """How long the demo waits for the last window before it says that something is wrong."""
 
@@ -282,13 +284,14 @@ def _look_around(demo: Demo, history: Window) -> None:
     """Keep everything running for a person, with figures and the proof so far, until Ctrl-C or `make down`."""
     proofs: list[Proof] = []
     hint = "stop: Ctrl-C, or make down · go on: make demo · look: source .orderflow/env, then orderflow status"
-    next_proof, asked = history.end + DUE_AFTER, back.told(demo.dsn) is not None
+    next_proof, next_parcels = history.end + DUE_AFTER, datetime.now(UTC)
     with pictured(refresh_per_second=2) as show:
         while True:
             for name in demo.processes.revive():
                 console.print(f"{name} ended and was started again")
-            asked = asked or _send_some(demo)
             now, found = datetime.now(UTC), figures(demo.dsn)
+            if now >= next_parcels and _send_some(demo):
+                next_parcels = now + PARCELS_EVERY
             if now >= next_proof:
                 next_proof = now + timedelta(seconds=30)
                 with contextlib.suppress(httpx.TransportError):  # a server that is being started again

@@ -1,0 +1,36 @@
+"""The file that every Airflow process reads: light, and right under any address."""
+
+import json
+import os
+import subprocess
+import sys
+
+from web_site import PROJECT
+
+_READ = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import orderflow_plugin
+views = orderflow_plugin.OrderflowPlugin.external_views
+print(json.dumps({"views": views, "ours": [name for name in sys.modules if name.partition(".")[0] == "orderflow"]}))
+"""
+
+
+def test_reading_the_plugin_imports_nothing_of_ours_and_knows_the_path_of_a_proxy(tmp_path):
+    around = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "PYTHONPATH": str(PROJECT / "include"),
+        "AIRFLOW__API__BASE_URL": "https://ops.example/airflow/",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", _READ, str(PROJECT / "plugins")], env=around, capture_output=True, text=True, check=True
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["ours"] == []
+    assert {view["destination"]: view["href"] for view in told["views"]} == {
+        "nav": "/airflow/orderflow/channels",
+        "dag": "/airflow/orderflow/dag/{DAG_ID}",
+        "dag_run": "/airflow/orderflow/dag/{DAG_ID}/run/{RUN_ID}",
+    }
+    assert len({view["url_route"] for view in told["views"]}) == 3
