@@ -1,4 +1,4 @@
-# demo · down · clean · check · test · test-real · test-soak · chaos · lock
+# demo · down · clean · check · test · test-real · test-soak · chaos · bench · lock
 # Needs Python 3.11 or newer and make; everything else comes from requirements.txt into .venv.
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -6,6 +6,10 @@ HOME_DIR ?= .orderflow
 PORT ?= 8080
 ONCE ?=
 SEEDS ?= 100
+N ?= 100000
+PAIRS ?= 3
+PEERS ?=
+WINDOWS ?= 1
 PY := .venv/bin/python
 
 # Without byte code every Airflow process would compile everything again: 4 s instead of 1.6 s each.
@@ -13,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPATH := include
 export ORDERFLOW_HOME := $(HOME_DIR)
 
-.PHONY: help demo down clean check test test-real test-soak chaos lock install install-dev
+.PHONY: help demo down clean check test test-real test-soak chaos bench lock install install-dev
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,11 +68,14 @@ test: install-dev ## laws, unit, contract, staging, DAG and end-to-end tests
 test-real: install-dev ## against a real shop and a real ERP, which it installs (minutes; needs Node.js for the shop)
 	ORDERFLOW_REAL=1 $(PY) -m pytest -m real
 
-test-soak: install-dev ## the long ones: Airflow away for hours, a backfill of 90 days beside live windows
+test-soak: install-dev ## the long ones: Airflow away for hours, 90 days of backfill, all certificates, pages over a million orders
 	ORDERFLOW_SOAK=1 $(PY) -m pytest -m soak
 
 chaos: install ## random faults over the whole flow, judged against the truth; SEEDS=100
 	$(PY) -m orderflow chaos --seeds $(SEEDS) --workers 2
+
+bench: install ## the flow beside a hand-tuned script; N=100000, PAIRS=3, PEERS=1 adds dlt and Singer, WINDOWS=10 two workers
+	N=$(N) PAIRS=$(PAIRS) PEERS=$(PEERS) WINDOWS=$(WINDOWS) $(PY) -m benchmarks
 
 lock: | .venv/bin/uv ## compile requirements.in and requirements-dev.in
 	.venv/bin/uv pip compile -q requirements.in -o requirements.txt --python-version 3.11 --no-header

@@ -40,6 +40,8 @@ def main(seeds=3, outages=20):
         false = sum(len(watched(shape, channel, orders(shape, seed=seed)).raised) for seed in range(seeds))
         healthy = [str(8 * seeds), str(false)]
         for left, within in ((0.0, shape.dead), (0.1, shape.faint)):
+            if within is None:
+                continue
             found = [detected(shape, channel, left, within, seed) for seed in range(outages)]
             hits = sorted(each for each in found if each is not None)
             times = [told(hits[len(hits) // 2]), told(hits[-1])] if hits else ["", ""]

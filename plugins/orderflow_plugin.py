@@ -1,4 +1,4 @@
-"""The pages of Orderflow in Airflow: an entry of the menu, and a tab on every DAG and DAG run.
+"""The pages of Orderflow in Airflow: an entry of the menu, a tab on every DAG and DAG run, a link on every task.
 
 Every Airflow process reads this file, tasks included, so that nothing is imported before the first page is asked for.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import BaseOperatorLink
 
 INCLUDE = Path(__file__).resolve().parents[1] / "include"
 PREFIX = "/orderflow"
@@ -32,6 +33,20 @@ async def pages(scope: Any, receive: Any, send: Any) -> None:
 def _address(path: str) -> str:
     """Where a page lies; Airflow itself may lie under a path."""
     return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + PREFIX + path
+
+
+class RunPage(BaseOperatorLink):
+    """From a task of a channel's DAG to the page of its run; no link on other tasks."""
+
+    name = "Orderflow"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """`operator` is not asked: the run's id says enough."""
+        del operator
+        if not ti_key.dag_id.startswith("orders."):
+            return ""
+        base = conf.get("api", "base_url", fallback="").rstrip("/")
+        return f"{base}/dags/{quote(ti_key.dag_id)}/runs/{quote(ti_key.run_id)}/plugin/orderflow-run"
 
 
 class OrderflowPlugin(AirflowPlugin):
@@ -62,3 +77,4 @@ class OrderflowPlugin(AirflowPlugin):
             "url_route": "orderflow-run",
         },
     ]
+    global_operator_extra_links = [RunPage()]  # noqa: RUF012 - Airflow's own form

@@ -12,7 +12,12 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import orderflow_plugin
 views = orderflow_plugin.OrderflowPlugin.external_views
-print(json.dumps({"views": views, "ours": [name for name in sys.modules if name.partition(".")[0] == "orderflow"]}))
+link = orderflow_plugin.RunPage()
+class Key: dag_id, run_id = "orders.shop", "scheduled__2026-03-01T00:00:00+00:00"
+class Other: dag_id, run_id = "heal", "x"
+links = [link.get_link(None, ti_key=Key), link.get_link(None, ti_key=Other)]
+ours = [name for name in sys.modules if name.partition(".")[0] == "orderflow"]
+print(json.dumps({"views": views, "links": links, "ours": ours}))
 """
 
 
@@ -33,4 +38,6 @@ def test_reading_the_plugin_imports_nothing_of_ours_and_knows_the_path_of_a_prox
         "dag": "/airflow/orderflow/dag/{DAG_ID}",
         "dag_run": "/airflow/orderflow/dag/{DAG_ID}/run/{RUN_ID}",
     }
+    run = "scheduled__2026-03-01T00%3A00%3A00%2B00%3A00"
+    assert told["links"] == [f"https://ops.example/airflow/dags/orders.shop/runs/{run}/plugin/orderflow-run", ""]
     assert len({view["url_route"] for view in told["views"]}) == 3

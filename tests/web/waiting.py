@@ -30,7 +30,9 @@ def wait(
     """Orders with these ids in quarantine, their raw records kept; returns their rows."""
     orders = [order(order_id, **fields) for order_id in order_ids]
     raw = [
-        msgspec.json.encode({"id": each.order_id, "buyer": {"name": "王小明", "family": "王"}, "total": "24.50", "sku": "SKU-1"})
+        msgspec.json.encode(
+            {"id": each.order_id, "buyer": {"name": "王小明", "family": "王"}, "total": "24.50", "sku": "SKU-1"}
+        )
         for each in orders
     ]
     load(

@@ -30,8 +30,7 @@ FEW = 0.3
 FLOWING, SURELY = 0.6, 1e-2
 """So much of what is usual says that orders come, if too few would look like that with no more than this chance."""
 CHANCE = 1e-6
-"""A shortfall that comes about by chance more often than this is none: at a look every five minutes, a channel that is
-always well has one in ten years."""
+"""A shortfall that comes about by chance more often than this is none (measured by benchmarks/alert_weeks.py)."""
 LEAST_SPREAD = 0.05
 """A channel whose days seem to differ less than by a fifth was just never seen otherwise."""
 BLOCKS, BLOCK_HOLDS = (1, 6, 24, 168), 10
@@ -154,12 +153,13 @@ def _usual(counts: list[int]) -> float:
 def _level(rates: list[float], hours: list[tuple[datetime, int, int]]) -> float:
     """How the week before last went, compared with all: a season that ends is no outage.
 
-    Not the last one: where few orders come, an outage of days is found only by what came before it.
+    Not the last one: where few orders come, an outage of days is found only by what came before it. And not of a
+    channel with less than a hundred orders a week, which vary by chance.
     """
     end = hours[-1][0]
     last = [each for each in hours if end - timedelta(days=14) <= each[0] < end - timedelta(days=7)]
     usual = sum(rates[slot] for _, slot, _ in last)
-    return min(1.25, max(0.3, sum(count for _, _, count in last) / usual)) if usual >= 10 else 1.0
+    return min(1.25, max(0.3, sum(count for _, _, count in last) / usual)) if usual >= 100 else 1.0
 
 
 def _spread(rates: list[float], hours: list[tuple[datetime, int, int]]) -> float:

@@ -37,8 +37,8 @@ class Shape:
     sales: frozenset[date] = frozenset()
     dead: timedelta
     """After so long it is told that nothing comes, wherever in the week that begins."""
-    faint: timedelta
-    """The same where a tenth of the usual still comes."""
+    faint: timedelta | None = None
+    """The same where a tenth of the usual still comes; None: that is not promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,20 +163,19 @@ SHAPES = (
         dead=timedelta(days=3, hours=4), faint=timedelta(days=3, hours=5),
     ),
     Shape(
-        name="three orders a day", zone="America/New_York", rate=_tiny,
-        dead=timedelta(days=9), faint=timedelta(days=13),
+        name="three orders a day", zone="America/New_York", rate=_tiny, dead=timedelta(days=11),
     ),
     Shape(
         name="evening shop, quiet nights", zone="Europe/London", rate=_evening,
-        dead=timedelta(hours=20), faint=timedelta(hours=26),
+        dead=timedelta(hours=20), faint=timedelta(hours=36),
     ),
     Shape(
         name="sale days in the calendar", zone="Asia/Shanghai", rate=_sales, sales=_SALES, noise=0.2,
-        dead=timedelta(hours=8), faint=timedelta(hours=20),
+        dead=timedelta(hours=8), faint=timedelta(hours=48),
     ),
     Shape(
         name="season that ends, wild days", zone="America/Los_Angeles", rate=_season, noise=0.2,
-        dead=timedelta(hours=22), faint=timedelta(hours=36),
+        dead=timedelta(hours=26), faint=timedelta(days=3),
     ),
 )  # fmt: skip
 
