@@ -59,7 +59,7 @@ check: install-dev ## ruff, mypy --strict, yamllint and the channel files
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m yamllint -s include/channels include/targets docker-compose.yml
+	$(PY) -m yamllint -s include/channels include/targets include/alerts.yml include/calendar.yml docker-compose.yml
 	$(PY) -m orderflow check
 
 test: install-dev ## laws, unit, contract, staging, DAG and end-to-end tests
