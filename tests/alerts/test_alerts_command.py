@@ -59,7 +59,7 @@ def test_a_test_says_which_way_out_fails_and_why_without_its_secret(orderflow, h
     assert "hook JSON at 127.0.0.1: Failed to send JSON POST notification" in said
     assert "s3cr3t" not in said
     assert "hush" not in said
-    assert "no service with the tag 'pager'" in orderflow("test", "--to", "pager", code=1)
+    assert "no service with the tag 'pager'" in " ".join(orderflow("test", "--to", "pager", code=1).split())
     assert len(mailbox.got) == 2
 
 

@@ -174,7 +174,7 @@ def test_an_alarming_batch_is_held_and_its_owners_are_told(deployment, project, 
         run(held, project.include)
     assert rows(deployment.connection, "SELECT state FROM orderflow.windows") == [("held",)]
     assert rows(deployment.connection, "SELECT count(*) FROM orderflow.orders") == [(0,)]
-    assert "alert raised channel=a what='held: TOO_FEW_ORDERS" in caplog.text
+    assert "alert raised channel=a kind=held: held: TOO_FEW_ORDERS" in caplog.text
 
 
 def test_an_alarming_batch_stops_the_run_and_the_ledger_says_why(deployment, project):

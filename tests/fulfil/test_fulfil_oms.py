@@ -100,6 +100,8 @@ def call(loop, tmp_path, monkeypatch):
     of = ports.channel
     monkeypatch.setattr(ports, "channel", lambda name: of(name, channels))
 
+    monkeypatch.setattr(fulfil.console, "width", 200)
+
     def run(*words: str, fulfilment: str = "{carriers: {PN: PostNord, DHL: DHL Express}}") -> Result:
         text = (
             "title: Shop\nowner: ops\nsource: {adapter: shopify, connection: back}\n"
@@ -107,7 +109,7 @@ def call(loop, tmp_path, monkeypatch):
         )
         text += f"fulfilment: {fulfilment}\n" if fulfilment else ""
         (channels / f"{loop.channel.name}.yml").write_text(text)
-        return CliRunner().invoke(app, ["fulfil", loop.channel.name, *words], env={"COLUMNS": "200"})
+        return CliRunner().invoke(app, ["fulfil", loop.channel.name, *words])
 
     return run
 

@@ -103,5 +103,53 @@ RULES: tuple[Rule, ...] = (
         "look at the order in the OMS: something there holds it back, such as a workflow of its own; then release",
     ),
     *(always_refuse(each.code, "fulfilment", each.meaning, each.action) for each in CONFLICTS.values()),
+    always_refuse(
+        "NOTICE_UNKNOWN",
+        "platform developer",
+        "the channel takes no notice of this kind",
+        "take the kind out of `fulfilment.tell` of the channel file",
+    ),
+    always_refuse(
+        "ORDER_UNKNOWN",
+        "fulfilment",
+        "the channel does not know the order that it is told of",
+        "look for the order on the channel; what was deleted there can only be settled by hand",
+    ),
+    always_refuse(
+        "ORDER_CLOSED",
+        "fulfilment",
+        "the channel has called the order off that a parcel was sent for",
+        "bring the parcel back, or settle with the buyer by hand",
+    ),
+    always_refuse(
+        "NOTHING_LEFT",
+        "fulfilment",
+        "the channel has fewer units left to send than the parcel holds",
+        "compare the order on the channel with the parcel: somebody else sent, cancelled or removed units",
+    ),
+    always_refuse(
+        "QUANTITY_MALFORMED",
+        "fulfilment",
+        "a parcel holds parts of a unit, or none",
+        "correct the parcel in the OMS; channels count whole units",
+    ),
+    always_refuse(
+        "TRACKING_MISSING",
+        "fulfilment",
+        "a parcel has no tracking number or carrier, and the channel takes none without",
+        "give the parcel both in the OMS; it is told again by itself",
+    ),
+    always_refuse(
+        "FULFILMENT_REFUSED",
+        "fulfilment",
+        "the channel refused a parcel, in its own words",
+        "read them with orderflow explain, cure it, then orderflow fulfil CHANNEL --again ORDER",
+    ),
+    always_refuse(
+        "FILE_GONE",
+        "platform developer",
+        "the file that brought the order is not kept any more, and it alone says how to answer its sender",
+        "put the file back into done/, or answer by hand",
+    ),
 )
 """What the OMS says in words of its own stands in the reason's message."""
