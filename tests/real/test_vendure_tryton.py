@@ -171,7 +171,7 @@ def test_two_hundred_orders_and_their_later_life_reach_the_erp_once(loop: Loop):
 
     until(seen, 300, "cancellations came by the schedule")
     assert told(loop.shop) != loop.staged(), "the modified time shows parcels and edits now: `blind` is wrong"
-    loop.api.trigger("sweep", "of the test", {"channel": "vendure"})
+    loop.api.trigger("sweep", "of_the_test", {"channel": "vendure", "everything": True})
     until(lambda: told(loop.shop) == loop.staged(), 300, "the sweep brought parcels and edits")
     until(lambda: not loop.pending(), 300, "all of it is in the ERP")
 
