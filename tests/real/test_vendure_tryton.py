@@ -79,11 +79,15 @@ class Loop:
         return ask(self.dsn, "SELECT order_id, reasons FROM orderflow.quarantine WHERE state IN ('open', 'parked')")
 
     def sales(self) -> list[tuple[str, str, Decimal]]:
-        """`(order id, state, total)` of every sale of the ERP."""
-        return [
-            (web_id.removeprefix("vendure/"), state, total.normalize())
-            for web_id, state, total in ask(self.erp.dsn, "SELECT web_id, state, total_amount_cache FROM sale_sale")
-        ]
+        """`(order id, state, sum of its lines)` of every sale of the ERP."""
+        rows = ask(
+            self.erp.dsn,
+            """
+            SELECT s.web_id, s.state, coalesce(sum(round(l.quantity::numeric * l.unit_price, 2)), 0)
+            FROM sale_sale AS s LEFT JOIN sale_line AS l ON l.sale = s.id GROUP BY s.id
+            """,
+        )
+        return [(web_id.removeprefix("vendure/"), state, total.normalize()) for web_id, state, total in rows]
 
 
 def ask(dsn: str, query: str) -> list[tuple[Any, ...]]:
