@@ -26,7 +26,6 @@ THROTTLED = timedelta(minutes=10)
 """Waiting for a budget, in an hour, that is too much; half of it is enough again."""
 PATIENCE = timedelta(hours=1)
 """How long a live order may wait for the OMS."""
-QUARANTINE_WAITS = timedelta(days=1)
 VALUABLE = 20
 """Orders in quarantine are worth a message when they come to so many usual orders."""
 REPEATS_WITHIN = timedelta(hours=6)
