@@ -108,7 +108,7 @@ def test_names_that_are_ids_are_one_path():
 def test_a_sample_is_spread_over_the_batch_and_does_not_depend_on_chunks():
     sampler = Sampler(100_000)
     for ordinal in range(100_000):
-        sampler.see(ordinal, {"id": ordinal})
+        sampler.see(ordinal, b'{"id": %d}' % ordinal)
     assert sampler.profile().records == 200
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
+import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from orderflow.domain.batch import Endpoint
+from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Order
 from orderflow.domain.window import Window
 
@@ -235,6 +238,17 @@ class Limits:
     """What its source, being `Fulfilling`, can tell the channel; nothing: it only reads."""
 
 
+_MISSING = re.compile(r"missing required field `([^`]+)`")
+
+
+def misshapen(error: msgspec.ValidationError) -> RecordError:
+    """What is wrong with a record that does not fit its adapter's `record`."""
+    said, _, path = str(error).partition(" - at `$")
+    missing = _MISSING.search(said)
+    field = ".".join(filter(None, (path.rstrip("`").lstrip("."), missing and missing[1]))) or "order"
+    return RecordError("RAW_SHAPE", field, None, f"not the shape of this platform's orders: {said}")
+
+
 def _nameless(_: Raw) -> str | None:
     return None
 
@@ -252,9 +266,11 @@ class Adapter:
     open: Callable[[Any, Account, Runtime], Source]
     """`open(options, account, runtime)`: an open source. Does not talk to the network yet."""
     to_order: Callable[[Raw, Any], Order]
-    """`to_order(raw, options)`: pure; raises `RecordError`."""
+    """`to_order(raw, options)`: pure; raises `RecordError`. Takes a `Raw`, and a `record` where the adapter has one."""
     order_id: Callable[[Raw], str | None] = _nameless
     """The order's id in a raw record, without mapping it: names a record that cannot be mapped. May raise anything."""
+    record: type[msgspec.Struct] | None = None
+    """The fields that the mapping looks at, where it reads them from a struct: decoding builds nothing else."""
     webhook: Webhook | None = None
     """For a platform that tells of changes by itself, signed: what such a request names."""
     described: Callable[[Any], Adapter] | None = None

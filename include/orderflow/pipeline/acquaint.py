@@ -1,6 +1,7 @@
 """Get to know a channel: a few raw records through mapping, cleaning and rules, with nothing kept.
 
-What the mapping read and what it left out is seen by handing it records that remember which keys were asked for.
+What the mapping read and what it left out is told by the struct that it reads, or seen by handing it records that
+remember which keys were asked for.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from orderflow.domain.batch import Batch, Counts
 from orderflow.domain.channel import Channel
@@ -122,7 +124,7 @@ def acquaint(
 
 
 def _map(channel: Channel, folder: Path, found: Acquaintance) -> None:
-    used: set[str] = set()
+    used = set(_fields(channel.adapter.record)) if channel.adapter.record else set()
     there: Counter[str] = Counter()
     filled: Counter[str] = Counter()
     faults: Counter[str] = Counter()
@@ -141,6 +143,21 @@ def _map(channel: Channel, folder: Path, found: Acquaintance) -> None:
     looked_at = used | {each.rpartition("[]")[0] for each in used}
     left = {place: count for place, count in there.items() if not _within(place, looked_at)}
     found.unused = {place: count / found.records for place, count in sorted(left.items())}
+
+
+def _fields(record: type[msgspec.Struct]) -> Iterator[str]:
+    """The paths of a struct's fields; lists as `[]`."""
+    waiting: list[tuple[str, inspect.Type]] = [("", inspect.type_info(record))]
+    while waiting:
+        path, kind = waiting.pop()
+        if isinstance(kind, inspect.StructType):
+            waiting += [(f"{path}.{each.encode_name}".lstrip("."), each.type) for each in kind.fields]
+        elif isinstance(kind, inspect.ListType):
+            waiting.append((f"{path}[]", kind.item_type))
+        elif isinstance(kind, inspect.UnionType):
+            waiting += [(path, each) for each in kind.types]
+        else:
+            yield path
 
 
 def _within(place: str, used: set[str]) -> bool:

@@ -19,7 +19,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 from msgspec import structs
@@ -29,14 +29,13 @@ from orderflow.domain.batch import Batch, tally
 from orderflow.domain.channel import Channel
 from orderflow.domain.decision import Decisions
 from orderflow.domain.order import Order
-from orderflow.domain.source import Raw
 from orderflow.pipeline import frames as fr
 from orderflow.pipeline import landing
 from orderflow.pipeline.cleaning import duplicates, files, steps
 from orderflow.pipeline.cleaning.counts import Counts
 from orderflow.pipeline.cleaning.documents import documents
 from orderflow.pipeline.cleaning.edits import changed_by_hand
-from orderflow.pipeline.cleaning.mapped import UNREADABLE, Chunk, chunks
+from orderflow.pipeline.cleaning.mapped import UNREADABLE, Chunk, chunks, decoder
 from orderflow.pipeline.cleaning.steps import Settings
 from orderflow.pipeline.cleaning.typed import type_frames
 from orderflow.pipeline.progress import Progress, silent
@@ -100,10 +99,17 @@ def _mapped(channel: Channel, folder: Path, sampler: Sampler, decisions: Decisio
     adapter, options = channel.adapter, channel.options
     edits = decisions.edits if decisions else {}
 
-    def to_order(raw: Raw) -> Order:
+    def to_order(raw: Any) -> Order:
         return adapter.to_order(raw, options)
 
-    return chunks(landing.records(folder), to_order, see=sampler.see, order_id=adapter.order_id, edits=edits)
+    return chunks(
+        landing.records(folder),
+        to_order,
+        decode=decoder(adapter.record),
+        see=sampler.see,
+        order_id=adapter.order_id,
+        edits=edits,
+    )
 
 
 def _cleaned(chunk: Chunk, settings: Settings, counts: Counts) -> tuple[dict[str, pa.Table], int, dict[str, int]]:

@@ -137,7 +137,7 @@ def _read(source: Source, part: Window, writer: landing.Writer, runtime: Runtime
             writer.write(page, runtime.clock())
             progress("extract", writer.records, None)
             if counting:
-                different.update(hash(bytes(record)) for record in page.records)
+                different.update(map(hash, map(bytes, page.records)))
         if counting is None:
             return
         came, after = len(different), counting.count(part)

@@ -57,6 +57,9 @@ TEXT_TYPES: dict[Kind, pa.DataType] = {
     "pairs": pa.list_(pa.struct([("line_id", pa.string()), ("quantity", pa.string())])),
     "map": pa.string(),
 }
+_TEXTS = {kind for kind, spelled in TEXT_TYPES.items() if spelled == pa.string()} - {"map"}
+_EMPTY = {"texts", "pairs", "map"}
+"""Kinds of which an empty value is none."""
 _SIMPLE: dict[Any, Kind] = {
     str: "code",
     int: "integer",
@@ -201,24 +204,32 @@ def parts_of(frames: Frames, name: str) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 
 def _arrays(name: str, parts: Sequence[Part]) -> dict[str, pa.Array]:
-    """The columns that hold anything: rows become tuples in C, and tuples become columns in C."""
+    """The columns that hold anything: rows become tuples in C, and all text columns one array in C, of which each is a
+    slice, because an array of its own would cost as much as a hundred values.
+    """
     if not parts:
         return {}
     by_name = dict(
         zip(TABLES[name].__struct_fields__, zip(*map(msgspec.structs.astuple, parts), strict=True), strict=True)
     )
-    arrays = ((field.name, _array(field, by_name[field.name])) for field in FIELDS[name])
-    return {field: array for field, array in arrays if array is not None}
-
-
-def _array(field: Field, values: Sequence[Any]) -> pa.Array | None:
-    if not any(values) and (field.kind in {"texts", "pairs", "map"} or values.count(None) == len(values)):
-        return None
-    if field.kind == "map":
-        return pa.array([_map_text(value) if value else None for value in values], pa.string())
-    if field.kind == "pairs":
-        return _pairs(values)
-    return pa.array(values, TEXT_TYPES[field.kind])
+    arrays: dict[str, pa.Array] = {}
+    texts: list[str | None] = []
+    size, starts = len(parts), {}
+    for field in FIELDS[name]:
+        values = by_name[field.name]
+        if values.count(None) == size or (field.kind in _EMPTY and not any(values)):
+            continue
+        if field.kind in _TEXTS:
+            starts[field.name] = len(texts)
+            texts += values
+        elif field.kind == "map":
+            arrays[field.name] = pa.array([_map_text(value) if value else None for value in values], pa.string())
+        elif field.kind == "pairs":
+            arrays[field.name] = _pairs(values)
+        else:
+            arrays[field.name] = pa.array(values, TEXT_TYPES[field.kind])
+    joined = pa.array(texts, pa.string())
+    return arrays | {field: joined.slice(start, size) for field, start in starts.items()}
 
 
 def _concatenated(strips: Sequence[Strip], name: str, sizes: Sequence[int]) -> dict[str, pa.Array]:

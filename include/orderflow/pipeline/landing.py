@@ -15,7 +15,6 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -49,8 +48,7 @@ class Header(msgspec.Struct, frozen=True):
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One raw record of a batch; `ordinal` counts from 0 over the whole batch."""
 
     ordinal: int

@@ -18,12 +18,12 @@ import msgspec
 from orderflow.domain.batch import Batch, Counts, Purpose
 from orderflow.domain.channel import Channel
 from orderflow.domain.decision import Decisions
-from orderflow.domain.errors import ConfigError, RecordError
+from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import ById, Runtime, Source
 from orderflow.domain.staging import Staging
 from orderflow.domain.window import Window
 from orderflow.pipeline import landing
-from orderflow.pipeline.cleaning.mapped import decoded, named
+from orderflow.pipeline.cleaning.mapped import named
 from orderflow.pipeline.extract import extract_ids, read
 from orderflow.pipeline.flow import staged
 from orderflow.pipeline.progress import Progress, silent
@@ -181,7 +181,7 @@ def hours(moments: list[datetime]) -> list[Window]:
 
 def absent(channel: Channel, orders: Iterable[str], folder: Path) -> list[str]:
     """Those of the asked orders that no record of the batch names; none where records do not name theirs."""
-    came = {_order_id(channel, record.data) for record in landing.records(folder)}
+    came = {named(record.data, channel.adapter.order_id) for record in landing.records(folder)}
     return [] if came == {None} else [order_id for order_id in orders if order_id not in came]
 
 
@@ -191,11 +191,3 @@ def _gone(channel: Channel, orders: Iterable[str], folder: Path) -> Iterator[str
         log.warning("orders gone from the channel channel=%s orders=%d", channel.name, len(gone))
         more = f" and {len(gone) - GONE_TOLD} more" if len(gone) > GONE_TOLD else ""
         yield f"no longer on the channel: {', '.join(gone[:GONE_TOLD])}{more}"
-
-
-def _order_id(channel: Channel, data: bytes) -> str | None:
-    """None for a record that shows none, or cannot be read: cleaning tells why."""
-    try:
-        return named(decoded(data), channel.adapter.order_id)
-    except RecordError:
-        return None

@@ -7,6 +7,7 @@ platform changed.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -63,6 +64,7 @@ class Profile(msgspec.Struct, omit_defaults=True):
 
 
 _encoder = msgspec.json.Encoder(order="sorted")
+_decode = msgspec.json.Decoder(Raw, float_hook=str).decode
 
 
 class Sampler:
@@ -72,9 +74,11 @@ class Sampler:
         self._stride = max(1, expected // SAMPLE)
         self._profile = Profile()
 
-    def see(self, ordinal: int, raw: Raw) -> None:
+    def see(self, ordinal: int, record: bytes) -> None:
+        """Look at a JSON object, if its turn has come. What is no UTF-8 where the mapping does not look is left out."""
         if ordinal % self._stride == 0:
-            add(self._profile, raw, ordinal)
+            with contextlib.suppress(UnicodeDecodeError):
+                add(self._profile, _decode(record), ordinal)
 
     def profile(self) -> Profile:
         return self._profile

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from orderflow.adapters.woocommerce.mapping import to_order
+from orderflow.adapters.woocommerce.record import Record
 from orderflow.adapters.woocommerce.webhook import webhook
 from orderflow.domain import source
 
@@ -66,5 +67,6 @@ ADAPTER = source.Adapter(
     open=open_source,
     to_order=to_order,
     order_id=lambda raw: str(raw["id"]),
+    record=Record,
     webhook=webhook,
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -17,14 +17,14 @@ import pyarrow as pa
 from orderflow.domain.decision import Edit
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Order
-from orderflow.domain.source import Raw
+from orderflow.domain.source import Raw, misshapen
 from orderflow.pipeline import frames as fr
 from orderflow.pipeline.cleaning.edits import Change, Edits, edited
 from orderflow.pipeline.landing import Record
 
 CHUNK_ORDERS = 5_000
 CHUNK_BYTES = 16 * 1024 * 1024
-STRIP_ORDERS = 120
+STRIP_ORDERS = 80
 """Orders that are turned into columns together: as many as the processor's cache holds."""
 
 UNREADABLE = pa.schema(
@@ -48,11 +48,13 @@ EVIDENCE: dict[str, pa.DataType] = {
 }
 """The columns of evidence, as they stand beside the orders' own."""
 
+Decode: TypeAlias = Callable[[bytes], Any]
+
 _decode = msgspec.json.Decoder(Raw, float_hook=str).decode
 _NO_EDITS: Edits = {}
 
 
-class Evidence(NamedTuple):
+class Evidence(msgspec.Struct, frozen=True, gc=False):
     """Where an order comes from: its place in the batch, its page, and the SHA-256 of its raw record."""
 
     ordinal: int
@@ -83,9 +85,9 @@ class Chunk:
         """The orders as one set of frames, their evidence beside them in `orders`; the chunk keeps no copy."""
         frames = fr.joined(self.strips)
         self.strips = []
-        columns = dict(zip(Evidence._fields, zip(*self.evidence, strict=True), strict=True)) if self.evidence else {}
-        for name, kind in EVIDENCE.items():
-            frames["orders"][name] = pa.array(columns.get(name, ()), kind)
+        columns = zip(*map(msgspec.structs.astuple, self.evidence), strict=True) if self.evidence else [()] * 4
+        for (name, kind), column in zip(EVIDENCE.items(), columns, strict=True):
+            frames["orders"][name] = pa.array(column, kind)
         return frames
 
     def edit(self, order: Order, edits: Sequence[Edit], ordinal: int) -> Order:
@@ -137,15 +139,16 @@ class Chunk:
 
 def chunks(
     records: Iterable[Record],
-    to_order: Callable[[Raw], Order],
+    to_order: Callable[[Any], Order],
     *,
-    see: Callable[[int, Raw], None],
+    decode: Decode,
+    see: Callable[[int, bytes], None],
     order_id: Callable[[Raw], str | None] = lambda _: None,
     edits: Edits = _NO_EDITS,
 ) -> Iterator[Chunk]:
     """Decode and map the records, a chunk at a time, and put in what people corrected.
 
-    `see` is shown every decoded record with its ordinal; `order_id` names the order of a record that gives none. Orders
+    `see` is shown every record that is an object; `order_id` names the order of a record that gives none. Orders
     become frames a few hundred at a time, so that memory is that of one chunk's frames. A mapping refuses a
     record with `RecordError`; whatever else it raises is a fault of the mapping and refuses that record alone.
     """
@@ -156,17 +159,16 @@ def chunks(
         for record in records:
             data = record.data
             source = Evidence(record.ordinal, record.fetched_at, record.origin, hashlib.sha256(data).digest())
-            raw: Raw = {}
             try:
-                raw = decoded(data)
-                see(record.ordinal, raw)
+                raw = decode(data)
+                see(record.ordinal, data)
                 order = mapped(raw, to_order)
                 if edits and (found := edits.get(order.order_id)):
                     order = chunk.edit(order, found, record.ordinal)
                 orders.append(order)
                 evidence.append(source)
             except RecordError as error:
-                chunk.refuse(source, error, named(raw, order_id))
+                chunk.refuse(source, error, named(data, order_id))
             chunk.records += 1
             chunk.bytes += len(data)
             full = chunk.full
@@ -201,15 +203,33 @@ def decoded(data: bytes) -> Raw:
         raise RecordError("RECORD_MALFORMED", "", None, f"the record is no JSON object: {error}") from error
 
 
-def named(raw: Raw, order_id: Callable[[Raw], str | None]) -> str | None:
+def decoder(record: type[msgspec.Struct] | None) -> Decode:
+    """Reads records into what the adapter's mapping takes; raises what `decoded` raises, and where one lacks fields."""
+    if record is None:
+        return decoded
+    read = msgspec.json.Decoder(record, float_hook=str).decode
+
+    def decode(data: bytes) -> Any:
+        try:
+            return read(data)
+        except msgspec.ValidationError as error:
+            decoded(data)
+            raise misshapen(error) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return decoded(data)
+
+    return decode
+
+
+def named(data: bytes, order_id: Callable[[Raw], str | None]) -> str | None:
     """The order's id, where even a record that cannot be mapped shows it."""
     try:
-        return str(order_id(raw) or "") or None
+        return str(order_id(decoded(data)) or "") or None
     except Exception:  # noqa: BLE001 - a record that cannot be mapped may lack anything, its id included
         return None
 
 
-def mapped(raw: Raw, to_order: Callable[[Raw], Order]) -> Order:
+def mapped(raw: Any, to_order: Callable[[Any], Order]) -> Order:
     """The record's order; whatever the mapping raises is a `RecordError`."""
     try:
         order = to_order(raw)
