@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import contestants, measure, servers
+from benchmarks import contestants, measure, servers, shopify
 from benchmarks.contestants import FLOW, LIMIT, Contestant
 from benchmarks.flow import STAGES
 from benchmarks.measure import Cost, FailedError
@@ -127,6 +127,17 @@ def over_a_network(bench: Bench) -> None:
     bench.keep("extract, 50 ms a request", "alone", measure.run(command, bench.server))
 
 
+def of_shopify(bench: Bench) -> None:
+    """The same stages for orders as Shopify tells them."""
+    pages = shopify.build(bench.folder, min(bench.orders, shopify.MOST))
+    dsn, folder = bench.place()
+    with shopify.shop(pages) as url:
+        for stage in STAGES:
+            command = measure.ours("flow", url, dsn, str(folder), *bench.first_day[:1], "--stage", stage)
+            cost = measure.run([*command, "--shop", "shopify"], bench.server)
+            bench.keep(f"{stage}, Shopify's {pages.orders:,}", "alone", cost, pages.orders)
+
+
 def by_two_workers(bench: Bench) -> None:
     """The windows of the first day, every second one by another process, at the same time."""
     dsn, folder = bench.place()
@@ -196,6 +207,7 @@ def run(bench: Bench, pairs: int, others: list[Contestant]) -> None:
     dsn = by_stage(bench)
     sent = delivered(bench, dsn)
     over_a_network(bench)
+    of_shopify(bench)
     for _ in range(pairs):
         pulled(bench, FLOW)
         for other in others:

@@ -24,11 +24,15 @@ from orderflow.domain.window import Window
 STAGES = ("extract", "clean", "validate", "load")
 
 
-def channel(at_once: int = 4, *, batch: int = 100, concurrency: int = 4) -> Channel:
-    adapter = adapters.find("woocommerce")
+SHOPS = ("woocommerce", "shopify")
+
+
+def channel(at_once: int = 4, *, shop: str = "woocommerce", batch: int = 100, concurrency: int = 4) -> Channel:
+    adapter = adapters.find(shop)
+    options = {"bulk_from": None} if shop == "shopify" else {"at_once": at_once, "timezone": "UTC", "auth": "basic"}
     return Channel(
-        name="bench", title="Bench", owner="bench", adapter_name="woocommerce", adapter=adapter, connection="bench",
-        options=adapter.options(at_once=at_once, timezone="UTC", auth="basic"),
+        name="bench", title="Bench", owner="bench", adapter_name=shop, adapter=adapter, connection="bench",
+        options=adapter.options(**options),
         schedule=Schedule(cron="0 0 * * *", start=date(2026, 1, 1)),
         oms=Delivery(target="demo", batch=batch, concurrency=concurrency),
     )  # fmt: skip
@@ -38,7 +42,8 @@ def extracted(shop: Channel, window: Window, url: str, folder: Path) -> Batch:
     from orderflow.pipeline.extract import extract
 
     runtime = Runtime(clock=lambda: datetime.now(UTC), sleep=time.sleep)
-    account = Account("bench", url, login="ck", password=Secret("cs"))
+    login = None if shop.adapter_name == "shopify" else "ck"
+    account = Account("bench", url, login=login, password=Secret("cs"))
     source = shop.adapter.open(shop.options, account, runtime)
     return extract(shop, window, source, folder, run_id="bench", runtime=runtime)
 
@@ -82,8 +87,9 @@ def main() -> None:
     arguments.add_argument("windows", nargs="+")
     arguments.add_argument("--stage", choices=STAGES)
     arguments.add_argument("--at-once", type=int, default=4)
+    arguments.add_argument("--shop", choices=SHOPS, default="woocommerce")
     given = arguments.parse_args()
-    shop = channel(given.at_once)
+    shop = channel(given.at_once, shop=given.shop)
     seconds: dict[str, float] = {}
     inserted = updated = unchanged = quarantined = 0
     for window in map(Window.parse, given.windows):

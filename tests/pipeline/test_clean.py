@@ -14,6 +14,7 @@ from orderflow.domain.source import Adapter, Limits, Options, Page
 from orderflow.pipeline import landing
 from orderflow.pipeline.clean import clean
 from orderflow.pipeline.cleaning import files, mapped
+from orderflow.pipeline.validate import validate
 from orderflow.quality.profile import Profile
 
 
@@ -38,7 +39,7 @@ def record(**raw):
     return json.dumps(raw).encode()
 
 
-def test_orders_lie_in_parquet_with_their_evidence(tmp_path, chunk_size):
+def test_orders_lie_in_arrow_files_with_their_evidence(tmp_path, chunk_size):
     batch = clean(channel(), land(tmp_path, [order(number) for number in range(1, 8)], page=2))
     assert (batch.counts.cleaned, batch.counts.duplicates, batch.counts.unreadable) == (7, 0, 0)
     orders = rows(tmp_path, "orders")
@@ -145,8 +146,8 @@ def test_cleaning_again_leaves_the_same_files(tmp_path):
     batch = land(tmp_path, [order(number) for number in range(1, 20)])
     once = clean(channel(), batch)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    (tmp_path / "orders-00007.parquet").write_bytes(b"left by an attempt with more chunks")
-    (tmp_path / "verdicts-00000.parquet").write_bytes(b"judged before")
+    (tmp_path / "orders-00007.arrow").write_bytes(b"left by an attempt with more chunks")
+    (tmp_path / "verdicts-00000.arrow").write_bytes(b"judged before")
     again = clean(channel(), once)
     assert again.seconds["clean"] > 0
     assert msgspec.structs.replace(again, seconds=once.seconds) == once
@@ -170,6 +171,13 @@ def test_records_that_are_gone_from_the_landing_zone_break_the_balance(tmp_path)
     batch = land(tmp_path, [order(1), order(2)])
     with pytest.raises(BalanceError, match="clean took 3 orders but gave 2"):
         clean(channel(), batch.counted(fetched=3))
+
+
+def test_a_batch_whose_clean_files_are_gone_is_not_judged(tmp_path):
+    batch = clean(channel(), land(tmp_path, [order(1), order(2)]))
+    files.clear(tmp_path, files.CLEANED)
+    with pytest.raises(BalanceError, match="clean counted 2 orders, but its files are gone"):
+        validate(channel(), batch)
 
 
 def test_a_lookup_of_an_unknown_field_stops_before_anything_is_read(tmp_path):

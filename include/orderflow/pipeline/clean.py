@@ -1,12 +1,12 @@
 """Clean: raw records become canonical orders, and all channels become the same.
 
-Reads the landing zone chunk by chunk and writes Parquet beside it; memory does not grow with the batch. Nothing is
+Reads the landing zone chunk by chunk and writes Arrow files beside it; memory does not grow with the batch. Nothing is
 judged here and nothing is lost: a value that cannot be typed leaves a row in `problems`, a record that cannot be mapped
 one in `unreadable`, an older version of an order is counted as a duplicate, and
 
     fetched = cleaned + duplicates + unreadable.
 
-Per chunk n: `orders-n.parquet` has one row per order with its scalar fields, `document` and `contacts` (canonical
+Per chunk n: `orders-n.arrow` has one row per order with its scalar fields, `document` and `contacts` (canonical
 JSON), `content_hash`, `contacts_hash`, and the evidence `ordinal`, `raw_sha256`, `fetched_at`, `page_origin`. `lines-n`
 and the others have the parts (`order_row`, `position`), `problems-n` and `unreadable-n` what went wrong, `repairs-n`
 what was changed.

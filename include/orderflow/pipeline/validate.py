@@ -1,7 +1,7 @@
 """Validate: every order is accepted or quarantined as a whole, with every rule that it breaks.
 
 pandera judges the chunks that clean wrote, some at a time; the verdicts do not depend on how the orders were cut into
-chunks. Then the batch guards judge the whole. Per chunk n `verdicts-n.parquet` has one row per broken rule and value:
+chunks. Then the batch guards judge the whole. Per chunk n `verdicts-n.arrow` has one row per broken rule and value:
 `order_row`, `order_id`, `code`, `severity` (`refuse` or `warn`), `field` (`grand_total`, or `lines.2.total` for the
 second line's), `value` (masked where personal) and `message`. An order without a `refuse` is accepted:
 
@@ -27,7 +27,7 @@ from upath import UPath
 from orderflow.domain.batch import Batch, tally
 from orderflow.domain.channel import Channel, Validation
 from orderflow.domain.decision import Decisions
-from orderflow.domain.errors import ConfigError, DriftError
+from orderflow.domain.errors import BalanceError, ConfigError, DriftError
 from orderflow.domain.money import MILLION
 from orderflow.domain.order import PARTS
 from orderflow.pipeline.clean import PROFILE
@@ -92,6 +92,11 @@ def validate(
     severities = _severities(channel)
     files.clear(folder, ["verdicts"])
     chunks = list(files.chunks(folder))
+    if batch.counts.cleaned and not chunks:
+        raise BalanceError(
+            f"{folder}: clean counted {batch.counts.cleaned} orders, but its files are gone (removed, or written by "
+            "another version of Orderflow); run clean of this batch again"
+        )
     repeated = _repeated_numbers(folder, chunks)
     reasons: dict[str, int] = {}
     warnings: dict[str, int] = {}

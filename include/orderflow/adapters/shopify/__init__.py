@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from orderflow.adapters.shopify.mapping import to_order
+from orderflow.adapters.shopify.record import Record
 from orderflow.adapters.shopify.webhook import webhook
 from orderflow.domain import source
 
@@ -51,6 +52,7 @@ ADAPTER = source.Adapter(
     open=open_source,
     to_order=to_order,
     order_id=lambda raw: raw["id"],
+    record=Record,
     sunset=sunset,
     webhook=webhook,
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
+
+from orderflow.adapters.shopify.record import Bag
 
 Pair: TypeAlias = tuple[str, str]
 """One amount as decimal text: what the buyer saw, then the shop's own."""
@@ -12,9 +14,9 @@ Pair: TypeAlias = tuple[str, str]
 NOTHING: Pair = ("0", "0")
 
 
-def pair(bag: Mapping[str, Any]) -> Pair:
+def pair(bag: Bag) -> Pair:
     """Both sides of a `MoneyBag`."""
-    return bag["presentmentMoney"]["amount"], bag["shopMoney"]["amount"]
+    return bag.presentment_money.amount, bag.shop_money.amount
 
 
 def is_zero(amount: Pair) -> bool:

@@ -1,4 +1,4 @@
-"""From a Shopify order (GraphQL) to ours: pure, and plain dictionary access, because it runs once per order.
+"""From a Shopify order (GraphQL) to ours: pure.
 
 Which of Shopify's amounts. A line's amounts (`originalTotalSet`, `discountAllocations`, `taxLines`) and the `total*`
 amounts of the order count every unit ever ordered, removed and refunded ones included; `current*` amounts leave both
@@ -17,13 +17,16 @@ Where this reading is wrong, the money equation breaks and the order is quaranti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from decimal import InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from orderflow.adapters.shopify import movements
 from orderflow.adapters.shopify.amounts import NOTHING, Pair, is_zero, less, pair, plus, share, times, total
 from orderflow.adapters.shopify.contacts import contacts, masking
+from orderflow.adapters.shopify.record import Allocation, Bag, Item, Record, Shipping
 from orderflow.adapters.shopify.statuses import (
     DISCOUNT_KINDS,
     LIABLE,
@@ -34,33 +37,32 @@ from orderflow.adapters.shopify.statuses import (
 )
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Charge, Discount, Line, Order, Tax
-from orderflow.domain.source import Raw
+from orderflow.domain.source import Raw, misshapen
 
 if TYPE_CHECKING:
     from orderflow.adapters.shopify import Options
 
-RAW_STATUS = ("displayFinancialStatus", "displayFulfillmentStatus", "returnStatus")
-EXT = ("legacyResourceId", "confirmationNumber", "poNumber")
+EXT = {"legacyResourceId": "legacy_resource_id", "confirmationNumber": "confirmation_number", "poNumber": "po_number"}
 
 
-def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port hands every mapping its options
+def to_order(raw: Record | Raw, options: Options) -> Order:  # noqa: ARG001 -- the port hands every mapping its options
     """Our order; raises `RecordError` for a status nobody knows and for a record of another shape."""
     try:
-        return _order(raw)
+        return _order(raw if isinstance(raw, Record) else msgspec.convert(raw, Record))
     except InvalidOperation:
         raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
-    except KeyError as error:
-        raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Shopify order has this field") from None
+    except msgspec.ValidationError as error:
+        raise misshapen(error) from None
     except (TypeError, AttributeError, ValueError) as error:
         raise RecordError("RAW_SHAPE", "order", None, f"not the shape of a Shopify order: {error}") from None
 
 
-def _order(raw: Raw) -> Order:
+def _order(raw: Record) -> Order:
     _demand_one_currency(raw)
-    cancelled_at, edited = raw["cancelledAt"], raw["edited"]
-    sent = movements.shipped(raw) if raw["fulfillments"] else {}
-    gone, kept = movements.cancellations(raw, sent) if raw["refunds"] and not cancelled_at else ({}, [])
-    back = movements.returned(raw) if raw["refunds"] else {}
+    cancelled_at, edited = raw.cancelled_at, raw.edited
+    sent = movements.shipped(raw) if raw.fulfillments else {}
+    gone, kept = movements.cancellations(raw, sent) if raw.refunds and not cancelled_at else ({}, [])
+    back = movements.returned(raw) if raw.refunds else {}
     vanished = {} if cancelled_at else movements.vanished(raw, gone, sent)
     now = not cancelled_at and bool(edited or vanished or any(part.cancelled for part in gone.values()))
 
@@ -69,51 +71,55 @@ def _order(raw: Raw) -> Order:
     lines: list[Line] = []
     charges: list[Charge] = []
     allocated: dict[int, list[Pair]] = {}
-    tips = _optional(raw, "totalTipReceivedSet")
-    for node in raw["lineItems"]["nodes"]:
-        if node["product"] is None and not is_zero(tips) and _is_tip(node, tips):
+    tips = _optional(raw.total_tip_received_set)
+    for node in raw.line_items.nodes:
+        if node.product is None and not is_zero(tips) and _is_tip(node, tips):
             charges.append(_tip(node))
             tips = NOTHING
         else:
-            line = node["id"]
+            line = node.id
             fate = _Fate(gone.get(line), vanished.get(line), sent.get(line), back.get(line)) if moved else _QUIET
             lines.append(_line(len(lines) + 1, node, fate, allocated))
     if not is_zero(tips):
         charges.append(_charge("tip", None, tips))
-    charges += [_shipping(node, allocated) for node in raw["shippingLines"]["nodes"]]
+    charges += [_shipping(node, allocated) for node in raw.shipping_lines.nodes]
     charges += _duties_and_fees(raw, now=now)
 
     grand, tax, discount = _totals(raw, kept, now=now)
-    rounding = pair(cash["paymentSet"]) if (cash := raw.get("totalCashRoundingAdjustment")) else NOTHING
+    rounding = pair(cash.payment_set) if (cash := raw.total_cash_rounding_adjustment) else NOTHING
     grand = plus(grand, rounding)
     items = total([(line.total or "0", line.shop_total or "0") for line in lines])
     extras = total([(charge.total or "0", charge.shop_total or "0") for charge in charges])
-    paid = pair(raw["totalReceivedSet"]) if raw.get("totalReceivedSet") else (None, None)
-    refunded = pair(raw["totalRefundedSet"])
+    paid = pair(raw.total_received_set) if raw.total_received_set else (None, None)
+    refunded = pair(raw.total_refunded_set)
     payments = movements.payments(raw)
     return Order(
-        order_id=raw["id"],
-        order_number=raw["name"],
-        origin=ORIGINS.get(raw["sourceName"], raw["sourceName"]),
-        is_test=raw["test"],
-        placed_at=raw["processedAt"],
-        channel_created_at=raw["createdAt"],
-        channel_updated_at=raw["updatedAt"],
+        order_id=raw.id,
+        order_number=raw.name,
+        origin=ORIGINS.get(raw.source_name, raw.source_name),
+        is_test=raw.test,
+        placed_at=raw.processed_at,
+        channel_created_at=raw.created_at,
+        channel_updated_at=raw.updated_at,
         paid_at=next((each.at for each in payments if each.kind != "authorization" and each.status == "success"), None),
         cancelled_at=cancelled_at,
-        closed_at=raw["closedAt"],
-        order_status=order_status(raw),
+        closed_at=raw.closed_at,
+        order_status=order_status(cancelled_at, raw.closed_at, raw.display_fulfillment_status),
         payment_status=movements.payment_status(raw),
         fulfilment_status=movements.fulfilment_status(raw),
-        return_status=known(RETURN_STATUS, raw, "returnStatus"),
-        raw_status={field: raw[field] for field in RAW_STATUS},
-        cancel_reason=raw["cancelReason"],
-        buyer_id=raw["customer"]["id"] if raw["customer"] else None,
-        locale=raw["customerLocale"],
-        tags=raw["tags"],
-        currency=raw["presentmentCurrencyCode"],
-        shop_currency=raw["currencyCode"],
-        taxes_included=raw["taxesIncluded"],
+        return_status=known(RETURN_STATUS, raw.return_status, "returnStatus"),
+        raw_status={
+            "displayFinancialStatus": raw.display_financial_status,
+            "displayFulfillmentStatus": raw.display_fulfillment_status,
+            "returnStatus": raw.return_status,
+        },
+        cancel_reason=raw.cancel_reason,
+        buyer_id=raw.customer.id if raw.customer else None,
+        locale=raw.customer_locale,
+        tags=raw.tags,
+        currency=raw.presentment_currency_code,
+        shop_currency=raw.currency_code,
+        taxes_included=raw.taxes_included,
         items_total=items[0],
         discount_total=discount[0],
         charge_total=extras[0],
@@ -139,12 +145,11 @@ def _order(raw: Raw) -> Order:
         shipments=movements.shipments(raw),
         refunds=movements.refunds(raw),
         contacts=contacts(raw),
-        ext={field: str(raw[field]) for field in EXT if raw.get(field)},
+        ext={name: str(value) for name, field in EXT.items() if (value := getattr(raw, field))},
     )
 
 
-def _optional(node: Raw, field: str) -> Pair:
-    bag = node.get(field)
+def _optional(bag: Bag | None) -> Pair:
     return pair(bag) if bag else NOTHING
 
 
@@ -160,11 +165,11 @@ class _Fate(NamedTuple):
 _QUIET = _Fate(None, None, None, None)
 
 
-def _line(number: int, node: Raw, fate: _Fate, allocated: dict[int, list[Pair]]) -> Line:
-    ordered = node["quantity"]
-    unit, gross = pair(node["originalUnitPriceSet"]), pair(node["originalTotalSet"])
-    discount = _allocations(node["discountAllocations"], allocated)
-    tax = total([pair(each["priceSet"]) for each in node["taxLines"]])
+def _line(number: int, node: Item, fate: _Fate, allocated: dict[int, list[Pair]]) -> Line:
+    ordered = node.quantity
+    unit, gross = pair(node.original_unit_price_set), pair(node.original_total_set)
+    discount = _allocations(node.discount_allocations, allocated)
+    tax = total([pair(each.price_set) for each in node.tax_lines])
     net = gross if is_zero(discount) else less(gross, discount)
     units = ordered
     if fate.gone or fate.vanished:
@@ -177,12 +182,12 @@ def _line(number: int, node: Raw, fate: _Fate, allocated: dict[int, list[Pair]])
         discount = less(times(unit, units), net)
     return Line(
         number=number,
-        line_id=node["id"],
-        kind="gift_card" if node["isGiftCard"] else "product" if node["requiresShipping"] else "service",
-        sku=node["sku"] or None,
-        product_id=node["product"]["id"] if node["product"] else None,
-        variant_id=node["variant"]["id"] if node["variant"] else None,
-        title=node["name"],
+        line_id=node.id,
+        kind="gift_card" if node.is_gift_card else "product" if node.requires_shipping else "service",
+        sku=node.sku or None,
+        product_id=node.product.id if node.product else None,
+        variant_id=node.variant.id if node.variant else None,
+        title=node.name,
         quantity=str(units),
         quantity_ordered=str(ordered),
         quantity_fulfilled=str(fate.sent or 0),
@@ -198,49 +203,49 @@ def _line(number: int, node: Raw, fate: _Fate, allocated: dict[int, list[Pair]])
     )
 
 
-def _allocations(nodes: list[Raw], allocated: dict[int, list[Pair]]) -> Pair:
+def _allocations(nodes: Sequence[Allocation], allocated: dict[int, list[Pair]]) -> Pair:
     """What discounts take off one line or charge; noted under the discount's index in `allocated`."""
     if not nodes:
         return NOTHING
-    amounts = [pair(node["allocatedAmountSet"]) for node in nodes]
+    amounts = [pair(node.allocated_amount_set) for node in nodes]
     for node, amount in zip(nodes, amounts, strict=True):
-        allocated.setdefault(node["discountApplication"]["index"], []).append(amount)
+        allocated.setdefault(node.discount_application.index, []).append(amount)
     return total(amounts)
 
 
-def _is_tip(node: Raw, tips: Pair) -> bool:
+def _is_tip(node: Item, tips: Pair) -> bool:
     """A tip comes as a line without product that cannot be shipped and costs exactly what was tipped."""
-    return not node["requiresShipping"] and pair(node["originalTotalSet"]) == tips
+    return not node.requires_shipping and pair(node.original_total_set) == tips
 
 
-def _tip(node: Raw) -> Charge:
-    return _charge("tip", node["id"], pair(node["originalTotalSet"]), title=node["name"])
+def _tip(node: Item) -> Charge:
+    return _charge("tip", node.id, pair(node.original_total_set), title=node.name)
 
 
-def _shipping(node: Raw, allocated: dict[int, list[Pair]]) -> Charge:
-    amount, reduced = pair(node["originalPriceSet"]), pair(node["discountedPriceSet"])
-    _allocations(node.get("discountAllocations") or [], allocated)
+def _shipping(node: Shipping, allocated: dict[int, list[Pair]]) -> Charge:
+    amount, reduced = pair(node.original_price_set), pair(node.discounted_price_set)
+    _allocations(node.discount_allocations or [], allocated)
     return _charge(
         "shipping",
-        node["id"],
+        node.id,
         amount,
         discount=NOTHING if amount == reduced else less(amount, reduced),
         reduced=reduced,
-        tax=total([pair(each["priceSet"]) for each in node["taxLines"]]),
-        title=node["title"],
-        method=node["code"],
+        tax=total([pair(each.price_set) for each in node.tax_lines]),
+        title=node.title,
+        method=node.code,
     )
 
 
-def _duties_and_fees(raw: Raw, *, now: bool) -> list[Charge]:
+def _duties_and_fees(raw: Record, *, now: bool) -> list[Charge]:
     """Import duties, unless prices include them, and additional fees."""
     found = []
-    duties = _optional(raw, "currentTotalDutiesSet" if now else "originalTotalDutiesSet")
-    if not is_zero(duties) and not raw["dutiesIncluded"]:
+    duties = _optional(raw.current_total_duties_set if now else raw.original_total_duties_set)
+    if not is_zero(duties) and not raw.duties_included:
         found.append(_charge("duty", None, duties))
-    for fee in raw.get("additionalFees") or ():
-        tax = total([pair(each["priceSet"]) for each in fee["taxLines"]])
-        found.append(_charge("surcharge", fee["id"], pair(fee["price"]), tax=tax, title=fee["name"]))
+    for fee in raw.additional_fees or ():
+        tax = total([pair(each.price_set) for each in fee.tax_lines])
+        found.append(_charge("surcharge", fee.id, pair(fee.price), tax=tax, title=fee.name))
     return found
 
 
@@ -272,16 +277,16 @@ def _charge(
     )
 
 
-def _discounts(raw: Raw, allocated: dict[int, list[Pair]]) -> list[Discount]:
+def _discounts(raw: Record, allocated: dict[int, list[Pair]]) -> list[Discount]:
     """Every discount with all it takes off lines and charges, removed units included; all of it is allocated."""
     found = []
-    for node in raw["discountApplications"]["nodes"]:
-        amount = total(allocated.get(node["index"], []))
+    for node in raw.discount_applications.nodes:
+        amount = total(allocated.get(node.index, []))
         found.append(
             Discount(
-                kind=known(DISCOUNT_KINDS, node, "__typename"),
-                code=node.get("code"),
-                title=node.get("title"),
+                kind=known(DISCOUNT_KINDS, node.kind, "__typename"),
+                code=node.code,
+                title=node.title,
                 funded_by="seller",
                 amount=amount[0],
                 allocated=amount[0],
@@ -292,43 +297,43 @@ def _discounts(raw: Raw, allocated: dict[int, list[Pair]]) -> list[Discount]:
     return found
 
 
-def _taxes(raw: Raw, *, now: bool) -> list[Tax]:
+def _taxes(raw: Record, *, now: bool) -> list[Tax]:
     found = []
-    for node in raw.get("currentTaxLines" if now else "taxLines") or ():
-        amount = pair(node["priceSet"])
-        rate = node["rate"]
+    for node in (raw.current_tax_lines if now else raw.tax_lines) or ():
+        amount = pair(node.price_set)
+        rate = node.rate
         found.append(
             Tax(
-                title=node["title"],
+                title=node.title,
                 rate=None if rate is None else str(rate),
                 amount=amount[0],
                 shop_amount=amount[1],
-                liable=LIABLE[node["channelLiable"]],
+                liable=LIABLE[node.channel_liable],
             )
         )
     return found
 
 
-def _demand_one_currency(raw: Raw) -> None:
+def _demand_one_currency(raw: Record) -> None:
     """Raises `RecordError` when a line is in another currency than the order's total."""
-    whole = _currencies(raw["totalPriceSet"])
-    for number, line in enumerate(raw["lineItems"]["nodes"], 1):
-        if (found := _currencies(line["originalUnitPriceSet"])) != whole:
+    whole = _currencies(raw.total_price_set)
+    for number, line in enumerate(raw.line_items.nodes, 1):
+        if (found := _currencies(line.original_unit_price_set)) != whole:
             raise RecordError(
                 "CURRENCY_MIXED", f"lines.{number}.unit_price", "/".join(map(str, found)), f"the total is in {whole[0]}"
             )
 
 
-def _currencies(bag: Mapping[str, Any]) -> tuple[Any, Any]:
-    return bag["presentmentMoney"]["currencyCode"], bag["shopMoney"]["currencyCode"]
+def _currencies(bag: Bag) -> tuple[Any, Any]:
+    return bag.presentment_money.currency_code, bag.shop_money.currency_code
 
 
-def _totals(raw: Raw, kept: list[tuple[Pair, Pair]], *, now: bool) -> tuple[Pair, Pair, Pair]:
+def _totals(raw: Record, kept: list[tuple[Pair, Pair]], *, now: bool) -> tuple[Pair, Pair, Pair]:
     """What is to be paid, the tax of it, and what discounts took off."""
     if not now:
-        return pair(raw["totalPriceSet"]), _optional(raw, "totalTaxSet"), _optional(raw, "totalDiscountsSet")
-    grand, tax = pair(raw["currentTotalPriceSet"]), pair(raw["currentTotalTaxSet"])
+        return pair(raw.total_price_set), _optional(raw.total_tax_set), _optional(raw.total_discounts_set)
+    grand, tax = pair(raw.current_total_price_set), pair(raw.current_total_tax_set)
     for amount, its_tax in kept:
-        grand = total([grand, amount] if raw["taxesIncluded"] else [grand, amount, its_tax])
+        grand = total([grand, amount] if raw.taxes_included else [grand, amount, its_tax])
         tax = total([tax, its_tax])
-    return grand, tax, pair(raw["currentTotalDiscountsSet"])
+    return grand, tax, pair(raw.current_total_discounts_set)

@@ -14,6 +14,7 @@ from orderflow.adapters.shopify import LIMITS, Options, bulk, queries, sending
 from orderflow.adapters.shopify.amounts import is_zero, pair, plus
 from orderflow.adapters.shopify.auth import auth
 from orderflow.adapters.shopify.nested import LINES, PARTS, complete
+from orderflow.adapters.shopify.record import Totals
 from orderflow.adapters.shopify.shapes import COUNTED, HEAD, LISTED, NODES, SCOPES, Listed, Nodes, Operation
 from orderflow.adapters.shopify.statuses import order_status
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TooManyError
@@ -211,7 +212,7 @@ def _stub(node: Raw) -> OrderStub:
     """What reconciliation compares; a value that cannot be read is not told."""
     return OrderStub(
         order_id=node["id"],
-        status=order_status(node),
+        status=order_status(node["cancelledAt"], node["closedAt"], node["displayFulfillmentStatus"]),
         total=_total(node),
         currency=node.get("presentmentCurrencyCode"),
         updated_at=_moment(node.get("updatedAt")),
@@ -221,10 +222,11 @@ def _stub(node: Raw) -> OrderStub:
 def _total(node: Raw) -> str | None:
     """The total, where it is surely ours as well: an edited or refunded order's is not."""
     try:
-        if node["edited"] or not is_zero(pair(node["totalRefundedSet"])):
+        told = msgspec.convert(node, Totals)
+        if told.edited or not is_zero(pair(told.total_refunded_set)):
             return None
-        return plus(pair(node["totalPriceSet"]), pair(node["totalCashRoundingAdjustment"]["paymentSet"]))[0]
-    except (KeyError, TypeError, AttributeError, ArithmeticError):
+        return plus(pair(told.total_price_set), pair(told.total_cash_rounding_adjustment.payment_set))[0]
+    except (msgspec.ValidationError, ArithmeticError):
         return None
 
 

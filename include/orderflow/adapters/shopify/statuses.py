@@ -69,9 +69,8 @@ LIABLE = {None: "unknown", True: "marketplace", False: "seller"}
 ORIGINS = {"shopify_draft_order": "draft", "subscription_contract": "subscription"}
 
 
-def known(table: Mapping[Any, Any], node: Mapping[str, Any], field: str) -> Any:
-    """What `node[field]` means by `table`; raises `RecordError` for a value that stands in no table."""
-    value = node[field]
+def known(table: Mapping[Any, Any], value: Any, field: str) -> Any:
+    """What a field's value means by `table`; raises `RecordError` for a value that stands in no table."""
     if value not in table:
         allowed = ", ".join(str(each) for each in table)
         raise RecordError(
@@ -80,10 +79,10 @@ def known(table: Mapping[Any, Any], node: Mapping[str, Any], field: str) -> Any:
     return table[value]
 
 
-def order_status(raw: Mapping[str, Any]) -> str:
-    """Shopify has no single status of an order: it follows from three of its fields."""
-    if raw["cancelledAt"]:
+def order_status(cancelled_at: Any, closed_at: Any, fulfilment: Any) -> str:
+    """Shopify has no single status of an order: it follows from two times and `displayFulfillmentStatus`."""
+    if cancelled_at:
         return "cancelled"
-    if raw["closedAt"]:
+    if closed_at:
         return "completed"
-    return "on_hold" if raw["displayFulfillmentStatus"] == "ON_HOLD" else "open"
+    return "on_hold" if fulfilment == "ON_HOLD" else "open"

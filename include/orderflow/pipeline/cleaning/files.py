@@ -1,15 +1,17 @@
-"""The Parquet files of a batch: for every chunk one of orders, one of each part, and one of each kind of finding."""
+"""The Arrow files of a batch: for every chunk one of orders, one of each part, and one of each kind of finding.
+
+They pass from task to task and are read once or twice, so they are Arrow's own file format, compressed by LZ4: a third
+of the processor time of Parquet, at twice its size. `pyarrow.feather.read_table` and pandas' `read_feather` open them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from orderflow.domain.order import PARTS
 from orderflow.pipeline.frames import Mask
@@ -21,43 +23,40 @@ CLEANED = (*OF_ORDERS, "unreadable")
 
 
 def path(folder: Path, name: str, chunk: int) -> Path:
-    return folder / f"{name}-{chunk:05d}.parquet"
+    return folder / f"{name}-{chunk:05d}.arrow"
 
 
 def chunks(folder: Path) -> Iterator[int]:
     """The numbers of the chunks that clean wrote."""
-    for name in sorted(each.name for each in folder.glob("orders-*.parquet")):
-        yield int(name.removeprefix("orders-").removesuffix(".parquet"))
+    for name in sorted(each.name for each in folder.glob("orders-*.arrow")):
+        yield int(name.removeprefix("orders-").removesuffix(".arrow"))
 
 
-_FORMAT: dict[str, Any] = {
-    "compression": "zstd",
-    "compression_level": 1,
-    "use_dictionary": False,
-    "write_statistics": False,
-    "data_page_version": "2.0",
-    "store_schema": False,
-}
-"""Zstandard finds repetitions better, and faster, than Parquet's dictionaries do at this size. All our types are
-Parquet's own, so that a second schema beside them would only cost time."""
+_FORMAT = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
 
 def write(folder: Path, chunk: int, tables: Mapping[str, pa.Table]) -> None:
     for name, table in tables.items():
         packed = pa.BufferOutputStream()
-        pq.write_table(table, packed, **_FORMAT)
+        with pa.ipc.new_file(packed, table.schema, options=_FORMAT) as out:
+            out.write_table(table)
         path(folder, name, chunk).write_bytes(packed.getvalue())
 
 
 def read(folder: Path, name: str, chunk: int, *, columns: Sequence[str] | None = None) -> pa.Table:
-    with path(folder, name, chunk).open("rb") as packed:
-        return pq.ParquetFile(packed).read(columns=None if columns is None else list(columns), use_threads=False)
+    packed = pa.py_buffer(path(folder, name, chunk).read_bytes())
+    options = pa.ipc.IpcReadOptions(use_threads=False)
+    if columns is None:
+        return pa.ipc.open_file(packed, options=options).read_all()
+    schema = pa.ipc.open_file(packed).schema
+    options.included_fields = [schema.get_field_index(column) for column in columns]
+    return pa.ipc.open_file(packed, options=options).read_all().select(columns)
 
 
 def clear(folder: Path, names: Iterable[str]) -> None:
     """Remove these files of every chunk."""
     for name in names:
-        for each in folder.glob(f"{name}-*.parquet"):
+        for each in folder.glob(f"{name}-*.arrow"):
             each.unlink()
 
 

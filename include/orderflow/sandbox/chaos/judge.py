@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import msgspec
 import psycopg2
-import pyarrow.parquet as pq
 from psycopg2.extras import RealDictCursor
+from pyarrow import feather
 
 from orderflow.domain.source import Runtime
 from orderflow.domain.window import Window
@@ -235,16 +235,16 @@ def clean_room(
     folder = Path(validate(channel, cleaned(channel, batch)).landing)
     found: dict[str, tuple[bytes, frozenset[str]]] = {}
     unnamed: set[str] = set()
-    for path in sorted(folder.glob("orders-*.parquet")):
+    for path in sorted(folder.glob("orders-*.arrow")):
         refused: dict[int, set[str]] = {}
-        for row in pq.read_table(path.with_name(path.name.replace("orders-", "verdicts-"))).to_pylist():
+        for row in feather.read_table(path.with_name(path.name.replace("orders-", "verdicts-"))).to_pylist():
             if row["severity"] == "refuse":
                 refused.setdefault(row["order_row"], set()).add(row["code"])
         columns = ["order_id", "content_hash"]
-        for number, row in enumerate(pq.read_table(path, columns=columns).to_pylist()):
+        for number, row in enumerate(feather.read_table(path, columns=columns).to_pylist()):
             found[row["order_id"]] = row["content_hash"], frozenset(refused.get(number, ()))
-    for path in sorted(folder.glob("unreadable-*.parquet")):
-        for row in pq.read_table(path).to_pylist():
+    for path in sorted(folder.glob("unreadable-*.arrow")):
+        for row in feather.read_table(path).to_pylist():
             if row["order_id"]:
                 found[row["order_id"]] = b"", frozenset({row["code"]})
             else:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import msgspec
-import pyarrow.parquet as pq
+from pyarrow import feather
 
 from orderflow import adapters
 from orderflow.domain.batch import Batch
@@ -181,13 +181,13 @@ def note(found: Day, where: str, order_id: Callable[[dict[str, Any]], str | None
         found.raw[name] = raw
         found.refused.pop(name, None)
         found.orders.pop(name, None)
-    for path in sorted(Path(where).glob("orders-*.parquet")):
-        for row in pq.read_table(path).drop_columns(["contacts"]).to_pylist():
+    for path in sorted(Path(where).glob("orders-*.arrow")):
+        for row in feather.read_table(path).drop_columns(["contacts"]).to_pylist():
             found.orders[row["order_id"]] = row | {"document": json.loads(row["document"])}
-    for path in sorted(Path(where).glob("verdicts-*.parquet")):
-        for row in pq.read_table(path).to_pylist():
+    for path in sorted(Path(where).glob("verdicts-*.arrow")):
+        for row in feather.read_table(path).to_pylist():
             if row["severity"] == "refuse":
                 found.refused.setdefault(row["order_id"], set()).add(row["code"])
-    for path in sorted(Path(where).glob("unreadable-*.parquet")):
-        for row in pq.read_table(path).to_pylist():
+    for path in sorted(Path(where).glob("unreadable-*.arrow")):
+        for row in feather.read_table(path).to_pylist():
             found.refused.setdefault(names[row["ordinal"]], set()).add(row["code"])

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
 
-import pyarrow.parquet as pq
+from pyarrow import feather
 
 from orderflow.domain.source import ById, Countable, Counting, Page
 from orderflow.domain.window import Window
@@ -309,21 +309,21 @@ def _hashes(where: str) -> dict[str, bytes]:
     """Content and contacts of each cleaned order, as one value."""
     return {
         row["order_id"]: row["content_hash"] + row["contacts_hash"]
-        for path in sorted(Path(where).glob("orders-*.parquet"))
-        for row in pq.read_table(path, columns=["order_id", "content_hash", "contacts_hash"]).to_pylist()
+        for path in sorted(Path(where).glob("orders-*.arrow"))
+        for row in feather.read_table(path, columns=["order_id", "content_hash", "contacts_hash"]).to_pylist()
     }
 
 
 def _refused(at: Scene, where: str) -> dict[str, set[str]]:
     """Why orders of a batch may not go on, by id."""
     found: dict[str, set[str]] = {}
-    for path in sorted(Path(where).glob("verdicts-*.parquet")):
-        for row in pq.read_table(path).to_pylist():
+    for path in sorted(Path(where).glob("verdicts-*.arrow")):
+        for row in feather.read_table(path).to_pylist():
             if row["severity"] == "refuse":
                 found.setdefault(row["order_id"], set()).add(row["code"])
     names = {record.ordinal: at.id_of(record.data) for record in landing.records(Path(where))}
-    for path in sorted(Path(where).glob("unreadable-*.parquet")):
-        for row in pq.read_table(path).to_pylist():
+    for path in sorted(Path(where).glob("unreadable-*.arrow")):
+        for row in feather.read_table(path).to_pylist():
             found.setdefault(names[row["ordinal"]], set()).add(row["code"])
     return found
 
