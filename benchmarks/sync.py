@@ -1,9 +1,9 @@
-"""Delivering what is pending, as a process of its own: to an OMS that answers after 20 ms.
+"""Delivering what is pending, as a process of its own, to an OMS that takes so many seconds over each request.
 
-    python -m benchmarks.sync URL DSN
+    python -m benchmarks.sync URL DSN SECONDS
 
 Prints one JSON line: orders, seconds, seconds until the first acknowledgement was stored, CPU seconds, and the rate
-that the OMS can take, which is requests in flight x orders per request / 20 ms.
+that the OMS can take, which is requests in flight x orders per request / SECONDS.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 
 from benchmarks.flow import channel
 from benchmarks.measure import ROOT
-from benchmarks.servers import OMS_SECONDS
 from orderflow import oms
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.pipeline.sync import sync
@@ -25,7 +24,7 @@ from orderflow.staging.vault import Vault
 
 
 def main() -> None:
-    url, dsn = sys.argv[1:]
+    url, dsn, seconds = sys.argv[1:]
     shop = channel()
     runtime = Runtime(clock=lambda: datetime.now(UTC), sleep=time.sleep)
     file = oms.find("demo", ROOT / "include" / "targets")
@@ -46,7 +45,7 @@ def main() -> None:
             "wall": wall,
             "first": first[0],
             "cpu": cpu,
-            "limit": shop.oms.batch * shop.oms.concurrency / OMS_SECONDS,
+            "limit": shop.oms.batch * shop.oms.concurrency / float(seconds),
         },
         sys.stdout,
     )

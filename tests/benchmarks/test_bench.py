@@ -1,5 +1,6 @@
 """The benchmark measures what it says: the same work for everybody, judged by the truth. Nothing here is timed."""
 
+import json
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -53,9 +54,10 @@ def test_the_flow_leaves_the_truth_after_each_day_and_nothing_new_where_nothing_
 def test_everything_that_is_pending_is_delivered(shop, url, dsn, tmp_path, capsys, monkeypatch):
     pull(shop, url, dsn, tmp_path, windows(shop)[0])
     with servers.oms() as address:
-        monkeypatch.setattr(sys, "argv", ["sync", address, dsn])
+        monkeypatch.setattr(sys, "argv", ["sync", address, dsn, "0.02"])
         sync.main()
-    assert f'"orders": {ORDERS // 2},' in capsys.readouterr().out
+    told = json.loads(capsys.readouterr().out)
+    assert (told["orders"], told["limit"]) == (ORDERS // 2, 20_000)
 
 
 def test_a_contestant_that_keeps_a_dropped_line_is_found_wrong(tmp_path, postgres, dsn):

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import msgspec
+
 from orderflow.domain.life import Stage
 
 
@@ -19,8 +21,7 @@ def idempotency_key(channel: str, order_id: str, version: int, content_hash: byt
     return hashlib.sha256(identity + content_hash).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True, gc=False):
     """One version of one order on its way to the OMS.
 
     `document` is the canonical order as JSON (`Order`, contacts included, plus `channel` and `version`).
@@ -35,8 +36,7 @@ class Submission:
     earlier: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """The OMS's answer for one key. `reason` says why it refused; `seconds` is the time the OMS took.
 
     `stage` tells how far the OMS was with the order when this version came; None where it had none, or does not say.

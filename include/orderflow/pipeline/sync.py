@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -26,8 +27,11 @@ ATTEMPTS = 3
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between attempts, doubling from the first; a longer wait that the OMS asks for is left to the next sync."""
 
-AHEAD = 1
+AHEAD = 3
 """Claims that wait, ready, for the next free thread, so that the OMS never waits for our bookkeeping."""
+
+QUIET = 0.01
+"""Seconds without an answer after which those that have come are stored, though more could be stored with them."""
 
 TURN = 500
 """Orders of what catches up that one sender sends before another one may have its turn."""
@@ -119,49 +123,53 @@ def _turn(
     """All that is live, then at most `TURN` orders of what catches up."""
     sent = accepted = refused = postponed = barren = 0
     flying: set[Future[_Answer]] = set()
+    answers: list[_Answer] = []
     error: OrderflowError | None = None
-    size = channel.oms.batch
+    size, most = channel.oms.batch, channel.oms.concurrency
     behind = _Counted(staging.claims(channel.name, size, behind=True), TURN)
+    claims = chain(staging.claims(channel.name, size), behind)
     with (
         staging.sender(channel.name),
-        ThreadPoolExecutor(channel.oms.concurrency) as pool,
-        closing(_ahead(chain(staging.claims(channel.name, size), behind))) as claims,
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(most) as pool,
     ):
+        coming: Future[Sequence[Submission] | None] | None = reader.submit(next, claims, None)
         total = staging.pending(channel.name)
-        going = True
-        while going or flying:
-            while going and len(flying) < channel.oms.concurrency + AHEAD:
-                claim = next(claims, None)
-                if claim is None:
-                    going = False
-                else:
+        while coming or flying or answers:
+            waiting: set[Future[Any]] = {*flying, coming} if coming and len(flying) < most + AHEAD else {*flying}
+            done, _ = wait(waiting, QUIET if answers else None, FIRST_COMPLETED)
+            if coming in done:
+                claim, coming = coming.result(), None
+                if claim is not None:
                     sent += len(claim)
                     flying.add(pool.submit(_deliver, target, claim, pause))
-            done, flying = wait(flying, return_when=FIRST_COMPLETED)
-            answers = [future.result() for future in done]
-            staging.settle(list(chain.from_iterable(answer.settled for answer in answers)))
-            for answer in answers:
-                taken = sum(receipt.outcome == "accepted" for _, receipt in answer.settled)
-                accepted += taken
-                refused += len(answer.settled) - taken
-                postponed += len(answer.unknown)
+                    coming = reader.submit(next, claims, None)
+            for delivery in flying & done:
+                answers.append(answer := delivery.result())
                 barren = 0 if answer.settled else barren + 1
                 if answer.error is not None:
-                    staging.postpone(answer.unknown, str(answer.error))
                     error = _graver(error, answer.error)
-                    hopeless = isinstance(answer.error, DeniedError | ConfigError)
-                    going &= not hopeless and barren < max(BARREN, channel.oms.concurrency)
-            progress("sync", accepted + refused, total)
+                    if isinstance(answer.error, DeniedError | ConfigError) or barren >= max(BARREN, most):
+                        coming = None
+            flying -= done
+            if answers and (not done or len(answers) >= most or not accepted):
+                stored = _store(staging, answers)
+                accepted += stored["accepted"]
+                refused += stored["refused"]
+                postponed += sum(len(answer.unknown) for answer in answers)
+                answers.clear()
+                progress("sync", accepted + refused, total)
     return _Turn(sent, accepted, refused, postponed, behind.cut and error is None, error)
 
 
-def _ahead(claims: Iterator[Sequence[Submission]]) -> Generator[Sequence[Submission], None, None]:
-    """The claims, of which the next is taken in a thread of its own while this one is sent and settled."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, claims, None)
-        while (claim := coming.result()) is not None:
-            coming = reader.submit(next, claims, None)
-            yield claim
+def _store(staging: Staging, answers: Sequence[_Answer]) -> Counter[str]:
+    """Write down what became of these claims; returns how many orders were accepted and refused."""
+    settled = list(chain.from_iterable(answer.settled for answer in answers))
+    staging.settle(settled)
+    for answer in answers:
+        if answer.error is not None:
+            staging.postpone(answer.unknown, str(answer.error))
+    return Counter(receipt.outcome for _, receipt in settled)
 
 
 class _Counted:
@@ -196,7 +204,7 @@ def _deliver(target: Target, claim: Sequence[Submission], pause: Callable[[float
             error = failure
         except OrderflowError as failure:
             return _answer(claim, receipts, failure)
-        waiting = [replace(each, earlier=True) for each in claim if each.key not in receipts]
+        waiting = [msgspec.structs.replace(each, earlier=True) for each in claim if each.key not in receipts]
         if not waiting:
             break
         wait = FIRST_WAIT * 2**attempt if error is None or error.retry_after is None else error.retry_after

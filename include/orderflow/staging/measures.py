@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeAlias
 
@@ -98,20 +98,21 @@ def loaded(cursor: Cursor, batch: Batch) -> None:
     row = cursor.fetchone()
     assert row is not None, "a clock always answers"
     for stage, seconds in {**batch.seconds, "load": row[0]}.items():
-        observe(totals, ("stage_seconds", stage), STAGE_SECONDS, seconds)
+        observe(totals, ("stage_seconds", stage), STAGE_SECONDS, [seconds])
     add(cursor, batch.channel, totals)
 
 
 def settled(
-    cursor: Cursor, channel: str, answers: Iterable[tuple[str, float]], lags: Iterable[tuple[bool, float]]
+    cursor: Cursor, channel: str, answers: Sequence[tuple[str, float]], lags: Sequence[tuple[bool, float]]
 ) -> None:
     """Add the OMS's answers (outcome, seconds it took) and lags (whether it came behind, seconds since the change)."""
     totals: Totals = defaultdict(float)
-    for outcome, seconds in answers:
-        totals["deliveries", outcome] += 1
-        observe(totals, ("delivery_seconds",), DELIVERY_SECONDS, seconds)
-    for behind, seconds in lags:
-        observe(totals, ("lag_seconds", "behind" if behind else "live"), LAG_SECONDS, seconds)
+    for outcome, orders in Counter(outcome for outcome, _ in answers).items():
+        totals["deliveries", outcome] = orders
+    observe(totals, ("delivery_seconds",), DELIVERY_SECONDS, [seconds for _, seconds in answers])
+    for lane in ("behind", "live"):
+        durations = [seconds for behind, seconds in lags if behind is (lane == "behind")]
+        observe(totals, ("lag_seconds", lane), LAG_SECONDS, durations)
     add(cursor, channel, totals)
 
 
@@ -125,16 +126,17 @@ def postponed(cursor: Cursor, channel: str, orders: int) -> None:
 def synced(cursor: Cursor, channel: str, seconds: float) -> None:
     """Add one sync that took so long."""
     totals: Totals = defaultdict(float)
-    observe(totals, ("stage_seconds", "sync"), STAGE_SECONDS, seconds)
+    observe(totals, ("stage_seconds", "sync"), STAGE_SECONDS, [seconds])
     add(cursor, channel, totals)
 
 
-def observe(totals: Totals, key: tuple[str, ...], bounds: tuple[float, ...], seconds: float) -> None:
-    """Put a duration into its bucket of a histogram; less than nothing (two clocks) counts as nothing."""
-    took = max(0.0, seconds)
-    place = bisect_left(bounds, took)
-    totals[*key, f"{bounds[place]:g}" if place < len(bounds) else "+Inf"] += 1
-    totals[*key, "sum"] += took
+def observe(totals: Totals, key: tuple[str, ...], bounds: tuple[float, ...], durations: Sequence[float]) -> None:
+    """Put durations in seconds into their buckets of a histogram; less than nothing (two clocks) counts as nothing."""
+    took = [max(0.0, seconds) for seconds in durations]
+    for place, times in Counter(bisect_left(bounds, seconds) for seconds in took).items():
+        totals[*key, f"{bounds[place]:g}" if place < len(bounds) else "+Inf"] += times
+    if took:
+        totals[*key, "sum"] += sum(took)
 
 
 def add(cursor: Cursor, channel: str, totals: Mapping[tuple[str, ...], float]) -> None:

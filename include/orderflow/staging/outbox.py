@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 
 import msgspec
 import psycopg2
+from psycopg2.extensions import BYTES
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.target import Receipt, Submission
@@ -21,7 +23,8 @@ ALONE_AFTER = 2
 CLAIMS_AT_ONCE = 4
 """Claims that are recorded by one statement, as many as a channel sends side by side unless its file says otherwise."""
 
-_RECEIPT = ("key", "outcome", "oms_id", "reason", "seconds", "stage")
+_JSON = 114
+"""PostgreSQL's number of the type `json`."""
 
 _LONGEST_WAIT = "10min"
 """How long a sender waits for another sender of the same channel."""
@@ -57,29 +60,19 @@ def claims(
     """
     after = ""
     statement, at_once = (_CLAIM_BEHIND, 1) if behind else (_CLAIM_LIVE, CLAIMS_AT_ONCE)
+    connection.string_types[_JSON] = BYTES
     while True:
         with transaction(connection) as cursor:
-            cursor.execute(statement, {"channel": channel, "after": after, "size": size * at_once})
+            cursor.execute(_BY_KEY + statement, {"channel": channel, "after": after, "size": size * at_once})
             claimed = cursor.fetchall()
         if not claimed:
             return
         after = max(row[0] for row in claimed)
-        with transaction(connection) as cursor:
-            cursor.execute(_DOCUMENTS, (msgspec.json.encode(claimed).decode(), channel))
-            documents = cursor.fetchall()
-        together: list[Submission] = []
-        for order_id, version, key, attempts, document, key_id, sealed in documents:
-            people = contacts.NONE
-            if sealed is not None:
-                people = vault.open(bytes(sealed), key_id, channel, order_id)
-            content = _splice(document, people, channel, version)
-            submission = Submission(key, channel, order_id, version, content, earlier=attempts > 1)
-            if attempts > ALONE_AFTER:
-                yield [submission]
-            else:
-                together.append(submission)
-        for first in range(0, len(together), size):
-            yield together[first : first + size]
+        found = [row for row in claimed if row[_DOCUMENT] is not None]
+        together = [row for row in found if row[_ATTEMPTS] <= ALONE_AFTER]
+        alone = [[row] for row in found if row[_ATTEMPTS] > ALONE_AFTER]
+        for rows in chain(alone, (together[first : first + size] for first in range(0, len(together), size))):
+            yield [_submission(vault, channel, *row) for row in rows]
 
 
 def settle(connection: Connection, receipts: Sequence[tuple[Submission, Receipt]]) -> None:
@@ -91,20 +84,23 @@ def settle(connection: Connection, receipts: Sequence[tuple[Submission, Receipt]
     if not receipts:
         return
     channel = receipts[0][0].channel
-    rows = [(sent.order_id, sent.version, *(getattr(receipt, name) for name in _RECEIPT)) for sent, receipt in receipts]
+    rows = [
+        (sent.order_id, sent.version, got.key, got.outcome, got.oms_id, got.reason, got.seconds, got.stage)
+        for sent, got in receipts
+    ]
+    rows.sort()
     with transaction(connection) as cursor:
         if any(conflicts.concerned(receipt) for _, receipt in receipts):
             lock_channel(cursor, channel)
-        keys = [receipt.key for _, receipt in receipts]
-        cursor.execute(_SETTLE, {"channel": channel, "rows": storable(msgspec.json.encode(rows)), "keys": keys})
-        lags = {order_id: (behind, lag) for order_id, behind, lag in cursor.fetchall()}
-        answers = [each for each in receipts if each[0].order_id in lags]
+        cursor.execute(_BY_KEY + _SETTLE, {"channel": channel, "rows": storable(msgspec.json.encode(rows))})
+        lags = {key: (behind, lag) for key, behind, lag in cursor.fetchall()}
+        answers = [each for each in receipts if each[0].key in lags]
         conflicts.record(cursor, channel, answers)
         measures.settled(
             cursor,
             channel,
             answers=[(receipt.outcome, receipt.seconds) for _, receipt in answers],
-            lags=[lags[sent.order_id] for sent, receipt in answers if receipt.outcome == "accepted"],
+            lags=[lags[sent.key] for sent, receipt in answers if receipt.outcome == "accepted"],
         )
 
 
@@ -147,67 +143,86 @@ def synced(connection: Connection, channel: str, seconds: float) -> int:
         return ledger.synced(cursor, channel)
 
 
-def _splice(document: str, people: bytes, channel: str, version: int) -> bytes:
+def _submission(
+    vault: Vault,
+    channel: str,
+    order_id: str,
+    version: int,
+    key: str,
+    attempts: int,
+    document: bytes,
+    key_id: str | None,
+    sealed: memoryview | None,
+) -> Submission:
     """The stored document with its contacts, channel and version added at its end, without reading it."""
-    return b'%b,"contacts":%b,"channel":%b,"version":%d}' % (
-        document.encode()[:-1],
+    people = contacts.NONE
+    if sealed is not None and key_id is not None:
+        people = vault.open(sealed.tobytes(), key_id, channel, order_id)
+    content = b'%b,"contacts":%b,"channel":%b,"version":%d}' % (
+        document[:-1],
         people,
         msgspec.json.encode(channel),
         version,
     )
+    return Submission(key, channel, order_id, version, content, attempts > 1)
 
 
-# `earlier` is told by the attempts: the first claim of a version finds none. Rows locked by a running load are skipped.
-# The settings, arrays and `OFFSET 0` make every statement here go by primary key, whatever the planner knows of a table
-# that has just grown: the first acknowledgement must not wait for a walk through everything that is pending.
+# With these settings, what is asked for in the order of a key is found by that key, even a single row. A planner that
+# knows nothing yet of a channel that has just grown might else take any index that begins with the channel, and walk
+# through everything that is pending before the first acknowledgement is stored; and would compile what looks dear.
+_BY_KEY = """
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off;
+"""
+
+# `earlier` is told by the attempts: the first claim of a version finds none. Rows locked by a running load are skipped,
+# and a row that a load has replaced since the statement began has no document here.
 _CLAIM = """
-SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off;
-WITH next AS (
-    SELECT order_id FROM orderflow.outbox
+WITH next AS MATERIALIZED (
+    SELECT ctid FROM orderflow.outbox
     WHERE channel = %(channel)s AND order_id > %(after)s AND {lane} AND (not_before IS NULL OR not_before <= now())
     ORDER BY order_id LIMIT %(size)s
     FOR UPDATE SKIP LOCKED
+), claimed AS MATERIALIZED (
+    UPDATE orderflow.outbox SET first_sent_at = coalesce(first_sent_at, now()), attempts = attempts + 1
+    WHERE ctid = ANY(ARRAY(SELECT ctid FROM next))
+    RETURNING order_id, version, key, attempts
 )
-UPDATE orderflow.outbox SET first_sent_at = coalesce(first_sent_at, now()), attempts = attempts + 1
-WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM next))
-RETURNING order_id, version, key, attempts
-"""
-_CLAIM_LIVE, _CLAIM_BEHIND = _CLAIM.format(lane="NOT behind"), _CLAIM.format(lane="behind")
-
-# A statement of its own, so that it sees every load committed before the claim and leaves out what was replaced since.
-_DOCUMENTS = """
-SELECT o.order_id, o.version, c.claim ->> 2, (c.claim ->> 3)::integer,
-    CASE WHEN o.known_masking IS DISTINCT FROM o.masking AND o.known_masking IS NOT NULL
-        THEN jsonb_set(o.document::jsonb, '{masking}', to_jsonb(o.known_masking))::text ELSE o.document::text END,
-    o.key_id, o.sealed
-FROM json_array_elements(%s::json) AS c(claim)
-CROSS JOIN LATERAL (
-    SELECT o.*, p.masking AS known_masking, p.key_id, p.sealed
+SELECT c.order_id, c.version, c.key, c.attempts, o.document, o.key_id, o.sealed
+FROM claimed AS c
+LEFT JOIN LATERAL (
+    SELECT p.key_id, p.sealed, CASE WHEN p.masking <> o.masking
+        THEN jsonb_set(o.document::jsonb, '{{masking}}', to_jsonb(p.masking))::text::json ELSE o.document END
     FROM orderflow.orders AS o
     LEFT JOIN orderflow.order_contacts AS p ON p.channel = o.channel AND p.order_id = o.order_id
-    WHERE o.channel = %s AND o.order_id = c.claim ->> 0 AND o.version = (c.claim ->> 1)::integer OFFSET 0
-) AS o
+    WHERE o.channel = %(channel)s AND o.order_id BETWEEN c.order_id AND c.order_id AND o.version = c.version
+    ORDER BY o.order_id LIMIT 1
+) AS o(key_id, sealed, document) ON true
 """
+_CLAIM_LIVE, _CLAIM_BEHIND = _CLAIM.format(lane="NOT behind"), _CLAIM.format(lane="behind")
+_ATTEMPTS, _DOCUMENT = 3, 4
+"""Places in a row of it."""
 
-# The keys are constants, because PostgreSQL hashes such an array and walks through any other for every row.
+# Answers come by order id, so that rows are locked in the order in which loads lock them.
 _SETTLE = """
-WITH answer AS (
+WITH answer AS MATERIALIZED (
     SELECT r ->> 0 AS order_id, (r ->> 1)::integer AS version, r ->> 2 AS key, r ->> 3 AS outcome, r ->> 4 AS oms_id,
         r ->> 5 AS reason, (r ->> 6)::float8 AS seconds, r ->> 7 AS stage
-    FROM json_array_elements(%(rows)s::json) AS r
+    FROM jsonb_array_elements(%(rows)s::jsonb) AS r
 ), stored AS (
     INSERT INTO orderflow.receipts (channel, order_id, version, key, outcome, oms_id, reason, seconds, stage)
     SELECT %(channel)s, order_id, version, key, outcome, oms_id, reason, seconds, stage FROM answer
     ON CONFLICT DO NOTHING
 ), locked AS (
-    SELECT order_id FROM orderflow.outbox
-    WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM answer))
-        AND key = ANY(%(keys)s)
-    ORDER BY order_id FOR UPDATE
+    SELECT owed.ctid FROM answer AS a CROSS JOIN LATERAL (
+        SELECT ctid FROM orderflow.outbox
+        WHERE channel = %(channel)s AND order_id BETWEEN a.order_id AND a.order_id AND key = a.key
+        ORDER BY order_id LIMIT 1 FOR UPDATE
+    ) AS owed
 )
 DELETE FROM orderflow.outbox AS gone
-WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM locked))
-RETURNING order_id, behind, extract(epoch FROM clock_timestamp() - coalesce(
+WHERE ctid = ANY(ARRAY(SELECT ctid FROM locked))
+RETURNING key, behind, date_part('epoch', clock_timestamp() - coalesce(
     (SELECT o.channel_updated_at FROM orderflow.orders AS o
-     WHERE o.channel = gone.channel AND o.order_id = gone.order_id), enqueued_at))::float8
+     WHERE o.channel = gone.channel AND o.order_id BETWEEN gone.order_id AND gone.order_id
+     ORDER BY o.order_id LIMIT 1), enqueued_at))
 """
