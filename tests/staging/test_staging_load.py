@@ -204,3 +204,12 @@ def test_a_user_whom_the_database_does_not_let_in_calls_the_operator(postgres):
     with pytest.raises(DeniedError, match="does not let its user in") as denied:
         connect(stranger)
     assert "s3cret" not in str(denied.value)
+
+
+def test_an_order_twice_in_one_chunk_is_loaded_twice(store, ask):
+    loaded = load(store, order("A-1", 0), order("B-1", 0), order("A-1", 5, grand_total="30"))
+    assert counts(loaded) == (2, 1, 0, 0)
+    for table in ("orders", "outbox"):
+        assert ask(f"SELECT order_id, version FROM orderflow.{table} ORDER BY 1") == [("A-1", 2), ("B-1", 1)]
+    assert ask("SELECT count(*) FROM orderflow.order_versions") == [(3,)]
+    assert ask("SELECT count(*) FROM orderflow.order_lines") == [(2,)]

@@ -155,14 +155,14 @@ def test_whatever_the_order_of_arrival_the_people_we_know_are_the_same(store, as
 def test_a_sealed_value_opens_only_where_it_belongs_and_with_its_key():
     old, new = Vault({"old": bytes(32)}), Vault({"new": bytes(31) + b"x", "old": bytes(32)})
     plain = "收件人 😀".encode()
-    sealed, again = old.seal([(plain, "A-1"), (plain, "A-1")], "shop")
+    sealed, again = old.seal([plain, plain], ["A-1", "A-1"], "shop")
     assert new.open(sealed, "old", "shop", "A-1") == new.open(again, "old", "shop", "A-1") == plain
     assert sealed != again, "every value has a nonce of its own"
     for channel, name in (("shop", "A-2"), ("other", "A-1")):
         with pytest.raises(ConfigError, match="does not open"):
             old.open(sealed, "old", channel, name)
     with pytest.raises(ConfigError, match="the vault does not have"):
-        old.open(new.seal([(b"x", "A-1")], "shop")[0], "new", "shop", "A-1")
+        old.open(new.seal([b"x"], ["A-1"], "shop")[0], "new", "shop", "A-1")
     assert repr(new) == "Vault(keys=['new', 'old'])"
 
 

@@ -56,11 +56,12 @@ def chunks(folder: Path) -> Iterator[Chunk]:
             )
         orders = files.read(folder, "orders", number, columns=[*STAGED_ORDER, *HASHES, "contacts"])
         refused = _unreadable(files.read(folder, "unreadable", number))
-        verdicts = files.read(folder, "verdicts", number)
-        broken = verdicts.filter(pc.equal(verdicts["severity"], "refuse"))
-        refused += _refused(orders, broken)
         accepted = np.ones(orders.num_rows, dtype=bool)
-        accepted[np.asarray(broken["order_row"])] = False
+        refusals = pc.equal(files.read(folder, "verdicts", number, columns=["severity"])["severity"], "refuse")
+        if pc.any(refusals).as_py():
+            broken = files.read(folder, "verdicts", number).filter(refusals)
+            refused += _refused(orders, broken)
+            accepted[np.asarray(broken["order_row"])] = False
         yield Chunk(
             orders if accepted.all() else orders.filter(pa.array(accepted)),
             functools.partial(_lines, folder, number, accepted),
@@ -75,7 +76,7 @@ def _lines(folder: Path, number: int, accepted: Mask) -> Table:
 
 
 def _watched(parts: Iterator[Chunk], batch: Batch, progress: Progress) -> Iterator[Chunk]:
-    done, total = 0, batch.counts.cleaned + batch.counts.unreadable
+    done, total = batch.counts.known, batch.counts.cleaned + batch.counts.unreadable
     for part in parts:
         yield part
         done += part.orders.num_rows + len(part.refused)

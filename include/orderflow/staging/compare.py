@@ -36,9 +36,9 @@ from orderflow.staging.vault import Vault
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
-_NEWER, _MOVED, _CONTENT, _CONTACTS, _HIDDEN, _MIXED = 1, 2, 4, 8, 16, 32
+_NEWER, _MOVED, _CONTENT, _CONTACTS, _HIDDEN, _MIXED, _ABSENT = 1, 2, 4, 8, 16, 32, 64
 """What staging says of an order that it has: ours is newer; has another time, other content, other contacts; shows less
-of its people; and what is known of them comes from several versions."""
+of its people; and what is known of them comes from several versions. Or that it has no such order."""
 
 _PEOPLE_DIFFER = _CONTACTS | _HIDDEN | _MIXED
 
@@ -130,9 +130,8 @@ def begin(cursor: Cursor) -> None:
 def compare(run: Run, orders: Table) -> Comparison:
     """Ask staging about every order of the chunk, by its key columns alone."""
     _copy_keys(run, orders)
-    known, version, flags = _ask(run, orders.num_rows)
-    if not known.all():
-        version += _earlier_versions(run, known)
+    version, flags = _ask(run, orders.num_rows)
+    known = flags & _ABSENT == 0
     newer = ~known | (flags & _NEWER > 0)
     seen = _Differences()
     if (known & newer & (flags & _CONTENT > 0)).any():
@@ -177,32 +176,24 @@ def _patched(hashes: Array, stored: dict[int, bytes]) -> Array:
 
 
 def _copy_keys(run: Run, orders: Table) -> None:
-    sent = orders.select(_KEYS).append_column("row", pa.array(np.arange(orders.num_rows)))
+    sent = orders.select(_KEYS).append_column("row", pa.array(np.arange(orders.num_rows), pa.int32()))
     run.cursor.execute("TRUNCATE keys")
     copy(run.cursor, "keys", sent)
 
 
-def _ask(run: Run, rows: int) -> tuple[Flags, Numbers, Numbers]:
-    """For each row: whether staging has the order, in which version, and how ours differs."""
+def _ask(run: Run, rows: int) -> tuple[Numbers, Numbers]:
+    """For each row: its last version, 0 for none, and how ours differs from what staging has.
+
+    An order that somebody took out of staging has a last version, too: the OMS may have it, so the next one follows.
+    """
     query = run.cursor.mogrify(_ASK, {"channel": run.batch.channel})
     answer = io.BytesIO()
     run.cursor.copy_expert(query.decode(), answer)
     table = np.array(answer.getvalue().split(), dtype=np.int64).reshape(-1, 3)
-    known = np.zeros(rows, dtype=bool)
-    version, flags = np.zeros((2, rows), dtype=np.int64)
-    known[table[:, 0]] = True
+    version, flags = np.empty((2, rows), dtype=np.int64)
     version[table[:, 0]] = table[:, 1]
     flags[table[:, 0]] = table[:, 2]
-    return known, version, flags
-
-
-def _earlier_versions(run: Run, known: Flags) -> Numbers:
-    """The last version of orders that somebody took out of staging: the OMS may have it, so the next one follows."""
-    versions = np.zeros(len(known), dtype=np.int64)
-    run.cursor.execute(_EARLIER, (run.batch.channel, np.flatnonzero(~known).tolist()))
-    for row, version in run.cursor:
-        versions[row] = version
-    return versions
+    return version, flags
 
 
 def _compare_content(run: Run, orders: Table, flags: Numbers, seen: _Differences) -> None:
@@ -211,7 +202,8 @@ def _compare_content(run: Run, orders: Table, flags: Numbers, seen: _Differences
     run.cursor.execute(_DOCUMENTS, (run.batch.channel,))
     for row, content_hash, document in run.cursor:
         ours, theirs = _decoded(documents[row]), _decoded(document)
-        fields = {name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)}
+        fields = {name for name, value in ours.items() if theirs.get(name) != value}
+        fields |= {name for name in theirs.keys() - ours.keys() if theirs[name] is not None}
         fields -= _HIDEABLE if flags[row] & _PEOPLE_DIFFER else {_TIME}
         if fields:
             seen.fields[row] = sorted(fields)
@@ -265,7 +257,10 @@ def _merge_people(row: int, ours: dict[str, Any], before: Known, taken: str, fla
 # versions is asked once; only where one has is each order asked.
 _ASK = """
 COPY (
-    SELECT k.row, o.version,
+    SELECT k.row, coalesce(o.version, (
+            SELECT max(v.version) FROM orderflow.order_versions AS v
+            WHERE v.channel = %(channel)s AND v.order_id = k.order_id
+        ), 0), CASE WHEN o.version IS NULL THEN 64 ELSE
         CASE WHEN (coalesce(k.channel_updated_at, '-infinity'), k.fetched_at, k.ordinal)
             >= (coalesce(o.channel_updated_at, '-infinity'), o.fetched_at, o.ordinal)
             OR (k.raw_sha256, k.fetched_at) = (o.raw_sha256, o.fetched_at) THEN 1 ELSE 0 END
@@ -273,9 +268,9 @@ COPY (
         + CASE WHEN k.content_hash <> o.content_hash THEN 4 ELSE 0 END
         + CASE WHEN k.contacts_hash <> o.contacts_hash THEN 8 ELSE 0 END
         + CASE WHEN orderflow.clarity(k.masking) < orderflow.clarity(o.masking) THEN 16 ELSE 0 END
-        + CASE WHEN o.mixed THEN 32 ELSE 0 END
+        + CASE WHEN o.mixed THEN 32 ELSE 0 END END
     FROM keys AS k
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT o.*, (
             SELECT EXISTS (SELECT FROM orderflow.order_contacts WHERE channel = %(channel)s AND stamps IS NOT NULL)
         ) AND EXISTS (
@@ -283,18 +278,8 @@ COPY (
             WHERE c.channel = o.channel AND c.order_id = o.order_id AND c.stamps IS NOT NULL OFFSET 0
         ) AS mixed
         FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id = k.order_id OFFSET 0
-    ) AS o
+    ) AS o ON true
 ) TO STDOUT
-"""
-
-_EARLIER = """
-SELECT k.row, v.version
-FROM keys AS k
-CROSS JOIN LATERAL (
-    SELECT max(v.version) AS version FROM orderflow.order_versions AS v
-    WHERE v.channel = %s AND v.order_id = k.order_id OFFSET 0
-) AS v
-WHERE k.row = ANY(%s) AND v.version IS NOT NULL
 """
 
 _DOCUMENTS = """

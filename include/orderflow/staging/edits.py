@@ -126,7 +126,7 @@ def _write(
 ) -> None:
     sealed = None
     if personal and each.value is not None:
-        (sealed,) = vault.seal([(each.value.encode(), sealed_name(order_id, each.path))], channel)
+        (sealed,) = vault.seal([each.value.encode()], [sealed_name(order_id, each.path)], channel)
     values = {
         **person,
         "channel": channel,

@@ -1,7 +1,8 @@
-"""Merge a chunk of orders into staging: COPY only what changes, and write each table with one statement.
+"""Merge a chunk of orders into staging: new ones are copied straight into its tables, changed ones merged with one
+statement per table, and what is unchanged is not written.
 
-The caller holds the channel's lock, so what `compare` found still holds when it is written; the conditions of the
-statements repeat it nevertheless.
+The caller holds the channel's lock, so what `compare` found still holds when it is written; primary keys and the
+conditions of the statements repeat it nevertheless.
 """
 
 from __future__ import annotations
@@ -20,37 +21,28 @@ from orderflow.domain.staging import STAGED_LINE, STAGED_ORDER, Lines, Table
 from orderflow.domain.target import idempotency_key
 from orderflow.staging import compare, contacts, quarantine
 from orderflow.staging.compare import Comparison, Run
-from orderflow.staging.contacts import Known
 from orderflow.staging.copying import constant, copy, decimals, one
+from orderflow.staging.keys import idempotency_keys
 from orderflow.staging.vault import Vault
 
 _COUNTERS = {"number", "ordinal"}
 """Whole numbers that are not amounts."""
+_JSONB = b"\1"
+"""What stands before the text when JSON comes to jsonb in binary: the version of this format."""
 
 
 def begin(cursor: Cursor, vault: Vault, batch: Batch, *, deliver: bool) -> Run:
-    """Make the temporary tables of this transaction; what all rows share is a default of their columns."""
+    """Make the temporary tables of this transaction; nothing is compressed on its way."""
     compare.begin(cursor)
     cursor.execute(
         """
         SET LOCAL timezone = 'UTC';
         CREATE TEMP TABLE incoming (
-            LIKE orderflow.orders INCLUDING DEFAULTS INCLUDING COMPRESSION,
-            changed boolean NOT NULL, fields text[], changes text[], people jsonb, key text
-        ) ON COMMIT DROP;
-        CREATE TEMP TABLE owed (order_id text COLLATE "C", version integer, key text) ON COMMIT DROP;
-        ALTER TABLE incoming
-            ALTER channel SET DEFAULT %(channel)s,
-            ALTER landing SET DEFAULT %(landing)s,
-            ALTER window_start SET DEFAULT %(start)s,
-            ALTER window_end SET DEFAULT %(end)s
-        """,
-        {
-            "channel": batch.channel,
-            "landing": batch.landing,
-            "start": batch.window_start,
-            "end": batch.window_end,
-        },
+            LIKE orderflow.orders INCLUDING DEFAULTS,
+            changed boolean NOT NULL, fields text, changes text, people jsonb, key text
+        ) WITH (toast_tuple_target = 8160) ON COMMIT DROP;
+        CREATE TEMP TABLE owed (order_id text COLLATE "C", version integer, key text) ON COMMIT DROP
+        """
     )
     return Run(cursor, vault, batch, deliver, quarantine.any_waiting(cursor, batch.channel))
 
@@ -76,15 +68,17 @@ def write(run: Run, orders: Table, lines: Lines) -> dict[str, int]:
     run.cursor.execute("TRUNCATE incoming")
     if (found.changed | found.touched).any():
         all_lines = lines()
-        _copy_orders(run, orders, all_lines, found)
+        rows = _rows(run, orders, all_lines, found)
+        _insert_new(run, rows, found)
+        _copy_known(run, rows, found)
         _replace_lines(run, orders, all_lines, found)
     _add_late(run, orders, found)
     if found.readable:
         run.cursor.execute(_SHOW_KNOWN)
-    _merge_orders(run, int((found.changed | found.touched | found.late).sum()))
+    _merge_known(run, int((found.known & (found.changed | found.touched) | found.late).sum()))
     _replace_contacts(run, orders, found)
     if run.supersedes:
-        quarantine.supersede(run.cursor, run.batch)
+        quarantine.supersede(run.cursor, run.batch, np.flatnonzero(found.changed | found.late).tolist())
     return {
         "inserted": int((~found.known).sum()),
         "updated": int((found.known & found.changed).sum() + found.late.sum()),
@@ -93,58 +87,57 @@ def write(run: Run, orders: Table, lines: Lines) -> dict[str, int]:
     }
 
 
-def _copy_orders(run: Run, orders: Table, lines: Table, found: Comparison) -> None:
-    written = found.changed | found.touched
-    sent = _typed(orders, STAGED_ORDER)
+def _rows(run: Run, orders: Table, lines: Table, found: Comparison) -> pa.Table:
+    """Every order of the chunk as `orderflow.orders` has it, and the key of its version where that is news."""
+    batch, count = run.batch, orders.num_rows
+    rows = _typed(orders, STAGED_ORDER)
     for name, column in {
         "content_hash": found.content_hash,
         "contacts_hash": found.contacts_hash,
         "raw_sha256": orders["raw_sha256"],
-        "version": pa.array(found.version),
-        "changed": pa.array(found.changed),
-        "fields": _texts(orders.num_rows, found.fields),
-        "changes": _texts(orders.num_rows, found.changes),
-        "people": _readable(orders.num_rows, found),
-        "line_count": pa.array(np.bincount(np.asarray(lines["order_row"]), minlength=orders.num_rows)),
-        "key": _idempotency_keys(run, orders, found),
+        "version": pa.array(found.version, pa.int32()),
+        "line_count": pa.array(np.bincount(np.asarray(lines["order_row"]), minlength=count), pa.int32()),
+        "channel": constant(batch.channel, count),
+        "landing": constant(batch.landing, count),
+        "basis": constant(batch.basis and bytes.fromhex(batch.basis), count),
+        "window_start": constant(batch.window_start, count),
+        "window_end": constant(batch.window_end, count),
+        "key": idempotency_keys(batch.channel, orders, found.version, found.changed & run.deliver),
     }.items():
-        sent = sent.append_column(name, column)
-    copy(run.cursor, "incoming", sent if written.all() else sent.filter(pa.array(written)))
+        rows = rows.append_column(name, column)
+    return rows
 
 
-def _idempotency_keys(run: Run, orders: Table, found: Comparison) -> pa.Array:
-    """The key of each changed order; none where nothing is delivered. It covers all that the sent document holds."""
-    if not run.deliver:
-        return pa.nulls(orders.num_rows, pa.string())
-    channel = run.batch.channel
-    rows = zip(
-        orders["order_id"].to_pylist(),
-        found.version.tolist(),
-        orders["content_hash"].to_pylist(),
-        orders["contacts_hash"].to_pylist(),
-        _spelled(one(orders["channel_updated_at"])),
-        found.changed.tolist(),
-        strict=True,
-    )
-    return pa.array(
-        [
-            idempotency_key(channel, order_id, version, content + people + updated) if changed else None
-            for order_id, version, content, people, updated, changed in rows
-        ],
-        pa.string(),
-    )
+def _insert_new(run: Run, rows: pa.Table, found: Comparison) -> None:
+    """Orders that staging does not have: without a detour, because nothing is there that they could meet.
+
+    What the OMS was told of an order before it was taken out of staging may still wait in the outbox.
+    """
+    if found.known.all():
+        return
+    new = rows.filter(pa.array(~found.known)) if found.known.any() else rows
+    copy(run.cursor, "orderflow.orders", new.select(_COLUMNS))
+    copy(run.cursor, "orderflow.order_versions", new.select(_VERSION))
+    if run.deliver:
+        sent, first = new.select([*_OWED, "channel", "window_start", "window_end"]), pc.equal(new["version"], 1)
+        sent = sent.append_column("behind", constant(run.batch.behind, sent.num_rows))
+        copy(run.cursor, "orderflow.outbox", sent.filter(first))
+        copy(run.cursor, "owed", sent.select(_OWED).filter(pc.invert(first)))
 
 
-def _spelled(moments: pa.Array) -> list[bytes]:
-    """Every moment as `str` spells it; keys that were sent once hold it so."""
-    try:
-        whole = moments.cast(pa.timestamp("s")).cast(pa.string())
-    except pa.ArrowInvalid:
-        return [str(moment).encode() for moment in moments.to_pylist()]
-    spelled: list[bytes] = (
-        pc.binary_join_element_wise(whole, "+00:00", "").fill_null("None").cast(pa.binary()).to_pylist()
-    )
-    return spelled
+def _copy_known(run: Run, rows: pa.Table, found: Comparison) -> None:
+    """What is to be merged with what staging has."""
+    written = found.known & (found.changed | found.touched)
+    if not written.any():
+        return
+    for name, column in {
+        "changed": pa.array(found.changed),
+        "fields": _texts(rows.num_rows, found.fields),
+        "changes": _texts(rows.num_rows, found.changes),
+        "people": _readable(rows.num_rows, found),
+    }.items():
+        rows = rows.append_column(name, column)
+    copy(run.cursor, "incoming", rows.filter(pa.array(written)))
 
 
 def _texts(rows: int, found: Mapping[int, Sequence[str]]) -> pa.Array:
@@ -155,21 +148,20 @@ def _texts(rows: int, found: Mapping[int, Sequence[str]]) -> pa.Array:
 
 def _readable(rows: int, found: Comparison) -> pa.Array:
     """What of the people we know goes into the document, as JSON; null where the received document says so itself."""
-    texts = [
-        msgspec.json.encode(found.readable[row]).decode() if row in found.readable else None for row in range(rows)
-    ]
-    return pa.array(texts, pa.string())
+    parts = map(found.readable.get, range(rows))
+    return pa.array([None if part is None else _JSONB + msgspec.json.encode(part) for part in parts], pa.binary())
 
 
 def _replace_lines(run: Run, orders: Table, lines: Table, found: Comparison) -> None:
     """Exactly the lines of the new version: a dropped line is gone."""
     if not found.changed.any():
         return
-    if (found.changed & (found.version > 1)).any():
-        run.cursor.execute(_DELETE_LINES, (run.batch.channel,))
+    if before := np.flatnonzero(found.changed & (found.version > 1)).tolist():
+        run.cursor.execute(_DELETE_LINES, (run.batch.channel, one(orders["order_id"]).take(before).to_pylist()))
     if not found.changed.all():
         lines = lines.filter(pa.array(found.changed[np.asarray(lines["order_row"])]))
     sent = _typed(lines, STAGED_LINE)
+    sent = sent.set_column(0, "number", sent["number"].cast(pa.int32()))
     sent = sent.append_column("order_id", one(orders["order_id"]).take(one(lines["order_row"])))
     sent = sent.append_column("channel", constant(run.batch.channel, lines.num_rows))
     copy(run.cursor, "orderflow.order_lines", sent)
@@ -187,14 +179,14 @@ def _add_late(run: Run, orders: Table, found: Comparison) -> None:
                 "channel": run.batch.channel,
                 "order_id": order["order_id"],
                 "version": version,
-                "changes": found.changes[row],
+                "changes": f"{{{','.join(found.changes[row])}}}",
                 "people": msgspec.json.encode(found.readable[row]).decode(),
                 "key": key if run.deliver else None,
             },
         )
 
 
-def _merge_orders(run: Run, expected: int) -> None:
+def _merge_known(run: Run, expected: int) -> None:
     if not expected:
         return
     run.cursor.execute(_ADD_VERSIONS)
@@ -211,58 +203,61 @@ def _merge_orders(run: Run, expected: int) -> None:
 def _replace_contacts(run: Run, orders: Table, found: Comparison) -> None:
     if found.known.all() and not found.people:
         return
-    channel, vault = run.batch.channel, run.vault
-    order_ids, received, maskings = (orders[name].to_pylist() for name in ("order_id", "contacts", "masking"))
-    if found.people:
+    channel, vault, people = run.batch.channel, run.vault, found.people.values()
+    of_people = one(orders["order_id"]).take(pa.array(list(found.people), pa.int64())).to_pylist()
+    if of_people:
         run.cursor.execute(
-            "DELETE FROM orderflow.order_contacts WHERE channel = %s AND order_id = ANY(%s)",
-            (channel, [order_ids[row] for row in found.people]),
+            "DELETE FROM orderflow.order_contacts WHERE channel = %s AND order_id = ANY(%s)", (channel, of_people)
         )
-    erased = _left_over(run, found, order_ids)
-    new = [row for row in np.flatnonzero(~found.known).tolist() if order_ids[row] not in erased]
-    known = {row: Known(received[row], maskings[row], {}) for row in new if received[row] != contacts.NONE}
-    known |= found.people
-    if not known:
+    said = pc.and_(pa.array(~found.known), pc.not_equal(one(orders["contacts"]), contacts.NONE))
+    if erased := _left_over(run, found, orders):
+        said = pc.and_(said, pc.invert(pc.is_in(one(orders["order_id"]), pa.array(erased))))
+    new = orders.select(["order_id", "contacts", "masking"]).filter(said).to_pydict()
+    order_ids = new["order_id"] + of_people
+    if not order_ids:
         return
-    plains = ((people.contacts, order_ids[row]) for row, people in known.items())
-    stamps = [msgspec.json.encode(people.stamps).decode() if people.stamps else None for people in known.values()]
+    stamps = [_JSONB + msgspec.json.encode(each.stamps) if each.stamps else None for each in people]
+    plains = new["contacts"] + [each.contacts for each in people]
     sent = pa.table(
         {
-            "channel": constant(channel, len(known)),
-            "order_id": [order_ids[row] for row in known],
-            "key_id": constant(vault.key_id, len(known)),
-            "sealed": pa.array(vault.seal(plains, channel), pa.binary()),
-            "masking": [people.masking for people in known.values()],
-            "stamps": pa.array(stamps, pa.string()),
+            "channel": constant(channel, len(order_ids)),
+            "order_id": order_ids,
+            "key_id": constant(vault.key_id, len(order_ids)),
+            "sealed": pa.array(vault.seal(plains, order_ids, channel), pa.binary()),
+            "masking": new["masking"] + [each.masking for each in people],
+            "stamps": pa.array([None] * len(new["order_id"]) + stamps, pa.binary()),
         }
     )
     copy(run.cursor, "orderflow.order_contacts", sent)
 
 
-def _left_over(run: Run, found: Comparison, order_ids: Sequence[str]) -> set[str]:
+def _left_over(run: Run, found: Comparison, orders: Table) -> list[str]:
     """Clear the way for the contacts of orders that somebody took out of staging; those that stay erased are named."""
-    revived = [order_ids[row] for row in np.flatnonzero(~found.known & (found.version > 1)).tolist()]
-    if not revived:
-        return set()
-    run.cursor.execute(_DELETE_CONTACTS, {"channel": run.batch.channel, "order_ids": revived})
-    return {order_id for (order_id,) in run.cursor.fetchall()}
+    revived = np.flatnonzero(~found.known & (found.version > 1))
+    if not len(revived):
+        return []
+    order_ids = one(orders["order_id"]).take(pa.array(revived)).to_pylist()
+    run.cursor.execute(_DELETE_CONTACTS, {"channel": run.batch.channel, "order_ids": order_ids})
+    return [order_id for (order_id,) in run.cursor.fetchall()]
 
 
 def _typed(table: Table, names: list[str]) -> pa.Table:
-    """These columns as PostgreSQL wants them: amounts as exact decimals, documents as text."""
+    """These columns with amounts as exact decimals."""
     columns = {name: table[name] for name in names}
     for name, column in columns.items():
-        if name == "document":
-            columns[name] = column.cast(pa.string())
-        elif pa.types.is_int64(column.type) and name not in _COUNTERS:
+        if pa.types.is_int64(column.type) and name not in _COUNTERS:
             columns[name] = decimals(column)
     return pa.table(columns)
 
 
 _COLUMNS = [
     "channel", *STAGED_ORDER, "content_hash", "contacts_hash", "raw_sha256", "version", "line_count", "landing",
-    "window_start", "window_end",
+    "basis", "window_start", "window_end",
 ]  # fmt: skip
+
+_VERSION = ["channel", "order_id", "version", "content_hash", "channel_updated_at", "window_start", "window_end"]
+
+_OWED = ["order_id", "version", "key"]
 
 _UPSERT = f"""
 INSERT INTO orderflow.orders AS o ({", ".join(_COLUMNS)})
@@ -276,12 +271,10 @@ WHERE ((coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at,
     AND excluded.version IN (o.version, o.version + 1)
 """  # noqa: S608 - names of columns, no values
 
-_ADD_VERSIONS = """
-INSERT INTO orderflow.order_versions
-    (channel, order_id, version, content_hash, channel_updated_at, changed, changes, window_start, window_end)
-SELECT channel, order_id, version, content_hash, channel_updated_at, fields, changes, window_start, window_end
-FROM incoming WHERE changed
-"""
+_ADD_VERSIONS = f"""
+INSERT INTO orderflow.order_versions ({", ".join(_VERSION)}, changed, changes)
+SELECT {", ".join(_VERSION)}, fields::text[], changes::text[] FROM incoming WHERE changed
+"""  # noqa: S608 - names of columns, no values
 
 # Rows are locked in the order in which senders lock them, so that nobody waits in a circle.
 _ENQUEUE = """
@@ -296,10 +289,7 @@ ON CONFLICT (channel, order_id) DO UPDATE SET
 WHERE outbox.version < excluded.version
 """
 
-_DELETE_LINES = """
-DELETE FROM orderflow.order_lines
-WHERE channel = %s AND order_id = ANY(ARRAY(SELECT order_id FROM incoming WHERE changed AND version > 1))
-"""
+_DELETE_LINES = "DELETE FROM orderflow.order_lines WHERE channel = %s AND order_id = ANY(%s)"
 
 _DELETE_CONTACTS = """
 WITH gone AS (

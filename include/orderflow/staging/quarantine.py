@@ -33,11 +33,12 @@ def any_waiting(cursor: Cursor, channel: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def supersede(cursor: Cursor, batch: Batch) -> None:
+def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
     """Good versions (in the loading transaction's `keys`) take the place of what waits of the same orders.
 
     What was discarded gives way as well; what was released has gone on and stays released. What the OMS refused gives
-    way to a changed version only: the same one would be refused again. What it took too late people settle alone.
+    way to a changed version only (`changed` are their rows): the same one would be refused again. What it took too late
+    people settle alone.
     """
     cursor.execute(
         """
@@ -50,7 +51,7 @@ def supersede(cursor: Cursor, batch: Batch) -> None:
             WHERE (q.state IN ('open', 'parked', 'discarded') OR q.replay_asked_at IS NOT NULL) AND CASE
                 WHEN q.source = 'oms' AND q.reasons @> '[{"taken": true}]' THEN false
                 WHEN q.source = 'oms' AND NOT (%(replay)s AND q.replay_asked_at IS NOT NULL)
-                    THEN EXISTS (SELECT FROM incoming AS i WHERE i.order_id = k.order_id AND i.changed)
+                    THEN k.row = ANY(%(changed)s)
                 WHEN q.channel_updated_at < k.channel_updated_at OR q.raw_sha256 = k.raw_sha256 THEN true
                 ELSE q.fetched_at <= k.fetched_at
                     AND coalesce(q.channel_updated_at <= k.channel_updated_at, true) END
@@ -69,6 +70,7 @@ def supersede(cursor: Cursor, batch: Batch) -> None:
         """,
         {
             "channel": batch.channel,
+            "changed": list(changed),
             "window": str(batch.window),
             "replay": batch.purpose == "replay",
             "until": batch.decided_until,

@@ -70,7 +70,7 @@ class Shelf:
         for record in records:
             if record.ordinal < len(self._wanted) and self._wanted[record.ordinal]:
                 sha256 = hashlib.sha256(record.data)
-                (sealed,) = self._vault.seal([(record.data, sha256.hexdigest())], self._batch.channel)
+                (sealed,) = self._vault.seal([record.data], [sha256.hexdigest()], self._batch.channel)
                 rows.append((record.ordinal, record.fetched_at, sha256.digest(), sealed))
                 found += 1
             if len(rows) == _AT_ONCE:
@@ -113,7 +113,7 @@ def _text(value: str | None) -> str | None:
 
 _TEMPORARY = """
 CREATE TEMP TABLE refused (
-    ordinal bigint, source text, order_id text, reasons jsonb, document jsonb, content_hash bytea,
+    ordinal bigint, source text, order_id text, reasons text, document text, content_hash bytea,
     channel_updated_at timestamptz, value numeric(20,6), currency text
 ) ON COMMIT DROP;
 CREATE TEMP TABLE raw (ordinal bigint, fetched_at timestamptz, raw_sha256 bytea, sealed_raw bytea) ON COMMIT DROP
@@ -128,7 +128,8 @@ WITH seen AS (
     SELECT DISTINCT ON (subject)
         CASE WHEN r.order_id IS NULL OR length(r.order_id) > 500 THEN 'sha256:' || encode(w.raw_sha256, 'hex')
              ELSE r.order_id END AS subject,
-        r.*, w.fetched_at, w.raw_sha256, w.sealed_raw
+        r.ordinal, r.source, r.order_id, r.reasons::jsonb, r.document::jsonb, r.content_hash, r.channel_updated_at,
+        r.value, r.currency, w.fetched_at, w.raw_sha256, w.sealed_raw
     FROM refused AS r JOIN raw AS w USING (ordinal)
     ORDER BY subject, r.channel_updated_at DESC NULLS LAST, r.ordinal DESC
 ), judged AS (

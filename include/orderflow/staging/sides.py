@@ -164,7 +164,7 @@ def _stubs(rows: list[OrderStub], numbers: Iterator[int]) -> pa.Table:
             "number": pa.array([next(numbers) for _ in rows], number),
             "order_id": pa.array([_text(each.order_id) for each in rows], text),
             "status": pa.array([_text(each.status) for each in rows], text),
-            "total": pa.array([_amount(each.total) for each in rows], text),
+            "amount": pa.array([_amount(each.total) for each in rows], text),
             "currency": pa.array([_text(each.currency) for each in rows], text),
             "lines": pa.array([each.lines for each in rows], number),
             "updated_at": pa.array([each.updated_at for each in rows], pa.timestamp("us", "UTC")),
@@ -180,7 +180,7 @@ def _held(rows: list[OmsOrder]) -> pa.Table:
             "oms_id": pa.array([_text(each.oms_id) for each in rows], text),
             "version": pa.array([each.version for each in rows], number),
             "status": pa.array([_text(each.status) for each in rows], text),
-            "total": pa.array([_amount(each.total) for each in rows], text),
+            "amount": pa.array([_amount(each.total) for each in rows], text),
             "currency": pa.array([_text(each.currency) for each in rows], text),
             "lines": pa.array([each.lines for each in rows], number),
         }

@@ -7,14 +7,14 @@ SET timezone = 'UTC';
 DROP TABLE IF EXISTS
     pg_temp.sides_listed, pg_temp.sides_channel, pg_temp.sides_day, pg_temp.sides_oms, pg_temp.sides_differences;
 CREATE TEMP TABLE sides_listed (
-    number bigint, order_id text COLLATE "C", status text, total numeric, currency text, lines bigint,
-    updated_at timestamptz);
+    number bigint, order_id text COLLATE "C", status text, amount text, currency text, lines bigint,
+    updated_at timestamptz, total numeric GENERATED ALWAYS AS (amount::numeric) STORED);
 CREATE TEMP TABLE sides_channel (LIKE sides_listed, PRIMARY KEY (order_id));
 CREATE TEMP TABLE sides_day (
     order_id text COLLATE "C" PRIMARY KEY, version integer, asked_at timestamptz NOT NULL DEFAULT now());
 CREATE TEMP TABLE sides_oms (
-    order_id text COLLATE "C" PRIMARY KEY, oms_id text, version bigint, status text, total numeric, currency text,
-    lines bigint);
+    order_id text COLLATE "C" PRIMARY KEY, oms_id text, version bigint, status text, amount text, currency text,
+    lines bigint, total numeric GENERATED ALWAYS AS (amount::numeric) STORED);
 CREATE TEMP TABLE sides_differences (
     order_id text COLLATE "C" NOT NULL, cause text NOT NULL, field text, ours text, theirs text, note text,
     repaired boolean NOT NULL DEFAULT false);

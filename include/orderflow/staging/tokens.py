@@ -38,7 +38,7 @@ class Tokens:
 
     def keep(self, token: Mapping[str, Any]) -> None:
         """Keep a new token; the renewal that brought it is over. `expires_at` is ISO 8601, or None: never."""
-        (sealed,) = self.vault.seal([(msgspec.json.encode(token), self.account)], "tokens")
+        (sealed,) = self.vault.seal([msgspec.json.encode(token)], [self.account], "tokens")
         with closing(self.connect()) as connection, transaction(connection) as cursor:
             cursor.execute(
                 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -49,15 +49,13 @@ class Vault:
     def __repr__(self) -> str:
         return f"Vault(keys={list(self._ciphers)})"
 
-    def seal(self, plains: Iterable[tuple[bytes, str]], channel: str) -> list[bytes]:
+    def seal(self, plains: Sequence[bytes], names: Sequence[str], channel: str) -> list[bytes]:
         """Seal each plain value with what it belongs to (`channel|name`); in the order given."""
-        encrypt, some = self._ciphers[self.key_id].encrypt, list(plains)
-        random = os.urandom(NONCE * len(some))
-        nonces = (random[start : start + NONCE] for start in range(0, len(random), NONCE))
-        return [
-            nonce + encrypt(nonce, plain, f"{channel}|{name}".encode())
-            for nonce, (plain, name) in zip(nonces, some, strict=True)
-        ]
+        random = os.urandom(NONCE * len(plains))
+        nonces = [random[start : start + NONCE] for start in range(0, len(random), NONCE)]
+        owners = [f"{channel}|{name}".encode() for name in names]
+        sealed = map(self._ciphers[self.key_id].encrypt, nonces, plains, owners)
+        return list(map(bytes.__add__, nonces, sealed))
 
     def open(self, sealed: bytes, key_id: str, channel: str, name: str) -> bytes:
         """Raises `ConfigError` when the key is unknown or does not fit."""
