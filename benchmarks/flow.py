@@ -11,15 +11,20 @@ import argparse
 import json
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orderflow import adapters
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel, Delivery, Schedule
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.domain.window import Window
+
+if TYPE_CHECKING:
+    from orderflow.staging.store import Store
 
 STAGES = ("extract", "clean", "validate", "load")
 
@@ -48,15 +53,15 @@ def extracted(shop: Channel, window: Window, url: str, folder: Path) -> Batch:
     return extract(shop, window, source, folder, run_id="bench", runtime=runtime)
 
 
-def staged(shop: Channel, batch: Batch, dsn: str) -> Batch:
-    from orderflow.pipeline.load import load
+@contextmanager
+def staging(dsn: str) -> Iterator[Store]:
     from orderflow.staging.migrate import migrate
     from orderflow.staging.store import Store, connect
     from orderflow.staging.vault import Vault
 
     with closing(connect(dsn)) as connection:
         migrate(connection)
-        return load(shop, batch, Store(connection, Vault({"bench": bytes(32)})))
+        yield Store(connection, Vault({"bench": bytes(32)}))
 
 
 def run(stage: str, shop: Channel, window: Window, url: str, dsn: str, folder: Path) -> Batch:
@@ -69,13 +74,17 @@ def run(stage: str, shop: Channel, window: Window, url: str, dsn: str, folder: P
         if stage == "clean":
             from orderflow.pipeline.clean import clean
 
-            batch = clean(shop, batch)
+            with staging(dsn) as store:
+                batch = clean(shop, batch, known=store.known)
         elif stage == "validate":
             from orderflow.pipeline.validate import validate
 
             batch = validate(shop, batch)
         else:
-            batch = staged(shop, batch, dsn)
+            from orderflow.pipeline.load import load
+
+            with staging(dsn) as store:
+                batch = load(shop, batch, store)
     receipt.write_text(json.dumps(batch.to_json()))
     return batch
 

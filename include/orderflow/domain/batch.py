@@ -66,6 +66,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unreadable: int = 0
     """Records that could not be mapped; quarantined with their reason."""
     cleaned: int = 0
+    known: int = 0
+    """Of the cleaned (and accepted, and unchanged) ones: those whose raw record staging holds, judged on the same basis
+    before; they were not judged again."""
     accepted: int = 0
     quarantined: int = 0
     """Orders that broke a rule of severity `refuse`, without the unreadable ones."""
@@ -112,6 +115,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a person should know: guards that warned, slices that were read twice."""
     steps: list[StepCount] = msgspec.field(default_factory=list)
     """What each step of cleaning did to each column that it changed."""
+    basis: str | None = None
+    """Fingerprint (hex) of all that decides on the orders that were cleaned: the one of `judged_by`, and the SKU map;
+    None where people corrected orders by hand."""
     judged_by: str | None = None
     """Fingerprint of the mapping, the rules and the channel file that judged it."""
     decided_until: datetime | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from orderflow.domain.batch import Batch
 from orderflow.domain.target import Receipt, Submission
+from orderflow.domain.window import Window
 
 Table: TypeAlias = Any
 """A `pyarrow.Table`; the domain does not import pyarrow."""
@@ -91,6 +92,10 @@ class Staging(Protocol):
         `records` is read once, and only when something is refused. Returns the batch with `inserted`, `updated`,
         `unchanged` and `stale`; orders that the database cannot hold move from `accepted` to `quarantined`.
         """
+        ...
+
+    def known(self, channel: str, basis: str, asked: Window) -> Collection[bytes]:
+        """SHA-256 of raw records of orders modified within `asked`, as far as they were judged on this basis."""
         ...
 
     def sender(self, channel: str) -> AbstractContextManager[None]:

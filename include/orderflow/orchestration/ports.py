@@ -63,6 +63,14 @@ def decisions(channel: Channel) -> Decisions:
         return of(store.connection, channel.name, store.vault)
 
 
+def known(channel: str, basis: str, asked: Window) -> frozenset[bytes]:
+    """Which raw records of a span staging holds, judged on this basis."""
+    from orderflow.staging.known import known as of
+
+    with database() as connection:
+        return of(connection, channel, basis, asked)
+
+
 @contextlib.contextmanager
 def source(channel: Channel, *, healing: bool) -> Iterator[tuple[Source, Runtime]]:
     """The open channel. What catches up comes after what follows the clock in the budget that all runs share."""

@@ -64,7 +64,8 @@ def clean(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
     batch = Batch.from_json(plain)
     with ports.recorded(channel, batch.window, batch.run_id):
         skus = ports.skus(channel) if channel.clean.sku == "mapped" else None
-        batch = run(channel, batch, skus=skus, decisions=ports.decisions(channel), progress=teller())
+        decided = ports.decisions(channel)
+        batch = run(channel, batch, skus=skus, decisions=decided, known=ports.known, progress=teller())
     return batch.to_json()
 
 

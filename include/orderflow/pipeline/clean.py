@@ -6,6 +6,8 @@ one in `unreadable`, an older version of an order is counted as a duplicate, and
 
     fetched = cleaned + duplicates + unreadable.
 
+What staging holds already, judged by the same code, channel file and SKU map, counts as cleaned and is left alone.
+
 Per chunk n: `orders-n.arrow` has one row per order with its scalar fields, `document` and `contacts` (canonical
 JSON), `content_hash`, `contacts_hash`, and the evidence `ordinal`, `raw_sha256`, `fetched_at`, `page_origin`. `lines-n`
 and the others have the parts (`order_row`, `position`), `problems-n` and `unreadable-n` what went wrong, `repairs-n`
@@ -17,9 +19,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import pyarrow as pa
 from msgspec import structs
@@ -29,6 +31,7 @@ from orderflow.domain.batch import Batch, tally
 from orderflow.domain.channel import Channel
 from orderflow.domain.decision import Decisions
 from orderflow.domain.order import Order
+from orderflow.domain.window import Window
 from orderflow.pipeline import frames as fr
 from orderflow.pipeline import landing
 from orderflow.pipeline.cleaning import duplicates, files, steps
@@ -38,12 +41,16 @@ from orderflow.pipeline.cleaning.edits import changed_by_hand
 from orderflow.pipeline.cleaning.mapped import UNREADABLE, Chunk, chunks, decoder
 from orderflow.pipeline.cleaning.steps import Settings
 from orderflow.pipeline.cleaning.typed import type_frames
+from orderflow.pipeline.fingerprint import basis
 from orderflow.pipeline.progress import Progress, silent
 from orderflow.quality.profile import Sampler
 
 log = logging.getLogger(__name__)
 
 PROFILE = "profile.json"
+
+Known: TypeAlias = Callable[[str, str, Window], Collection[bytes]]
+"""`Staging.known`."""
 
 
 def clean(
@@ -52,10 +59,12 @@ def clean(
     *,
     skus: Mapping[str, str] | None = None,
     decisions: Decisions | None = None,
+    known: Known | None = None,
     progress: Progress = silent,
 ) -> Batch:
     """Map, type and repair every record of the batch; replaces what an earlier attempt wrote.
 
+    `known` tells which raw records of a window staging holds; those are counted, and neither cleaned nor judged again.
     `skus` is the channel's SKU map (its SKU -> the OMS's), used where the channel file says `sku: mapped`; `decisions`
     holds what people corrected. Raises `ConfigError` for look-ups that cannot work and `BalanceError` when records were
     lost.
@@ -69,8 +78,10 @@ def clean(
     unreadable: dict[str, int] = {}
     repairs: dict[str, int] = {}
     counts_by_step = Counts()
-    read = cleaned = dropped = 0
-    for number, chunk in enumerate(_mapped(channel, folder, sampler, decisions)):
+    read = cleaned = dropped = left = 0
+    own = None if decisions and decisions.edits else basis(channel, settings.skus)
+    held = known(channel.name, own, channel.asks(batch.window)) if known and own and batch.purpose == "window" else ()
+    for number, chunk in enumerate(_mapped(channel, folder, sampler, decisions, held)):
         tables, older, repaired = _cleaned(chunk, settings, counts_by_step)
         files.write(folder, number, tables)
         order_ids.append(duplicates.hashed(tables["orders"]["order_id"]))
@@ -78,23 +89,32 @@ def clean(
         dropped += older
         unreadable = tally(unreadable, files.counted(tables["unreadable"]["code"]))
         repairs = tally(repairs, repaired)
-        read += chunk.records
+        left += chunk.known
+        read += chunk.records + chunk.known
         progress("clean", read, batch.counts.fetched)
     older = duplicates.settle(folder, order_ids)
-    counts = {"cleaned": cleaned - older, "duplicates": dropped + older, "unreadable": sum(unreadable.values())}
+    counts = {
+        "cleaned": cleaned + left - older,
+        "known": left,
+        "duplicates": dropped + older,
+        "unreadable": sum(unreadable.values()),
+    }
     (folder / PROFILE).write_bytes(sampler.profile().to_json())
-    log.info("cleaned orders=%(cleaned)d duplicates=%(duplicates)d unreadable=%(unreadable)d", counts)
+    log.info("cleaned orders=%(cleaned)d known=%(known)d duplicates=%(duplicates)d unreadable=%(unreadable)d", counts)
     return structs.replace(
         batch.counted(**counts, accepted=0, quarantined=0),
         reasons=unreadable,
         warnings={},
         repairs=repairs,
         steps=counts_by_step.steps(),
+        basis=own,
         seconds=batch.seconds | {"clean": time.perf_counter() - began},
     ).balance("clean")
 
 
-def _mapped(channel: Channel, folder: Path, sampler: Sampler, decisions: Decisions | None) -> Iterator[Chunk]:
+def _mapped(
+    channel: Channel, folder: Path, sampler: Sampler, decisions: Decisions | None, known: Collection[bytes]
+) -> Iterator[Chunk]:
     """The batch's records as canonical orders, with what people corrected, chunk by chunk."""
     adapter, options = channel.adapter, channel.options
     edits = decisions.edits if decisions else {}
@@ -109,6 +129,7 @@ def _mapped(channel: Channel, folder: Path, sampler: Sampler, decisions: Decisio
         see=sampler.see,
         order_id=adapter.order_id,
         edits=edits,
+        known=known,
     )
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import functools
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orderflow.domain.channel import Channel
+from orderflow.domain.sku import SkuMap
 
 _PACKAGE = Path(__file__).parents[1]
 _SHARED = (
@@ -32,6 +33,16 @@ def fingerprint(channel: Channel) -> str:
     options = channel.options.model_dump_json()
     code = _code(channel.adapter.to_order.__module__)
     return hashlib.sha256("\x1f".join([channel.name, code, options, *rules]).encode()).hexdigest()
+
+
+def basis(channel: Channel, skus: Mapping[str, str] | None) -> str:
+    """SHA-256 in hex over all that decides on orders, the SKU map included (None where the channel uses none)."""
+    found = hashlib.sha256(fingerprint(channel).encode())
+    for pair in sorted((skus or {}).items()):
+        found.update("\x1f".join(pair).encode() + b"\0")
+    for sku, pairs in sorted(skus.dated.items()) if isinstance(skus, SkuMap) else ():
+        found.update(f"{sku}\x1f{pairs}\0".encode())
+    return found.hexdigest()
 
 
 @functools.cache

@@ -100,7 +100,7 @@ def validate(
     repeated = _repeated_numbers(folder, chunks)
     reasons: dict[str, int] = {}
     warnings: dict[str, int] = {}
-    judged = refused = 0
+    judged, refused = batch.counts.known, 0
     for numbers in (chunks[at : at + CHUNKS_AT_ONCE] for at in range(0, len(chunks), CHUNKS_AT_ONCE)):
         view, starts = _view(folder, numbers, channel.validate_, repeated)
         verdicts = _verdicts(view, severities)

@@ -14,7 +14,7 @@ import msgspec
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from orderflow.domain.batch import Batch, Endpoint
+from orderflow.domain.batch import Batch, Endpoint, StepCount, tally
 from orderflow.domain.gap import Attempt, Gap, named
 from orderflow.domain.window import Window
 from orderflow.staging.session import transaction
@@ -75,10 +75,42 @@ def record_load(cursor: Cursor, batch: Batch) -> None:
     A batch of another purpose covers nothing: it is recorded beside the windows.
     """
     if batch.purpose == "window":
-        _write(cursor, batch, "loaded")
+        _write(cursor, _with_earlier(cursor, batch) if batch.counts.known else batch, "loaded")
     else:
         _record_extra(cursor, batch)
     record_calls(cursor, batch.channel, batch.window, batch.run_id, batch.endpoints)
+
+
+def _with_earlier(cursor: Cursor, batch: Batch) -> Batch:
+    """What was known was not judged again: of each warning, repair and step, the larger count of this window stays."""
+    cursor.execute(
+        """
+        SELECT warnings, repairs, steps FROM orderflow.windows
+        WHERE (channel, window_start, window_end) = (%s, %s, %s) AND loaded_at IS NOT NULL
+        """,
+        (batch.channel, batch.window_start, batch.window_end),
+    )
+    row = cursor.fetchone()
+    if row is None:
+        return batch
+    warnings, repairs, steps = row
+    by_place = {(each.rule, each.field): each for each in msgspec.convert(steps, list[StepCount])}
+    for step in batch.steps:
+        by_place[step.rule, step.field] = max(step, by_place.get((step.rule, step.field), step), key=_changed)
+    return msgspec.structs.replace(
+        batch,
+        warnings=_larger(warnings, batch.warnings),
+        repairs=_larger(repairs, batch.repairs),
+        steps=list(by_place.values()),
+    )
+
+
+def _changed(step: StepCount) -> int:
+    return step.changed
+
+
+def _larger(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return tally({name: max(one.get(name, 0), other.get(name, 0)) for name in {**one, **other}})
 
 
 def synced(cursor: Cursor, channel: str) -> int:

@@ -52,7 +52,7 @@ def load(
         lock_channel(cursor, batch.channel)
         run = merge.begin(cursor, vault, batch, deliver=deliver)
         shelf = Shelf(cursor, vault, batch)
-        counts: Counter[str] = Counter(inserted=0, updated=0, unchanged=0, stale=0)
+        counts: Counter[str] = Counter(inserted=0, updated=0, unchanged=batch.counts.known, stale=0)
         unstorable = 0
         for chunk in chunks:
             shelf.add(chunk.refused)

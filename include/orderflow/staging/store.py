@@ -13,7 +13,9 @@ from orderflow.domain.batch import Batch
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.staging import Chunk, RawRecord
 from orderflow.domain.target import Receipt, Submission
+from orderflow.domain.window import Window
 from orderflow.staging import load, outbox
+from orderflow.staging.known import known
 from orderflow.staging.session import another
 from orderflow.staging.vault import Vault
 
@@ -30,6 +32,9 @@ class Store:
 
     def load(self, batch: Batch, chunks: Iterable[Chunk], records: Iterable[RawRecord], *, deliver: bool) -> Batch:
         return load.load(self.connection, self.vault, batch, chunks, records, deliver=deliver)
+
+    def known(self, channel: str, basis: str, asked: Window) -> frozenset[bytes]:
+        return known(self.connection, channel, basis, asked)
 
     def sender(self, channel: str) -> AbstractContextManager[None]:
         return outbox.sender(self.connection, channel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -75,6 +75,8 @@ class Chunk:
     misplaced: list[tuple[int, str]] = field(default_factory=list)
     """Paths of edits that lead nowhere, by the ordinal of their record."""
     records: int = 0
+    known: int = 0
+    """Records, not among `records`, that staging holds as they are."""
     bytes: int = 0
 
     @property
@@ -145,10 +147,12 @@ def chunks(
     see: Callable[[int, bytes], None],
     order_id: Callable[[Raw], str | None] = lambda _: None,
     edits: Edits = _NO_EDITS,
+    known: Collection[bytes] = frozenset(),
 ) -> Iterator[Chunk]:
     """Decode and map the records, a chunk at a time, and put in what people corrected.
 
-    `see` is shown every record that is an object; `order_id` names the order of a record that gives none. Orders
+    Records whose SHA-256 is `known` are only counted. `see` is shown every record that is an object; `order_id` names
+    the order of a record that gives none. Orders
     become frames a few hundred at a time, so that memory is that of one chunk's frames. A mapping refuses a
     record with `RecordError`; whatever else it raises is a fault of the mapping and refuses that record alone.
     """
@@ -158,7 +162,12 @@ def chunks(
     with _collector_paused():
         for record in records:
             data = record.data
-            source = Evidence(record.ordinal, record.fetched_at, record.origin, hashlib.sha256(data).digest())
+            digest = hashlib.sha256(data).digest()
+            if digest in known:
+                see(record.ordinal, data)
+                chunk.known += 1
+                continue
+            source = Evidence(record.ordinal, record.fetched_at, record.origin, digest)
             try:
                 raw = decode(data)
                 see(record.ordinal, data)
@@ -178,7 +187,7 @@ def chunks(
             if full:
                 yield chunk
                 chunk = Chunk()
-    if chunk.records:
+    if chunk.records or chunk.known:
         chunk.add(orders, evidence)
         yield chunk
 

@@ -201,7 +201,7 @@ def _stage(site: Site, attempt: Attempt, trouble: Trouble, channel: Channel, sto
         ledger.extracted(store.connection, batch)
         _write(file, ("extract", batch.to_json()))
     if done in {"", "extract"}:
-        batch = clean(channel, batch, progress=told)
+        batch = clean(channel, batch, known=store.known, progress=told)
         _write(file, ("clean", batch.to_json()))
     if done in {"", "extract", "clean"}:
         batch = validation.validate(channel, batch, progress=told)
