@@ -1,6 +1,7 @@
 """The pages of Orderflow in Airflow: an entry of the menu, a tab on every DAG and DAG run, a link on every task.
 
-Every Airflow process reads this file, tasks included, so that nothing is imported before the first page is asked for.
+Every Airflow process reads this file, tasks included, so that no page is imported before the first one is asked for.
+The listener imports what tasks need into the scheduler, from which they are forked.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from urllib.parse import quote, urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
+
+from orderflow.orchestration import preload
 
 INCLUDE = Path(__file__).resolve().parents[1] / "include"
 PREFIX = "/orderflow"
@@ -78,3 +81,4 @@ class OrderflowPlugin(AirflowPlugin):
         },
     ]
     global_operator_extra_links = [RunPage()]  # noqa: RUF012 - Airflow's own form
+    listeners = [preload]  # noqa: RUF012 - Airflow's own form

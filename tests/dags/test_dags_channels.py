@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from dag_project import CHANNEL, ROOT
@@ -113,6 +114,24 @@ def test_a_window_may_be_given_by_hand_and_need_not_be(dag):
     for name in ("window_start", "window_end"):
         assert dag.params.get_param(name).schema["type"] == ["null", "string"]
         assert dag.params.get_param(name).schema["format"] == "date-time"
+
+
+def test_a_task_has_the_window_of_its_dag_without_a_copy_of_its_params(dag):
+    from airflow.sdk.definitions.param import process_params
+
+    for task in dag.tasks:
+        assert not task.params
+        given = {"window_start": "2026-03-01T00:00:00Z"}
+        found = process_params(dag, task, given, suppress_exception=False)
+        assert found == {**given, "window_end": None}
+
+
+def test_what_is_nearer_to_the_oms_goes_first(dag):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    scheduled = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    tasks = (scheduled.get_task(name) for name in TASKS)
+    assert [task.weight_rule.get_weight(SimpleNamespace(task=task)) for task in tasks] == [1, 2, 3, 4, 5]
 
 
 def test_other_dags_can_wait_for_what_is_staged_and_delivered(dag):

@@ -21,7 +21,7 @@ print(json.dumps({"views": views, "links": links, "ours": ours}))
 """
 
 
-def test_reading_the_plugin_imports_nothing_of_ours_and_knows_the_path_of_a_proxy(tmp_path):
+def test_reading_the_plugin_imports_no_pages_and_knows_the_path_of_a_proxy(tmp_path):
     around = {
         **os.environ,
         "AIRFLOW_HOME": str(tmp_path),
@@ -32,7 +32,7 @@ def test_reading_the_plugin_imports_nothing_of_ours_and_knows_the_path_of_a_prox
         [sys.executable, "-c", _READ, str(PROJECT / "plugins")], env=around, capture_output=True, text=True, check=True
     )
     told = json.loads(done.stdout.splitlines()[-1])
-    assert told["ours"] == []
+    assert told["ours"] == ["orderflow", "orderflow.orchestration", "orderflow.orchestration.preload"]
     assert {view["destination"]: view["href"] for view in told["views"]} == {
         "nav": "/airflow/orderflow/channels",
         "dag": "/airflow/orderflow/dag/{DAG_ID}",
