@@ -1,9 +1,9 @@
 """`orderflow`: the flow without Airflow, and the tools around it.
 
-A channel's file and a first look: channel new, try, readiness, live and adapters; adapter new, certify; check, fetch.
-The flow: run, backfill, sweep, hints, inbox, fulfil, replay, migrate. What is proven, and why not: status, explain,
-reconcile, alerts. People's decisions: quarantine, review, sku, rules. Quality: report, expectations, upkeep. To try it
-all without a shop: sandbox, oms, demo, chaos.
+A channel's file and a first look: channel new, schema, try, readiness, live, adapters; adapter new, certify; check,
+fetch. The flow: run, backfill, sweep, hints, inbox, fulfil, replay, migrate. What is proven, and why not: status,
+explain, reconcile, alerts. People's decisions: quarantine, review, sku, rules. Quality: report, expectations, upkeep.
+To try it all without a shop: sandbox, oms, demo, chaos.
 
 Exit codes: 0 done · 1 done, but what was asked to hold does not hold · 2 fix a file, setting or argument ·
 3 credentials · 4 the other side is down, try again · 5 the platform changed · 6 a fault of Orderflow.

@@ -124,6 +124,28 @@ def listed() -> None:
     print(to_markdown(), end="")
 
 
+@kit.command()
+def schema(
+    out: Annotated[Path | None, typer.Option(help="Write it into this file.")] = None,
+) -> None:
+    """Print the JSON Schema of channel files, by which an editor completes, explains and checks while you type.
+
+    Example: [bold]orderflow channel schema --out include/channel.schema.json[/bold]
+    """
+    from orderflow.config.schema import channel_schema
+    from orderflow.quality import LOOKUP_FIELDS, RULES
+
+    known = {name: adapters.find(name) for name in adapters.known()}
+    waivable = [code for code, rule in RULES.items() if rule.waivable and rule.severity == "refuse"]
+    made = channel_schema(known, lookup_fields=LOOKUP_FIELDS, rules=waivable)
+    text = json.dumps(made, ensure_ascii=False, indent=2)
+    if out is None:
+        print(text)
+    else:
+        out.write_text(f"{text}\n", encoding="utf-8")
+        console.print(f"wrote [bold]{out}[/bold]", highlight=False)
+
+
 @kit.command(name="try")
 def attempt(
     name: Annotated[str, typer.Argument(metavar="CHANNEL", help="Name of a file in include/channels, without .yml.")],

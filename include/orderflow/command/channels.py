@@ -17,6 +17,7 @@ from rich.text import Text
 from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
+from orderflow.config import alerts
 from orderflow.domain.batch import Batch
 from orderflow.domain.window import Window
 
@@ -35,26 +36,27 @@ def check(
     folder: Annotated[Path, typer.Argument(help="Folder of channel files.")] = ports.CHANNELS,
     as_json: AsJson = False,
 ) -> None:
-    """Read every channel file and show everything that is wrong, at once.
+    """Read every channel file, and alerts.yml and calendar.yml above them; show everything that is wrong, at once.
 
     Example: [bold]orderflow check[/bold]
     """
     reading = config.read(folder, now=datetime.now(UTC))
+    problems, warnings = [*reading.problems, *alerts.problems(folder.parent)], reading.warnings
+    if not problems:
+        warnings = [*warnings, *alerts.warnings(folder.parent, reading.channels)]
     if as_json:
         found = [
             {"file": str(each.file), "line": each.line, "path": each.path, "message": each.message, "cure": each.cure}
-            for each in reading.problems
+            for each in problems
         ]
         print(json.dumps({"channels": [channel.name for channel in reading.channels], "problems": found}))
     else:
-        for problem in reading.problems:
+        for problem in problems:
             console.print(Text.assemble(("error", "red"), f" {problem}"), soft_wrap=True)
-        for warning in reading.warnings:
+        for warning in warnings:
             console.print(Text.assemble(("note", "yellow"), f" {warning}"), soft_wrap=True)
-        console.print(
-            f"{_counted(len(reading.channels), 'channel')} right, {_counted(len(reading.problems), 'problem')}"
-        )
-    if reading.problems:
+        console.print(f"{_counted(len(reading.channels), 'channel')} right, {_counted(len(problems), 'problem')}")
+    if problems:
         raise typer.Exit(2)
 
 

@@ -8,13 +8,14 @@ dates stay text until their field says that it wants a date. Anchors, merges and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from orderflow.config.problem import Fault, Location
+from orderflow.config.problem import Fault, Location, Problem, dotted
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9]\d*)")
 _FLOAT = re.compile(r"[-+]?\d+\.\d*([eE][-+]?\d+)?")
@@ -43,6 +44,38 @@ class Document:
                 node = inner
                 found.append(step)
         return tuple(found)
+
+    def problems(self, file: Path, faults: Iterable[Fault]) -> list[Problem]:
+        """The first fault of every place, by line: what is misspelt is not judged a second time."""
+        first: dict[object, Fault] = {}
+        for fault in faults:
+            first.setdefault(fault.path or (fault.path, fault.line), fault)
+        found = []
+        for fault in first.values():
+            line = self.line(fault.path) if fault.line is None else fault.line
+            found.append(Problem(file, line, dotted(fault.path), fault.message, fault.cure))
+        return sorted(found, key=lambda problem: problem.line)
+
+
+class WrongFileError(Exception):
+    """The file is wrong as a whole: nothing inside of it can be read."""
+
+    def __init__(self, message: str, cure: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.fault = Fault((), message, cure, line)
+
+
+def text_of(path: Path) -> str:
+    """What the file holds; raises `WrongFileError`."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WrongFileError(f"cannot be opened: {error.strerror}", "check the file and its permissions") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise WrongFileError(f"is not UTF-8 (byte {content[error.start]:#04x})", "save it as UTF-8", line) from error
 
 
 def parse(text: str) -> Document:

@@ -59,13 +59,13 @@ def explained(error: ValidationError, model: type[BaseModel], document: Document
     return [_explain(finding, model, document, prefix) for finding in error.errors(include_url=False)]
 
 
-def unknown_key(path: Location, known: set[str], connection: object) -> Fault:
+def _unknown_key(path: Location, known: set[str], connection: object, blocks: Mapping[str, set[str]]) -> Fault:
     """A key that the form does not have: a secret, a misplaced key, or a slip of the pen."""
     key = str(path[-1])
     if _SECRET_KEY.search(key):
         return _secret(path, f"the key {key!r} looks like a secret", connection)
     block = ".".join(str(step) for step in path[:-1])
-    home = next((place for place, keys in _BLOCKS.items() if key in keys and place != block), None)
+    home = next((place for place, keys in blocks.items() if key in keys and place != block), None)
     if home is not None:
         return Fault(
             path, f"unknown key {key!r}", f"it belongs under {home!r}" if home else "it belongs at the top level"
@@ -85,18 +85,19 @@ def secrets(value: object, connection: object, path: Location = ()) -> Iterator[
             yield from secrets(inner, connection, (*path, number))
 
 
-def keys_of(model: type[BaseModel]) -> set[str]:
+def _keys_of(model: type[BaseModel]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
 _BLOCKS = MappingProxyType(
-    {"": keys_of(Form)}
+    {"": _keys_of(Form)}
     | {
-        field.alias or name: keys_of(field.annotation)
+        field.alias or name: _keys_of(field.annotation)
         for name, field in Form.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
 )
+"""The keys of a channel file, by the block that they belong under."""
 
 
 def _secret(path: Location, said: str, connection: object) -> Fault:
@@ -116,10 +117,11 @@ def _explain(finding: Finding, model: type[BaseModel], document: Document, prefi
     path = document.existing(whole)
     if kind == "extra_forbidden":
         block = _block(model, path[len(prefix) : -1])
-        known = set().union(*map(keys_of, block))
+        known = set().union(*map(_keys_of, block))
         if path[:-1] == ("source",):
-            known |= keys_of(SourceBlock)
-        return unknown_key(path, known, _connection(document))
+            known |= _keys_of(SourceBlock)
+        blocks = _BLOCKS if model is Form or prefix else {}
+        return _unknown_key(path, known, _connection(document), blocks)
     if finding["input"] is None:
         return Fault(path, f"{path[-1]!r} has no value" if path else "is empty", "write one or remove the key")
     if kind == "value_error":
@@ -252,5 +254,6 @@ _WORDS: Mapping[str, Callable[[Finding], Words]] = MappingProxyType(
         "less_than": _bound("less than", "lt"),
         "less_than_equal": _bound("at most", "le"),
         "too_long": _expects("short enough", "write fewer values"),
+        "too_short": _expects("long enough", "write at least one value"),
     }
 )

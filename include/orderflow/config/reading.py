@@ -18,10 +18,10 @@ from pydantic import ValidationError
 
 from orderflow import adapters, oms
 from orderflow.config.checks import Surroundings, check
-from orderflow.config.document import Document, parse
+from orderflow.config.document import Document, WrongFileError, parse, text_of
 from orderflow.config.explain import explained, secrets
 from orderflow.config.form import NAME, Form
-from orderflow.config.problem import Fault, Problem, dotted, nearest, split
+from orderflow.config.problem import Fault, Problem, nearest, split
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Adapter, Options
@@ -77,51 +77,32 @@ def _read_file(path: Path, around: Surroundings) -> Channel | list[Problem]:
         text = _text(path)
         document = parse(text)
         channel = _channel(path, text, document, around)
-    except _WrongFileError as error:
+    except WrongFileError as error:
         document, channel = Document(), [error.fault]
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, or one adapter, must not stop the other channels
         document, channel = Document(), [Fault((), f"cannot be checked: {type(error).__name__}: {error}", _OURS)]
-    if isinstance(channel, Channel):
-        return channel
-    found = [_problem(path, document, fault) for fault in channel]
-    return sorted(dict.fromkeys(found), key=lambda problem: problem.line)
+    return channel if isinstance(channel, Channel) else document.problems(path, channel)
 
 
 _OURS = "this is a fault of Orderflow or of the adapter; a developer must look"
 
 
-class _WrongFileError(Exception):
-    """The file is wrong as a whole: nothing inside of it can be read."""
-
-    def __init__(self, message: str, cure: str, line: int = 1) -> None:
-        super().__init__(message)
-        self.fault = Fault((), message, cure, line)
-
-
 def _text(path: Path) -> str:
     if path.is_dir():
-        raise _WrongFileError("is a folder", f"channel files lie directly in {path.parent.name}; move them there")
+        raise WrongFileError("is a folder", f"channel files lie directly in {path.parent.name}; move them there")
     if path.suffix != ".yml":
-        raise _WrongFileError(f"ends in {path.suffix}", f"channel files end in .yml; rename it to {path.stem}.yml")
+        raise WrongFileError(f"ends in {path.suffix}", f"channel files end in .yml; rename it to {path.stem}.yml")
     if not re.fullmatch(NAME, path.stem):
         named = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_") or "demo_shop"
         said = f"{path.stem!r} cannot name a channel"
-        raise _WrongFileError(said, f"use small letters, digits and underscores; rename it to {named}.yml")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise _WrongFileError(f"cannot be opened: {error.strerror}", "check the file and its permissions") from error
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _WrongFileError(f"is not UTF-8 (byte {content[error.start]:#04x})", "save it as UTF-8", line) from error
+        raise WrongFileError(said, f"use small letters, digits and underscores; rename it to {named}.yml")
+    return text_of(path)
 
 
 def _channel(path: Path, text: str, document: Document, around: Surroundings) -> Channel | list[Fault]:
     value = document.value
     if value is None and not document.faults:
-        raise _WrongFileError("is empty", "a channel needs title, owner, source, schedule and oms")
+        raise WrongFileError("is empty", "a channel needs title, owner, source, schedule and oms")
     if not isinstance(value, dict):
         return document.faults or [Fault((), "is not a block of keys", "write title, owner, source, schedule and oms")]
     source = value.get("source")
@@ -135,7 +116,7 @@ def _channel(path: Path, text: str, document: Document, around: Surroundings) ->
     adapter, options, wrong = _adapter(source, document)
     wrong += _untold(form, adapter)
     if first or wrong or form is None or adapter is None or options is None:
-        return _once([*first, *wrong])
+        return [*first, *wrong]
     return Channel(
         name=path.stem,
         adapter_name=form.source.adapter,
@@ -180,19 +161,6 @@ def _adapter(source: dict[str, object], document: Document) -> tuple[Adapter | N
         return adapter.described(options) if adapter.described else adapter, options, []
     except ValidationError as error:
         return adapter, None, explained(error, adapter.options, document, ("source",))
-
-
-def _once(faults: Iterable[Fault]) -> list[Fault]:
-    """The first fault of every place: what is misspelt is not judged a second time."""
-    first: dict[object, Fault] = {}
-    for fault in faults:
-        first.setdefault((fault.path, fault.line) if not fault.path else fault.path, fault)
-    return list(first.values())
-
-
-def _problem(path: Path, document: Document, fault: Fault) -> Problem:
-    line = document.line(fault.path) if fault.line is None else fault.line
-    return Problem(path, line, dotted(fault.path), fault.message, fault.cure)
 
 
 def _broken_targets(folder: Path, names: Iterable[str]) -> Iterator[Problem]:

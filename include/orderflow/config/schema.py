@@ -1,9 +1,4 @@
-"""JSON Schema of the channel file, for editors: completion, descriptions and red lines while typing.
-
-An editor that speaks the YAML language server finds it by a first line such as
-
-    # yaml-language-server: $schema=../channel.schema.json
-"""
+"""JSON Schema of the channel file, for editors: completion, descriptions and red lines while typing."""
 
 from __future__ import annotations
 
@@ -29,7 +24,10 @@ _EXPECTATIONS = (
 def channel_schema(
     adapters: Mapping[str, Adapter], *, lookup_fields: Iterable[str] = (), rules: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """The schema (draft 2020-12) of a channel file that may use these adapters, look-up fields and rule codes."""
+    """The schema (draft 2020-12) of a channel file that may use these adapters, look-up fields and rule codes.
+
+    An adapter of somebody else's, named by its import path, may stand there too; its options are not described.
+    """
     schema = _described(Form)
     blocks = schema["$defs"]
     for model in (Schedule, Cleaning, Validation, Delivery, Fulfilment, Expectations, *_EXPECTATIONS):
@@ -44,7 +42,7 @@ def channel_schema(
     if codes := sorted(rules):
         blocks["Validation"]["properties"]["waive"]["items"] = {"enum": codes}
     common = _described(SourceBlock)["properties"]
-    common["adapter"]["enum"] = sorted(adapters)
+    common["adapter"]["anyOf"] = [{"enum": sorted(adapters)}, {"pattern": r"\."}]
     blocks["SourceBlock"] = {
         "type": "object",
         "properties": common,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
+from orderflow.adapters.described.sums import computed, totals
 from orderflow.adapters.described.values import PathText, Place, Places, Reader, Scope, Value, parse, plain, reader
 from orderflow.domain import order as ours
 from orderflow.domain.errors import RecordError
@@ -88,7 +88,9 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-Blocks: TypeAlias = Annotated[list[Elements], BeforeValidator(_listed)]
+Blocks: TypeAlias = Annotated[
+    list[Elements], BeforeValidator(_listed, json_schema_input_type=Elements | list[Elements])
+]
 Contacts: TypeAlias = dict[Literal["ship_to", "bill_to", "sold_to"], dict[str, Places]]
 
 
@@ -174,7 +176,7 @@ def _compiled(told: Mapped) -> Callable[[Raw], Order]:
         if parts["lines"]:
             parts["lines"] = [msgspec.structs.replace(line, number=n) for n, line in enumerate(parts["lines"], 1)]
         people = [ours.Contact(role=role, **found) for role, take in contacts if (found := take(scope, currency))]
-        _total(fields, parts, stated)
+        totals(fields, parts, stated)
         spelled = {field: text for field, read in statuses if (text := read(scope, currency)) is not None}
         ext = {name: ", ".join(filter(None, map(_shown, path.of(scope)))) for name, path in extras}
         fields |= {**parts, "contacts": people, "raw_status": spelled, "ext": {k: v for k, v in ext.items() if v}}
@@ -276,7 +278,7 @@ def _maker(part: str, block: Elements) -> Callable[[Scope, str], list[Any]]:
                 continue
             if part == "lines":
                 fields["number"] = 0
-            made.append(kind(**_computed(part, fields)))
+            made.append(kind(**computed(part, fields)))
         return made
 
     return make
@@ -302,53 +304,3 @@ def _pairs(told: Quantities) -> Callable[[Scope], list[tuple[str, str]]]:
         return found
 
     return pairs
-
-
-def _computed(part: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """The amount that follows from the others: a total, or the discount that explains it."""
-    if part == "lines" and "quantity" in fields and "unit_price" in fields:
-        full = _times(fields["quantity"], fields["unit_price"])
-    elif part == "charges" and ("amount" in fields or "total" in fields):
-        full = fields.setdefault("amount", fields.get("total"))
-    else:
-        return fields
-    if "total" not in fields:
-        fields["total"] = _minus(full, fields.get("discount"))
-    elif "discount" not in fields and (off := _minus(full, fields["total"])) and off.strip("0.-"):
-        fields["discount"] = off
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _total(fields: dict[str, Any], parts: Mapping[str, list[Any]], stated: frozenset[str]) -> None:
-    """The sums for which the file names no place; where it names one, an empty value stays empty."""
-    for name, part in (("items_total", "lines"), ("charge_total", "charges")):
-        if name not in stated:
-            fields[name] = _sum(each.total for each in parts[part])
-    if "tax_total" not in stated:
-        inner = [each.tax or "0" for part in ("lines", "charges") for each in parts[part]]
-        fields["tax_total"] = _sum([each.amount for each in parts["taxes"]] or inner)
-    if "discount_total" not in stated and parts["discounts"]:
-        fields["discount_total"] = _sum(each.amount for each in parts["discounts"])
-
-
-def _times(one: str, other: str) -> str | None:
-    try:
-        return f"{Decimal(one) * Decimal(other):f}"
-    except InvalidOperation:
-        return None
-
-
-def _minus(one: str | None, other: str | None) -> str | None:
-    try:
-        return None if one is None else f"{Decimal(one) - Decimal(other or 0):f}"
-    except InvalidOperation:
-        return None
-
-
-def _sum(amounts: Iterable[str | None]) -> str | None:
-    """The sum; None where an amount is missing or none, which cleaning then reports."""
-    listed = list(amounts)
-    try:
-        return None if None in listed else f"{sum((Decimal(each or 0) for each in listed), Decimal(0)):f}"
-    except InvalidOperation:
-        return None

@@ -1,9 +1,9 @@
-"""Requests put together from a channel file, and what their answers hold: pure."""
+"""Requests put together from a channel file: pure."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,6 @@ import httpx
 import msgspec
 
 from orderflow.adapters.described.asking import Between, Call, Moment, within
-from orderflow.adapters.described.values import Path, parse, plain
 from orderflow.domain.window import Window
 
 _TICK = timedelta(microseconds=1)
@@ -80,57 +79,3 @@ def _written(when: datetime, form: str, timezone: str) -> str | int:
             return int(when.timestamp()) * 1000 + when.microsecond // 1000
         case _:
             return when.astimezone(ZoneInfo(timezone)).strftime(form)
-
-
-def told(response: httpx.Response, body: Any, place: str) -> str | None:
-    """What an answer says at a path or, behind `header:`, in a header; None for nothing."""
-    if place.startswith("header:"):
-        return response.headers.get(place.removeprefix("header:").strip()) or None
-    found = at(body, place)
-    return None if found is None or found is False else plain(found)
-
-
-def at(body: Any, place: str) -> Any:
-    """The first thing that stands at a path; None for nothing."""
-    return next(iter(parse(place).of((body,))), None)
-
-
-def rows(content: bytes, path: Path) -> list[bytes] | None:
-    """The records that stand at a path, byte for byte; None where there is neither a list nor null."""
-    found = [msgspec.Raw(content)]
-    for step in path.steps:
-        if step.key is not None:
-            found = [value for each in found for value in _key(each, step.key)]
-        else:
-            found = [value for each in found for value in _list(each) or []]
-        if not found:
-            return None
-    if path.steps and path.steps[-1].key is None:
-        return [bytes(each) for each in found]
-    if len(found) == 1 and bytes(found[0]).strip() == b"null":
-        return []
-    through = any(step.key is None for step in path.steps)
-    if through:
-        return [bytes(each) for each in found if bytes(each) != b"null"]
-    listed = _list(found[0]) if bytes(found[0]).lstrip()[:1] == b"[" else None
-    return None if listed is None else [bytes(each) for each in listed]
-
-
-def _key(raw: msgspec.Raw, key: str) -> Iterator[msgspec.Raw]:
-    try:
-        inner = _OBJECT.decode(raw)
-    except msgspec.ValidationError:
-        return
-    if key in inner:
-        yield inner[key]
-
-
-def _list(raw: msgspec.Raw) -> list[msgspec.Raw] | None:
-    try:
-        return _LIST.decode(raw)
-    except msgspec.ValidationError:
-        pass
-    try:
-        return list(_OBJECT.decode(raw).values())
-    except msgspec.ValidationError:
-        return None

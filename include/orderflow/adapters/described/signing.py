@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import msgspec
 
+from orderflow.adapters.described.answers import at, told
 from orderflow.adapters.described.asking import Auth, Basic, Fixed, Login, Open, within
-from orderflow.adapters.described.requests import at, told
 from orderflow.adapters.http import Bearer, Header, Token, basic, bearer, judge, login, read
 from orderflow.domain.errors import ConfigError, DeniedError
 from orderflow.domain.source import Account, Runtime, Secret

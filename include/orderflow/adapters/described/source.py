@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,6 +10,7 @@ from urllib.parse import quote, urlencode
 import httpx
 import msgspec
 
+from orderflow.adapters.described.answers import Answer, codes, fault, raw_at, rows, told
 from orderflow.adapters.described.asking import (
     Between,
     Call,
@@ -18,14 +18,13 @@ from orderflow.adapters.described.asking import (
     Described,
     Linked,
     Numbered,
-    Success,
     Whole,
 )
-from orderflow.adapters.described.requests import at, filtered, question, rows, told, with_id
+from orderflow.adapters.described.requests import filtered, question, with_id
 from orderflow.adapters.described.signing import signing
 from orderflow.adapters.described.values import parse, plain
-from orderflow.adapters.http import Question, client, judge, last_page_first, named, read, side_by_side, walk, words
-from orderflow.domain.errors import DeniedError, DriftError, RecordError, TransientError
+from orderflow.adapters.http import Question, client, judge, last_page_first, named, read, side_by_side, walk
+from orderflow.domain.errors import DriftError, RecordError, TransientError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
 
@@ -36,14 +35,6 @@ MOST_PASSES = 4
 """How often a list without a total is read until a pass brings nothing new."""
 AT_ONCE = 4
 """Detail calls on their way together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    response: httpx.Response
-    body: Any
-    records: list[bytes]
-    origin: str
 
 
 class Platform:
@@ -190,7 +181,7 @@ class Platform:
             )
             judge(response, wanted="orders", now=self._runtime.clock())
             body = read(response, _JSON, wanted="orders")
-            error = _fault(self._options.success, response, body)
+            error = fault(self._options.success, response, body)
             if not isinstance(error, TransientError) or attempt == ATTEMPTS - 1:
                 break
             self._runtime.sleep(float(2**attempt))
@@ -208,14 +199,14 @@ class Platform:
         """Whether an answer says that the token ended."""
         if response.status_code == 401:
             return True
-        told_ = self._options.success
-        if not told_.at or not told_.expired:
+        success = self._options.success
+        if not success.at or not success.expired:
             return False
         try:
             body = _JSON.decode(response.content)
         except msgspec.DecodeError:
             return False
-        return bool(_codes(told_, body) & set(map(plain, told_.expired)))
+        return bool(codes(success, body) & set(map(plain, success.expired)))
 
     def _total(self, answer: Answer) -> int:
         page = self._options.orders.page
@@ -262,9 +253,9 @@ class Platform:
             return None
         judge(response, wanted="an order", now=self._runtime.clock())
         body = read(response, _JSON, wanted="an order")
-        if error := _fault(self._options.success, response, body):
+        if error := fault(self._options.success, response, body):
             raise error
-        found = _raw_at(response.content, call.at)
+        found = raw_at(response.content, call.at)
         return None if found is None else Answer(response, body, [found], _origin(asked))
 
     def _id_of(self, record: bytes) -> str | None:
@@ -319,46 +310,6 @@ def _link(page: Linked) -> Any:
         return {"url": url} if url else None
 
     return following
-
-
-def _codes(told_: Success, body: Any) -> set[str | None]:
-    return (
-        {plain(each) for each in parse(told_.at).of((body,)) if not isinstance(each, dict | list)}
-        if told_.at
-        else set()
-    )
-
-
-def _fault(told_: Success, response: httpx.Response, body: Any) -> TransientError | DeniedError | DriftError | None:
-    """The error that a good status hides; None for a good answer."""
-    codes = _codes(told_, body)
-    bad = bool(told_.errors and at(body, told_.errors)) or bool(told_.good and not codes & set(map(plain, told_.good)))
-    if not bad:
-        return None
-    said = ", ".join(sorted(filter(None, codes))) or "no code"
-    text = told(response, body, told_.message) if told_.message else None
-    where = f"{named(response.request)}: an error instead of orders ({words(said + ' ' + (text or ''))})"
-    if codes & set(map(plain, told_.again)):
-        return TransientError(f"{where}; the platform is busy; the run tries again by itself")
-    if codes & set(map(plain, [*told_.denied, *told_.expired])):
-        return DeniedError(f"{where}; renew the credentials in the connection, or grant the missing right")
-    return DriftError(
-        f"{where}; compare the request with the platform's documentation and `success` in the channel file"
-    )
-
-
-def _raw_at(content: bytes, place: str) -> bytes | None:
-    """The JSON document at a path of keys, byte for byte; None for nothing."""
-    raw = msgspec.Raw(content)
-    for step in parse(place).steps:
-        try:
-            inner = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        except msgspec.ValidationError:
-            return None
-        if step.key not in inner:
-            return None
-        raw = inner[step.key]
-    return None if bytes(raw).strip() == b"null" else bytes(raw)
 
 
 def _one(answer: Answer) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from orderflow.adapters.described import Described, adapter
 from orderflow.adapters.described.asking import within
@@ -43,6 +45,18 @@ class Options(Described):
             },
         )
         return made
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """As a file spells it: a query, and variables of any shape."""
+        schema = handler(core)
+        for name in ("orders", "detail", "by_id"):
+            told = schema["properties"][name]
+            for form in told.get("anyOf", [told]):
+                call = handler.resolve_ref_schema(form)
+                if "properties" in call:
+                    call["properties"] |= {"query": {"type": "string"}, "params": {"type": "object"}}
+        return schema
 
 
 def _post(call: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""Amounts that follow from others: for what a platform does not state, and the channel file names no place for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+def computed(part: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """The amount that follows from the others: a total, or the discount that explains it."""
+    if part == "lines" and "quantity" in fields and "unit_price" in fields:
+        full = _times(fields["quantity"], fields["unit_price"])
+    elif part == "charges" and ("amount" in fields or "total" in fields):
+        full = fields.setdefault("amount", fields.get("total"))
+    else:
+        return fields
+    if "total" not in fields:
+        fields["total"] = _minus(full, fields.get("discount"))
+    elif "discount" not in fields and (off := _minus(full, fields["total"])) and off.strip("0.-"):
+        fields["discount"] = off
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def totals(fields: dict[str, Any], parts: Mapping[str, list[Any]], stated: frozenset[str]) -> None:
+    """The sums for which the file names no place; where it names one, an empty value stays empty."""
+    for name, part in (("items_total", "lines"), ("charge_total", "charges")):
+        if name not in stated:
+            fields[name] = _sum(each.total for each in parts[part])
+    if "tax_total" not in stated:
+        inner = [each.tax or "0" for part in ("lines", "charges") for each in parts[part]]
+        fields["tax_total"] = _sum([each.amount for each in parts["taxes"]] or inner)
+    if "discount_total" not in stated and parts["discounts"]:
+        fields["discount_total"] = _sum(each.amount for each in parts["discounts"])
+
+
+def _times(one: str, other: str) -> str | None:
+    try:
+        return f"{Decimal(one) * Decimal(other):f}"
+    except InvalidOperation:
+        return None
+
+
+def _minus(one: str | None, other: str | None) -> str | None:
+    try:
+        return None if one is None else f"{Decimal(one) - Decimal(other or 0):f}"
+    except InvalidOperation:
+        return None
+
+
+def _sum(amounts: Iterable[str | None]) -> str | None:
+    """The sum; None where an amount is missing or none, which cleaning then reports."""
+    listed = list(amounts)
+    try:
+        return None if None in listed else f"{sum((Decimal(each or 0) for each in listed), Decimal(0)):f}"
+    except InvalidOperation:
+        return None
