@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from orderflow.domain.volume import HISTORY, flow, learn
+from orderflow.domain.volume import HISTORY, LONGEST_LOOK, flow, learn
 from orderflow.domain.window import Window
 from orderflow.sandbox.weeks import JUDGED, SHAPES, START, Outage, orders, watched
 
@@ -33,6 +33,27 @@ def test_an_outage_is_told_once_within_the_stated_time_and_taken_back_once(shape
     assert [each for each in outcome.raised if each not in outage] == []
     assert (len(outcome.raised), len(outcome.recovered)) == (1, 1)
     assert outcome.recovered[0] > outage.end
+
+
+def test_the_silence_of_a_shop_with_three_orders_a_day_is_told_within_the_stated_time(channel):
+    shape = BY_NAME["three orders a day"]
+    start = JUDGED.start + timedelta(days=24, hours=3)
+    outage = Window(start, start + shape.dead)
+    span = Window(start - timedelta(days=1), outage.end + timedelta(days=4))
+    outcome = watched(shape, channel, orders(shape, [Outage(outage)], seed=3), span, every=timedelta(hours=6))
+    assert [each in outage for each in outcome.raised] == [True]
+    assert [each > outage.end for each in outcome.recovered] == [True]
+
+
+def test_a_silence_that_is_not_told_yet_is_not_learned_from():
+    shape = BY_NAME["three orders a day"]
+    start = JUDGED.start + timedelta(days=10)
+    silent, well = (orders(shape, outages, seed=6) for outages in ([Outage(Window(start, JUDGED.end))], []))
+    until = start + LONGEST_LOOK
+    span = Window(until - HISTORY, until - timedelta(days=1))
+    excused, usual = (learn(each, span, shape.zone, lambda _: False) for each in (silent, well))
+    assert excused == usual
+    assert flow(excused, silent, until, lambda _: False).shortfall.orders == 0
 
 
 @pytest.mark.soak

@@ -31,8 +31,8 @@ FLOWING, SURELY = 0.6, 1e-2
 """So much of what is usual says that orders come, if too few would look like that with no more than this chance."""
 CHANCE = 1e-6
 """A shortfall that comes about by chance more often than this is none (measured by benchmarks/alert_weeks.py)."""
-LEAST_SPREAD = 0.05
-"""A channel whose days seem to differ less than by a fifth was just never seen otherwise."""
+LEAST_SPREAD, LEAST_OF_WEEKS = 0.05, 0.02
+"""A channel whose days seem to differ less than by a fifth, or whose weeks by a seventh, was not seen long enough."""
 BLOCKS, BLOCK_HOLDS = (1, 6, 24, 168), 10
 """Hours of the blocks by whose differences the spread is measured: the shortest that hold so many orders."""
 
@@ -80,12 +80,13 @@ def learn(orders: Mapping[datetime, int], span: Window, zone: str, left_out: Lef
     hours = list(_hours(orders, span, local, left_out))
     if timedelta(hours=len(hours)) < ENOUGH:
         return None
+    calm = _calm(hours)
     by_slot: dict[int, list[int]] = defaultdict(list)
-    for _, slot, count in hours:
+    for _, slot, count in calm:
         by_slot[slot].append(count)
     rates = [_usual(by_slot[slot]) for slot in range(168)]
     level = _level(rates, hours)
-    return Pattern(tuple(rate * level for rate in rates), _spread(rates, hours), zone)
+    return Pattern(tuple(rate * level for rate in rates), _spread(rates, calm), zone)
 
 
 def flow(
@@ -139,6 +140,17 @@ def _hours(
         start += timedelta(hours=1)
 
 
+def _calm(hours: list[tuple[datetime, int, int]]) -> list[tuple[datetime, int, int]]:
+    """What is learned from: all; where few orders come, what lies before the span in which a shortfall is looked for.
+
+    There a silence takes days to show, and if it was learned from it would excuse itself: a week without orders lowers
+    what is usual, and widens what chance may do. Less than four weeks before that span are too few.
+    """
+    early = [each for each in hours if each[0] < hours[-1][0] - LONGEST_LOOK]
+    few = 24 * sum(count for _, _, count in hours) < BLOCK_HOLDS * len(hours)
+    return early if few and timedelta(hours=len(early)) >= 2 * ENOUGH else hours
+
+
 def _usual(counts: list[int]) -> float:
     """Their mean, with what is far above the median taken back: one wild day must not raise what is usual.
 
@@ -174,7 +186,8 @@ def _spread(rates: list[float], hours: list[tuple[datetime, int, int]]) -> float
     beyond = sum((came[block] - usual[block]) ** 2 - usual[block] for block in usual)
     squares = sum(each**2 for each in usual.values())
     weeks = max(2.0, len(hours) / 168)
-    return max(LEAST_SPREAD, beyond / squares * weeks / (weeks - 1)) if squares else LEAST_SPREAD
+    least = LEAST_OF_WEEKS if length == BLOCKS[-1] else LEAST_SPREAD
+    return max(least, beyond / squares * weeks / (weeks - 1)) if squares else least
 
 
 def _at_least(came: int, usual: float) -> float:
