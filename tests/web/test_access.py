@@ -1,5 +1,7 @@
 """Who may do what: every route is behind the login, a channel that somebody may not read does not exist for him."""
 
+import re
+
 import psycopg2
 import pytest
 from web_site import NOW
@@ -168,3 +170,39 @@ def test_making_the_app_asks_neither_database_nor_clock(tmp_path):
 
     web.create(lambda: None, Database(never), tmp_path, trigger=never, vault=never, clock=never)
     assert NOW.tzinfo
+
+
+def forms(site):
+    """Address and name of every field of every form that a route reads."""
+    for router in ROUTERS:
+        for route in router.routes:
+            path = re.sub(r"{(\w+)(:path)?}", lambda found: VALUES.get(found[1], "1"), route.path)
+            for field in route.dependant.body_params:
+                yield path, field.name
+    yield from (("/mapping/import/write", name) for name in ("data", "name", "channel", "why"))
+
+
+def test_a_field_with_a_character_that_no_database_stores_is_refused_by_name(site, client, staging):
+    seen = set()
+    for path, name in forms(site):
+        for sent in ({"data": {name: "a\0b 茶"}}, {"files": {name: (None, "a\0b 茶")}}):
+            answer = client().post(path, **sent)
+            assert answer.status_code == 400, (path, name, answer.status_code)
+            assert f"The field &#39;{name}&#39; holds U+0000" in answer.text, (path, name)
+        seen.add((path, name))
+    assert {("/quarantine/decide", "why"), ("/mapping/channel_01/set", "oms_sku"), ("/mapping/import", "file")} <= seen
+    assert len(seen) > 30
+    with staging.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM orderflow.quarantine_events")
+        assert cursor.fetchone() == (0,)
+
+
+def test_a_row_that_no_database_numbers_is_refused(client):
+    answer = client().post("/quarantine/decide", data={"action": "release", "row": str(2**63), "why": "x"})
+    assert (answer.status_code, "row.0: Input should be less than" in answer.text) == (422, True)
+
+
+def test_a_file_with_that_character_says_so(client):
+    file = ("茶.csv", "channel,sku,oms_sku\nchannel_01,茶\0,1\n".encode())
+    answer = client().post("/mapping/import", files={"file": file})
+    assert (answer.status_code, "U+0000" in answer.text) == (400, True)

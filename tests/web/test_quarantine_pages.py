@@ -328,6 +328,16 @@ def test_an_empty_quarantine_says_what_that_means_in_both_languages(client):
     assert "<h1>隔離區</h1>" in chinese
 
 
+def test_rules_say_their_meaning_and_cure_in_the_language_of_the_page(client, store):
+    (row,) = wait(store, "訂單-1", codes=("CURRENCY_UNKNOWN",))
+    chinese = client("editor", "zh-TW").get(f"/quarantine/{row}").text
+    assert "幣別不在 ISO 4217 中。" in chinese
+    assert "或列入 clean.lookups.currency。" in chinese
+    assert "a currency is not in ISO 4217" not in chinese
+    assert "幣別不在 ISO 4217 中。" in client("editor", "zh-TW").get("/quarantine").text
+    assert "A currency is not in ISO 4217." in client().get(f"/quarantine/{row}").text
+
+
 def test_what_code_says_is_translated_too():
     named = {*DONE.values(), *OWNERS, "went on", "revealed", "assigned", "reopened", "edit withdrawn", "superseded"}
     assert not named - set(words.chinese())

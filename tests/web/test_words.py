@@ -2,10 +2,15 @@
 
 import re
 from datetime import timedelta
+from typing import get_args
 
 import pytest
+import yaml
 
 from orderflow.domain.snapshot import KINDS as ALERTS
+from orderflow.quality.pages.words import sentence
+from orderflow.quality.rules import RULES
+from orderflow.staging.blocking import Standing
 from orderflow.web import page, words
 from orderflow.web.coverage import KINDS
 
@@ -26,6 +31,27 @@ def test_every_text_has_a_translation():
 def test_what_code_names_is_translated_too():
     named = {title for _, title in page.TABS} | set(KINDS.values()) | set(ALERTS)
     assert not named - set(words.chinese())
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_every_rule_says_its_meaning_and_its_cure_in_chinese(rule):
+    said = [words.chinese().get(each, "") for each in (rule.meaning, rule.cure)]
+    assert all(re.search("[\u4e00-\u9fff]", each) for each in said)
+    named = set(re.findall(r"`[^`]+`|clean\.\w+(?:\.\w+)?", f"{rule.meaning} {rule.cure}"))
+    assert not {each for each in named if each not in " ".join(said)}, "names of fields and commands stay as they are"
+
+
+def test_no_translation_of_a_rule_is_left_over():
+    kept = yaml.safe_load((words.FOLDER / "rules.yml").read_text("utf-8"))
+    assert not set(kept) - {text for rule in RULES.values() for text in (rule.meaning, rule.cure)}
+
+
+def test_every_verdict_has_a_word_in_chinese():
+    assert not set(get_args(Standing)) - set(words.chinese())
+
+
+def test_a_sentence_ends_as_its_script_does():
+    assert [sentence("the SKU is new"), sentence("SKU 是新的")] == ["The SKU is new.", "SKU 是新的。"]
 
 
 def test_a_translation_fills_in_the_same_names():

@@ -12,6 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException, Request
+from starlette.datastructures import FormData
+
+MOST_BYTES = 8 * 1024 * 1024
+"""Longest field of a form that no route reads by itself: one carries a whole SKU file, packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,21 @@ def guard(identify: Callable[..., User]) -> Callable[..., None]:
         request.state.orderflow_user = user
 
     return guarded
+
+
+async def form_of(request: Request) -> FormData:
+    """The form that was sent, an empty one where none was. Raises HTTP 400 for a field with U+0000."""
+    if request.method in ("GET", "HEAD"):
+        return FormData()
+    form = await request.form(max_part_size=MOST_BYTES)
+    for name, value in form.multi_items():
+        if "\0" in (value if isinstance(value, str) else value.filename or ""):
+            raise HTTPException(
+                400,
+                f"The field {name!r} holds U+0000, which shows nothing and no database stores; remove it (typing the "
+                "text again does) and send the form once more.",
+            )
+    return form
 
 
 def user_of(request: Request) -> User:

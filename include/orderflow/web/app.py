@@ -32,7 +32,7 @@ from orderflow.web import (
     reconciliation,
 )
 from orderflow.web import page as pages
-from orderflow.web.access import User, guard
+from orderflow.web.access import User, form_of, guard
 from orderflow.web.database import Database
 from orderflow.web.page import Site, Trigger, environment, spoken, style, style_version
 
@@ -78,9 +78,8 @@ def create(
 
     Reads nothing yet: the database may be down, and comes back without a restart.
     """
-    app = FastAPI(
-        title="Orderflow", openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(guard(identify))]
-    )
+    passed = [Depends(guard(identify)), Depends(form_of)]
+    app = FastAPI(title="Orderflow", openapi_url=None, docs_url=None, redoc_url=None, dependencies=passed)
     app.state.site = Site(
         database=database, include=include, reports=reports, landing=landing, trigger=trigger, vault=vault, clock=clock
     )

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
+from pydantic import Field
 
 from orderflow.domain.errors import ConfigError
 from orderflow.quality.ownership import WAIVABLE
@@ -71,7 +72,7 @@ def decide(
     page: Reading,
     action: Annotated[Action, Form()],
     scope: Annotated[Scope, Form()] = "selected",
-    row: Annotated[list[int] | None, Form()] = None,
+    row: Annotated[list[Annotated[int, Field(lt=2**63)]] | None, Form()] = None,
     asked: Annotated[str, Form()] = "",
     decision: Annotated[str, Form()] = "",
     why: Annotated[str, Form()] = "",

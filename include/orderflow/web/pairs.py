@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, UploadFile
 from fastapi.responses import HTMLResponse, Response
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from starlette.datastructures import FormData
@@ -17,7 +17,7 @@ from starlette.datastructures import FormData
 from orderflow.domain.errors import ConfigError
 from orderflow.staging import sku_file, skus
 from orderflow.staging.session import transaction
-from orderflow.web.access import demand_editor, demand_some_editor
+from orderflow.web.access import demand_editor, demand_some_editor, form_of
 from orderflow.web.mapping import told
 from orderflow.web.page import Page, Reading
 
@@ -104,13 +104,8 @@ def import_file(
     return _imported(page, data, channel=channel, why=why.strip() or f"import of {name}", name=name, dry_run=True)
 
 
-async def _large(request: Request) -> FormData:
-    """A form whose field may hold a whole file, which is more than a form usually may."""
-    return await request.form(max_part_size=2 * MOST_BYTES)
-
-
 @router.post("/mapping/import/write")
-def import_checked(page: Reading, form: Annotated[FormData, Depends(_large)]) -> Response:
+def import_checked(page: Reading, form: Annotated[FormData, Depends(form_of)]) -> Response:
     """Write what the check before has shown; it is checked once more."""
     data, name, channel, why = (str(form.get(each) or "") for each in ("data", "name", "channel", "why"))
     return _imported(page, _unpacked(data), channel=channel, why=why, name=name, dry_run=False)

@@ -13,6 +13,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9]+(\.[0-9]+)?\Z)")
 """The beginning of what a spreadsheet would run instead of show; numbers are none."""
+_HAN = re.compile("[\u4e00-\u9fff]")
 
 
 def number(value: int) -> str:
@@ -80,7 +81,8 @@ def seconds(value: float | None) -> str:
 
 
 def sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """The text with a capital and the full stop of its script."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}{'。' if _HAN.search(text) else '.'}"
 
 
 def harmless(text: str) -> str:
