@@ -15,7 +15,8 @@ from staged import at, batch, chunk, line, order, person
 
 from orderflow.domain.order import Order, Payment, Refund, Shipment
 from orderflow.domain.target import Receipt
-from orderflow.sandbox.oms_store import Delivery, Rules
+from orderflow.sandbox.oms_rules import Rules
+from orderflow.sandbox.oms_store import Delivery
 from orderflow.sandbox.oms_store import Store as Oms
 from orderflow.staging import contacts
 from orderflow.staging.store import Store

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from staged import load, order, person
 
-from orderflow.sandbox.oms_store import Delivery, Rules
+from orderflow.sandbox.oms_rules import Rules
+from orderflow.sandbox.oms_store import Delivery
 from orderflow.sandbox.oms_store import Store as Oms
 from orderflow.staging import contacts
 from orderflow.staging.store import Store

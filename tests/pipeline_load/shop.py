@@ -16,7 +16,7 @@ from orderflow.domain.channel import Channel, Delivery, Schedule
 from orderflow.domain.order import Order
 from orderflow.domain.source import Account, Adapter, Limits, Options, Runtime, Secret
 from orderflow.domain.target import Target
-from orderflow.sandbox.oms_store import Rules
+from orderflow.sandbox.oms_rules import Rules
 from orderflow.sandbox.server import OMS_TOKEN, oms_app, serve
 
 TARGETS = Path(__file__).resolve().parents[2] / "include" / "targets"

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from orderflow.sandbox import server
-from orderflow.sandbox.oms_store import Rules
+from orderflow.sandbox.oms_rules import Rules
 from orderflow.sandbox.server import OMS_TOKEN, oms_app, serve
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -55,7 +55,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from orderflow.sandbox.oms_parcels import ByHand
-from orderflow.sandbox.oms_store import Answer, Delivery, Held, Rules, Store
+from orderflow.sandbox.oms_rules import Rules
+from orderflow.sandbox.oms_store import Answer, Delivery, Held, Store
 
 LARGEST_BATCH = 1000
 

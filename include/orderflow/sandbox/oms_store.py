@@ -11,14 +11,13 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from orderflow.domain.money import AMOUNT
 from orderflow.sandbox.oms_parcels import Parcels
+from orderflow.sandbox.oms_rules import HEAD, STAGES, Head, Rules, refusal_of, status_at, too_late
 
 _TABLES = """
 create table if not exists orders (
@@ -38,49 +37,6 @@ create table if not exists refusals (
     number integer primary key, key text not null, channel text not null, order_id text not null, code text not null,
     reason text not null, at real not null);
 """
-
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What this OMS refuses, and how long its work takes (seconds of its clock)."""
-
-    unknown_sku_prefixes: tuple[str, ...] = ("UNKNOWN-",)
-    blocked_countries: tuple[str, ...] = ("KP",)
-    largest_total: Decimal | None = None
-    picking_after: float = 600.0
-    shipping_after: float = 1800.0
-    idempotent: bool = True
-    """False: an OMS of the simple sort, where every delivery of a key has its effect. It shows who sends twice."""
-
-
-class Line(msgspec.Struct, gc=False):
-    sku: str | None = None
-    oms_sku: str | None = None
-    quantity: str | None = None
-    unit_price: str | None = None
-    discount: str | None = None
-
-
-class Contact(msgspec.Struct, gc=False):
-    role: str = "ship_to"
-    name: str | None = None
-    address: list[str] = []
-    city: str | None = None
-    postal_code: str | None = None
-    country: str | None = None
-
-
-class Head(msgspec.Struct, gc=False):
-    """The parts of an order document that this OMS looks at; it keeps the rest unread."""
-
-    channel: str
-    order_id: str
-    version: int
-    order_status: str = "open"
-    grand_total: str | None = None
-    currency: str | None = None
-    ship_country: str | None = None
-    lines: list[Line] = []
-    contacts: list[Contact] = []
 
 
 class Delivery(msgspec.Struct, gc=False):
@@ -118,9 +74,7 @@ class Held(msgspec.Struct, kw_only=True):
     lines: int
 
 
-STAGES = ("received", "picking", "shipped", "closed")
 _ASKED = "(?1 is null or channel = ?1) and (?2 is null or order_id = ?2)"
-_HEAD = msgspec.json.Decoder(Head)
 
 
 class Store:
@@ -151,7 +105,7 @@ class Store:
     def _judge(self, delivery: Delivery, now: float) -> Answer:
         key, document = delivery.key, bytes(delivery.document)
         try:
-            head = _HEAD.decode(document)
+            head = HEAD.decode(document)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             return self._refuse(key, "", "", "DOCUMENT_INVALID", f"the document cannot be read: {error}", now)
         digest = hashlib.blake2b(document, digest_size=16).digest()
@@ -168,30 +122,22 @@ class Store:
             "select oms_id, version, started_at, cancelled_at from orders where channel = ? and order_id = ?",
             (head.channel, head.order_id),
         ).fetchone()
-        cancels = head.order_status == "cancelled"
         if held:
             oms_id, version, started_at, cancelled_at = held
             status = self._status(head.channel, head.order_id, started_at, cancelled_at, now)
             if head.version < version or (head.version == version and self.rules.idempotent):
                 reason = f"version {version} is held already"
                 return Answer(key=key, outcome="stale", oms_id=oms_id, version=version, code="STALE", reason=reason)
-            if status in STAGES[1:] and (refusal := self._too_late(head, cancels=cancels, status=status)):
+            if status in STAGES[1:] and (refusal := too_late(self._head(head.channel, head.order_id), head, status)):
                 answer = self._refuse(key, head.channel, head.order_id, *refusal, now)
                 return msgspec.structs.replace(answer, oms_id=oms_id, status=status)
             answer = self._book(head, delivery, digest, held, now)
             return msgspec.structs.replace(answer, status=status)
         return self._book(head, delivery, digest, held, now)
 
-    def _too_late(self, head: Head, *, cancels: bool, status: str) -> tuple[str, str] | None:
-        """What an order in work does not take any more: to be cancelled, and other goods, prices or another address."""
-        if cancels:
-            return "CANCELLED_TOO_LATE", f"the order is {status} and can no longer be cancelled"
-        if (document := self.document(head.channel, head.order_id)) is None:
-            return None
-        before = _HEAD.decode(document)
-        if before.order_status != "cancelled" and _work(before) != _work(head):
-            return "CHANGED_TOO_LATE", f"the order is {status}; its goods, prices and address are fixed"
-        return None
+    def _head(self, channel: str, order_id: str) -> Head | None:
+        document = self.document(channel, order_id)
+        return None if document is None else HEAD.decode(document)
 
     def _status(self, channel: str, order_id: str, started: float | None, cancelled: float | None, now: float) -> str:
         """Where the order stands: where a person put it, else what its age says."""
@@ -322,37 +268,6 @@ class Store:
             "select order_id, count(*) from effects where channel = ? group by order_id", (channel,)
         ).fetchall()
         return dict(rows)
-
-
-def refusal_of(head: Head, rules: Rules) -> tuple[str, str] | None:
-    """The first rule that the order breaks, as code and reason; None when it may come in."""
-    for line in head.lines:
-        sku = line.oms_sku or line.sku or ""
-        if sku.startswith(rules.unknown_sku_prefixes):
-            return "SKU_UNKNOWN", f"no product has the SKU {sku!r}"
-    countries = {head.ship_country, *(each.country for each in head.contacts if each.role == "ship_to")}
-    if blocked := sorted(countries & set(rules.blocked_countries), key=str):
-        return "COUNTRY_BLOCKED", f"nothing is sent to {blocked[0]}"
-    total = head.grand_total or ""
-    if rules.largest_total is not None and AMOUNT.fullmatch(total) and Decimal(total) > rules.largest_total:
-        return "TOTAL_TOO_LARGE", f"totals above {rules.largest_total} need a person"
-    return None
-
-
-def _work(head: Head) -> tuple[Any, ...]:
-    """What the warehouse works by: goods, prices and destination."""
-    lines = sorted((each.oms_sku or each.sku or "", each.quantity or "", each.unit_price or "", each.discount or "")
-                   for each in head.lines)  # fmt: skip
-    ship_to = next((each for each in head.contacts if each.role == "ship_to"), None)
-    return lines, head.grand_total, ship_to and msgspec.structs.astuple(ship_to)
-
-
-def status_at(started: float | None, cancelled: float | None, now: float, rules: Rules) -> str:
-    """Where the order stands: `received`, then `picking`, then `shipped`; or `cancelled`."""
-    if cancelled is not None or started is None:
-        return "cancelled"
-    age = now - started
-    return "shipped" if age >= rules.shipping_after else "picking" if age >= rules.picking_after else "received"
 
 
 def _oms_id(channel: str, order_id: str) -> str:

@@ -20,7 +20,7 @@ import uvicorn
 from orderflow.domain.errors import ConfigError
 from orderflow.sandbox import control, oms, platforms
 from orderflow.sandbox.faults import App, Faults
-from orderflow.sandbox.oms_store import Rules
+from orderflow.sandbox.oms_rules import Rules
 from orderflow.sandbox.shop import Shop
 
 OMS_TOKEN = "demo-oms-token"

@@ -162,9 +162,7 @@ SHAPES = (
         name="wholesale, weekdays only", zone="Europe/Berlin", rate=_wholesale, holidays=_GERMAN,
         dead=timedelta(days=3, hours=4), faint=timedelta(days=3, hours=5),
     ),
-    Shape(  # no bound is promised here: measured, 5 of 12 outages of `dead` are told
-        name="three orders a day", zone="America/New_York", rate=_tiny, dead=timedelta(days=11),
-    ),
+    Shape(name="three orders a day", zone="America/New_York", rate=_tiny, dead=timedelta(days=9)),
     Shape(
         name="evening shop, quiet nights", zone="Europe/London", rate=_evening,
         dead=timedelta(hours=20), faint=timedelta(hours=36),

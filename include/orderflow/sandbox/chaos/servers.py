@@ -21,7 +21,7 @@ import uvicorn
 
 from orderflow.sandbox import server
 from orderflow.sandbox.faults import App, Receive, Scope, Send
-from orderflow.sandbox.oms_store import Rules
+from orderflow.sandbox.oms_rules import Rules
 from orderflow.sandbox.shop import Shop
 
 CALLS = httpx.Client(
