@@ -14,6 +14,8 @@ PY := .venv/bin/python
 
 # Without byte code every Airflow process would compile everything again: 4 s instead of 1.6 s each.
 unexport PYTHONDONTWRITEBYTECODE
+# Nothing here multiplies matrices; NumPy's threads for that cost each process a tenth of a second.
+export OPENBLAS_NUM_THREADS := 1
 export PYTHONPATH := include
 export ORDERFLOW_HOME := $(HOME_DIR)
 
@@ -74,7 +76,7 @@ test-soak: install-dev ## the long ones: Airflow away for hours, 90 days of back
 chaos: install ## random faults over the whole flow, judged against the truth; SEEDS=100
 	$(PY) -m orderflow chaos --seeds $(SEEDS) --workers 2
 
-bench: install ## the flow beside a hand-tuned script; N=100000, PAIRS=3, PEERS=1 adds dlt and Singer, WINDOWS=10 two workers
+bench: install ## the flow beside a hand-tuned script; N=100000, PAIRS=3, PEERS=1 adds dlt and Singer, WINDOWS=10 two workers; more in docs/performance.md
 	N=$(N) PAIRS=$(PAIRS) PEERS=$(PEERS) WINDOWS=$(WINDOWS) $(PY) -m benchmarks
 
 lock: | .venv/bin/uv ## compile requirements.in and requirements-dev.in
