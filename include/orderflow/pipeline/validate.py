@@ -111,6 +111,8 @@ def validate(
         warnings = tally(warnings, _orders_by_code(verdicts, "warn"))
         refused += pc.count_distinct(verdicts.filter(pc.equal(verdicts["severity"], "refuse"))["order_row"]).as_py()
         judged += view.size
+        del view, verdicts
+        pa.default_memory_pool().release_unused()
         progress("validate", judged, batch.counts.cleaned)
     unreadable = (files.counted(files.read(folder, "unreadable", chunk, columns=["code"])["code"]) for chunk in chunks)
     batch = structs.replace(
@@ -153,7 +155,8 @@ def _repeated_numbers(folder: Path, chunks: Sequence[int]) -> frozenset[int]:
     for chunk in chunks:
         numbers = files.read(folder, "orders", chunk, columns=["order_number"])["order_number"].drop_null()
         found.append(hashed(numbers.combine_chunks()))
-    ordered = np.sort(np.concatenate(found))
+    ordered = np.concatenate(found)
+    ordered.sort()
     return frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
 
 
