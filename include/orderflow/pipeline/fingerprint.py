@@ -10,6 +10,7 @@ import functools
 import hashlib
 import sys
 from collections.abc import Iterable, Mapping
+from importlib import metadata
 from pathlib import Path
 
 from orderflow.domain.channel import Channel
@@ -36,8 +37,11 @@ def fingerprint(channel: Channel) -> str:
 
 
 def basis(channel: Channel, skus: Mapping[str, str] | None) -> str:
-    """SHA-256 in hex over all that decides on orders, the SKU map included (None where the channel uses none)."""
-    found = hashlib.sha256(fingerprint(channel).encode())
+    """SHA-256 in hex over all that decides on orders: the SKU map (None where the channel uses none) and the libraries
+    that hold the world's phones and countries included.
+    """
+    versions = [metadata.version(library) for library in ("phonenumbers", "pycountry")]
+    found = hashlib.sha256("\x1f".join([fingerprint(channel), *versions]).encode())
     for pair in sorted((skus or {}).items()):
         found.update("\x1f".join(pair).encode() + b"\0")
     for sku, pairs in sorted(skus.dated.items()) if isinstance(skus, SkuMap) else ():

@@ -21,7 +21,7 @@ class Connection(msgspec.Struct, Generic[T], gc=False):
 
 
 class Money(Part):
-    amount: str
+    amount: Any
     currency_code: Any
 
 

@@ -159,6 +159,11 @@ def _coin(currency: str) -> Decimal:
     return Decimal(1).scaleb(-exponent(currency))
 
 
+def _text(amount: Any) -> str:
+    """An amount as it was spelled; some plugin's number as text. Raises what `Decimal` raises for anything else."""
+    return amount if isinstance(amount, str) and amount else str(Decimal(amount))
+
+
 def _plain(amount: Decimal) -> str:
     """Decimal text without an exponent; `str` takes a quarter of the time that a format does."""
     text = str(amount)
@@ -176,7 +181,7 @@ def _payment_status(raw: Record) -> str:
 def _line(number: int, node: Item, gone: Gone | None) -> Line:
     """One line. Amounts that need no arithmetic stay as they were spelled."""
     ordered = quantity = str(node.quantity)
-    before, net, tax = str(node.subtotal), str(node.total), str(node.total_tax)
+    before, net, tax = _text(node.subtotal), _text(node.total), _text(node.total_tax)
     count = Decimal(ordered)
     unit = before if ordered == "1" or not count else _plain((Decimal(before) / count).quantize(MICRO, ROUND_HALF_UP))
     discount = "0" if before == net else _plain(Decimal(before) - Decimal(net))

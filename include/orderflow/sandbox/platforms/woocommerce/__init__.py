@@ -216,7 +216,6 @@ PLATFORM = Platform(
     welcome=_welcome,
     codes={
         "amount_empty": ("AMOUNT_MALFORMED",),
-        "amount_other_digits": ("GRAND_TOTAL_MISMATCH",),
         "quantity_absurd": ("QUANTITY_HUGE",),  # an order says what a line costs, not what a unit does
         "quantity_negative": ("QUANTITY_NEGATIVE", "UNIT_PRICE_NEGATIVE"),
         "total_missing": ("RAW_SHAPE",),
