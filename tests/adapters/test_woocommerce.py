@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from oauthlib.oauth1 import Client
 from pydantic import ValidationError
@@ -170,6 +170,7 @@ def test_what_stays_in_the_list_is_never_missed_while_others_leave(rows, leaving
     assert set(site.rows) <= set(found)
 
 
+@example(302, [201, -1, 0, 0, 0])
 @given(st.integers(0, 400), st.lists(st.integers(-1, 300), max_size=6))
 def test_a_list_that_grows_is_read_again_or_given_up_but_never_read_wrong(rows, leaving):
     site = Site(rows, leaving)

@@ -4,7 +4,8 @@ A window's list is sorted by time, oldest first, and lies in the past: an order 
 later window), so everything behind it moves one place forward, across page edges. Reading from the last page to the
 first, what moves comes to pages that are still to be read, and is seen twice instead of never. Pages asked for side by
 side may be answered out of turn: a page whose list was longer than that of the page behind it was answered before rows
-left and is asked for again. A list that grew is read again from its end.
+left and is asked for again; where pages are asked for one after the other, the list grew. A list that grew is read
+again from its end. One that grows and shrinks between two answers shows nothing; the counts that extract takes do.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def _reading(ask: Ask, size: int, at_once: int, after: Place | None) -> Iterator
     while left:
         try:
             for page, listed in _downwards(ask, left, size, at_once, first):
-                if listed.total > total:
+                in_turn = at_once == 1 and listed is not first
+                if listed.total > total and not in_turn:
                     listed = ask(page, size)  # noqa: PLW2901 -- the answer was older than its predecessor's
                 if listed.total > total:
                     raise _GrownError
