@@ -325,3 +325,46 @@ def test_a_field_of_another_shape_refuses_the_order_or_is_left_to_cleaning_but_n
         ADAPTER.to_order(order() | {field: value}, Options())
     except RecordError as error:
         assert error.code in {"RAW_SHAPE", "AMOUNT_MALFORMED"}  # noqa: PT017 -- either outcome is allowed
+
+
+def with_odd(raw: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """The record with another value at a place of it."""
+    *way, last = (int(part) if part.isdigit() else part for part in path.split("."))
+    place: Any = raw
+    for part in way:
+        place = place[part]
+    place[last] = value
+    return raw
+
+
+UNITS = {"price": Decimal(5), "off": Decimal(0), "tax": Decimal(1)}
+REFUNDED = {
+    "lines": [{"fate": ["keep", "CANCEL"], **UNITS}],
+    "included": False,
+    "freight": Decimal(0),
+    "freight_back": False,
+}
+
+
+def test_a_liability_that_nobody_knows_refuses_the_order():
+    with pytest.raises(RecordError) as caught:
+        ADAPTER.to_order(with_odd(order(), "taxLines.0.channelLiable", 7), Options())
+    assert caught.value.code == "RAW_SHAPE"
+
+
+def test_a_refund_of_a_line_that_the_order_does_not_have_refuses_the_order():
+    raw = with_odd(played(REFUNDED), "refunds.0.refundLineItems.nodes.0.lineItem.id", "gid://shopify/LineItem/404")
+    with pytest.raises(RecordError) as caught:
+        ADAPTER.to_order(raw, Options())
+    assert caught.value.code == "RAW_SHAPE"
+
+
+@pytest.mark.parametrize("value", [None, 7, "x", [], {}])
+@pytest.mark.parametrize(
+    "path", ["totalPriceSet.presentmentMoney.amount", "totalCashRoundingAdjustment.paymentSet", "totalRefundedSet"]
+)
+def test_a_total_that_cannot_be_read_is_not_told_to_reconciliation_and_stops_no_list(path: str, value: Any):
+    raw = with_odd(order() | {"edited": False}, path, value)
+    (stub,) = Platform(OrderStubs=page(raw, count=1)).open().identify(HOUR)
+    assert stub.order_id == raw["id"]
+    assert stub.total is None or Decimal(stub.total) >= 0

@@ -74,6 +74,7 @@ def explain(
 
 def _ask(channel: Channel, order_id: str, *, offline: bool) -> OnChannel:
     """What the channel says of an order that staging does not have."""
+    from orderflow.pipeline.cleaning.mapped import mapped
     from orderflow.staging.blocking import OnChannel
 
     if offline:
@@ -88,7 +89,7 @@ def _ask(channel: Channel, order_id: str, *, offline: bool) -> OnChannel:
     if not records:
         return OnChannel(False)
     try:
-        order = channel.adapter.to_order(_decode(records[0]), channel.options)
+        order = mapped(_decode(records[0]), lambda raw: channel.adapter.to_order(raw, channel.options))
     except RecordError as error:
         return OnChannel(True, fault=f"{error.code} at {error.field}: {error.message}")
     text = order.channel_updated_at or order.channel_created_at

@@ -9,14 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-import msgspec
 
 from orderflow.adapters.described.asking import Between, Call, Moment, within
 from orderflow.domain.window import Window
 
 _TICK = timedelta(microseconds=1)
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def question(call: Call, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -145,7 +145,9 @@ def _line(number: int, line: Raw, shipments: list[Shipment], how: str | None) ->
 
 
 def _shared(whole: Decimal, units: Decimal) -> str:
-    """What one unit costs, to the sixth decimal."""
+    """What one unit costs, to the sixth decimal; of a line without units the whole, and rules judge its quantity."""
+    if not units:
+        return f"{whole:f}"
     each = (whole / units).quantize(SMALLEST)
     return f"{each.normalize():f}" if each * units != whole else f"{whole / units:f}"
 

@@ -53,7 +53,7 @@ def to_order(raw: Record | Raw, options: Options) -> Order:  # noqa: ARG001 -- t
         raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
     except msgspec.ValidationError as error:
         raise misshapen(error) from None
-    except (TypeError, AttributeError, ValueError) as error:
+    except (TypeError, AttributeError, KeyError, ValueError) as error:
         raise RecordError("RAW_SHAPE", "order", None, f"not the shape of a Shopify order: {error}") from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -225,8 +226,9 @@ def _total(node: Raw) -> str | None:
         told = msgspec.convert(node, Totals)
         if told.edited or not is_zero(pair(told.total_refunded_set)):
             return None
-        return plus(pair(told.total_price_set), pair(told.total_cash_rounding_adjustment.payment_set))[0]
-    except (msgspec.ValidationError, ArithmeticError):
+        total = plus(pair(told.total_price_set), pair(told.total_cash_rounding_adjustment.payment_set))[0]
+        return None if total is None else f"{Decimal(total):f}"
+    except (msgspec.ValidationError, ArithmeticError, AttributeError, TypeError, ValueError):
         return None
 
 

@@ -153,7 +153,7 @@ def _sum(amounts: Iterable[str | None]) -> Decimal:
     return sum(map(Decimal, filter(None, amounts)), NOTHING)
 
 
-@functools.cache
+@functools.lru_cache
 def _coin(currency: str) -> Decimal:
     """The currency's smallest unit."""
     return Decimal(1).scaleb(-exponent(currency))
