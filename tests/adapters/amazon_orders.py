@@ -112,15 +112,3 @@ def new_order():
 
 def mapped(raw):
     return ADAPTER.to_order(raw, OPTIONS)
-
-
-def residue(order):
-    """What the money equation leaves over."""
-
-    def total(amounts):
-        return sum((Decimal(amount or 0) for amount in amounts), Decimal(0))
-
-    unallocated = total(each.amount for each in order.discounts) - total(each.allocated for each in order.discounts)
-    parts = total(line.total for line in order.lines) + total(charge.total for charge in order.charges)
-    tax = Decimal(0) if order.taxes_included else Decimal(order.tax_total)
-    return parts + tax - unallocated - Decimal(order.grand_total)

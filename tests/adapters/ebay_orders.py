@@ -52,17 +52,6 @@ def mapped(order, **more):
     return ADAPTER.to_order({"order": order} | more, Options())
 
 
-def residue(order):
-    """What the money equation leaves over."""
-
-    def total(amounts):
-        return sum((Decimal(amount or 0) for amount in amounts), Decimal(0))
-
-    unallocated = total(each.amount for each in order.discounts) - total(each.allocated for each in order.discounts)
-    parts = total(line.total for line in order.lines) + total(charge.total for charge in order.charges)
-    return parts + (0 if order.taxes_included else Decimal(order.tax_total)) - unallocated - Decimal(order.grand_total)
-
-
 def with_breakdown(order):
     """The same order as the breakdown shows it: eBay's tax among the taxes, and in the totals."""
     order = copy.deepcopy(order)

@@ -4,7 +4,8 @@ import copy
 from decimal import Decimal
 
 import pytest
-from amazon_orders import OPTIONS, amounts, mapped, money, new_order, old_order, residue
+from amazon_orders import OPTIONS, amounts, mapped, money, new_order, old_order
+from money_equation import residue
 
 from orderflow.adapters.amazon_sp_api import ADAPTER, V0_LIMITS, Options
 from orderflow.domain.errors import RecordError

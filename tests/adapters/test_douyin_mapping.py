@@ -5,6 +5,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from money_equation import residue
 
 from orderflow.adapters.douyin import ADAPTER, Options
 from orderflow.adapters.douyin.auth import param_json, signature
@@ -49,17 +50,6 @@ def part(raw, place, **changes):
     raw = copy.deepcopy(raw)
     raw["sku_order_list"][place] |= changes
     return raw
-
-
-def residue(order):
-    """What the money equation leaves over."""
-
-    def total(amounts):
-        return sum((Decimal(amount or 0) for amount in amounts), Decimal(0))
-
-    unallocated = total(each.amount for each in order.discounts) - total(each.allocated for each in order.discounts)
-    parts = total(line.total for line in order.lines) + total(charge.total for charge in order.charges)
-    return parts - unallocated - Decimal(order.grand_total)
 
 
 def after_sale(status, kind=0, refund=0):

@@ -4,7 +4,8 @@ import copy
 from decimal import Decimal
 
 import pytest
-from ebay_orders import mapped, money, residue, sample, with_breakdown
+from ebay_orders import mapped, money, sample, with_breakdown
+from money_equation import residue
 
 from orderflow.domain.errors import RecordError
 

@@ -2,10 +2,10 @@
 
 import copy
 import json
-from decimal import Decimal
 
 import msgspec
 import pytest
+from money_equation import residue
 
 from orderflow.adapters.jd import ADAPTER, Options
 from orderflow.adapters.jd.auth import signature, stamp
@@ -34,17 +34,6 @@ def raw():
 
 def mapped(raw):
     return ADAPTER.to_order(raw, Options())
-
-
-def residue(order):
-    """What the money equation leaves over."""
-
-    def total(amounts):
-        return sum((Decimal(amount or 0) for amount in amounts), Decimal(0))
-
-    unallocated = total(each.amount for each in order.discounts) - total(each.allocated for each in order.discounts)
-    parts = total(line.total for line in order.lines) + total(charge.total for charge in order.charges)
-    return parts - unallocated - Decimal(order.grand_total)
 
 
 def coupon(kind, price, sku=""):

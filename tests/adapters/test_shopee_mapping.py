@@ -1,10 +1,10 @@
 """Shopee's mapping and signatures, against the vectors and samples that its README names."""
 
 import copy
-from decimal import Decimal
 
 import msgspec
 import pytest
+from money_equation import residue
 
 from orderflow.adapters.shopee import ADAPTER, Options
 from orderflow.adapters.shopee.auth import signature
@@ -46,17 +46,6 @@ def raw():
 
 def mapped(raw):
     return ADAPTER.to_order(raw, OPTIONS)
-
-
-def residue(order):
-    """What the money equation leaves over."""
-
-    def total(amounts):
-        return sum((Decimal(amount or 0) for amount in amounts), Decimal(0))
-
-    unallocated = total(each.amount for each in order.discounts) - total(each.allocated for each in order.discounts)
-    parts = total(line.total for line in order.lines) + total(charge.total for charge in order.charges)
-    return parts - unallocated - Decimal(order.grand_total)
 
 
 def test_a_request_for_a_shop_is_signed_as_documented():

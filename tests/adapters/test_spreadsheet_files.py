@@ -1,0 +1,53 @@
+"""Files that are no workbooks, or hostile ones."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+from spreadsheet_books import book, opened, patched, refusal
+
+from orderflow.adapters.spreadsheet import workbook
+
+
+def archive() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as target:
+        target.writestr("notes.txt", "no sheets")
+    return out.getvalue()
+
+
+LEFT = {
+    "an old workbook": (bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600, ".xls"),
+    "a text file": (b"PO no;Item\n1;2\n", "no .xlsx workbook"),
+    "nothing": (b"", "no .xlsx workbook"),
+    "a cut workbook": (book()[:-400], "no .xlsx workbook"),
+    "another archive": (archive(), "cannot be read as a workbook"),
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_what_is_no_workbook_is_left_with_its_reason(what: str, tmp_path: Path):
+    content, reason = LEFT[what]
+    error = refusal(tmp_path, content)
+    assert error.code == "FILE_FAULT"
+    assert reason in str(error)
+    assert opened(tmp_path).left() == ["orders.xlsx"]
+
+
+def test_a_workbook_that_unpacks_to_far_too_much_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(workbook, "UNPACKED", 10_000)
+    monkeypatch.setattr(workbook, "_load", lambda *_, **__: pytest.fail("it was opened"))
+    assert "too large" in str(refusal(tmp_path, book()))
+
+
+@pytest.mark.parametrize(
+    "member", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "[Content_Types].xml", "xl/styles.xml"]
+)
+def test_entities_inside_a_workbook_are_refused(member: str, tmp_path: Path):
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+    content = patched(book(), member, (r"^(<\?xml[^>]*\?>)?", rf"\1{bomb}"))
+    error = refusal(tmp_path, content)
+    assert error.code == "FILE_FAULT"
