@@ -1,5 +1,7 @@
 """The landing zone keeps what came, byte for byte, and notices when somebody touched it."""
 
+import hashlib
+import json
 import random
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +41,35 @@ def test_evidence_stands_beside_each_record(tmp_path: Path):
     assert landing.origins(tmp_path) == ["/orders?page=1", "/orders?page=2"]
 
 
+def test_each_record_has_its_own_proof_which_a_person_finds_in_the_file(tmp_path: Path):
+    write(tmp_path, [Page(AWKWARD, "p")])
+    text = zstandard.ZstdDecompressor().stream_reader((tmp_path / "raw-00000.jsonl.zst").read_bytes()).read()
+    for record in landing.records(tmp_path):
+        assert record.sha256 == hashlib.sha256(record.data).digest()
+        assert record.sha256.hex().encode() in text
+
+
+def old_file(folder: Path, records: list[bytes], digest: str | None = None) -> None:
+    """As it was written before every record had a SHA-256 of its own."""
+    body = b"".join(record + b"\n" for record in records)
+    header = {
+        "origin": "p",
+        "fetched_at": "2026-03-01T09:00:00Z",
+        "sizes": [*map(len, records)],
+        "sha256": digest or hashlib.sha256(body).hexdigest(),
+    }
+    text = json.dumps(header).encode() + b"\n" + body
+    (folder / "raw-00000.jsonl.zst").write_bytes(zstandard.ZstdCompressor().compress(text))
+
+
+def test_a_file_with_one_proof_for_the_whole_page_is_still_read(tmp_path: Path):
+    old_file(tmp_path, AWKWARD)
+    assert [record.data for record in landing.records(tmp_path)] == AWKWARD
+    old_file(tmp_path, AWKWARD, "0" * 64)
+    with pytest.raises(BalanceError, match="a page is not as it was written"):
+        list(landing.records(tmp_path))
+
+
 def test_a_new_file_begins_when_one_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(landing, "FILE_BYTES", 10)
     write(tmp_path, [Page([b'{"id": 1}'], f"p{number}") for number in range(5)])
@@ -52,7 +83,7 @@ def test_writing_again_replaces_what_was_there(tmp_path: Path):
     assert landing.origins(tmp_path) == ["new"]
 
 
-@pytest.mark.parametrize("damage", [lambda text: text.replace(b"1001", b"1002"), lambda text: text[:-5]])
+@pytest.mark.parametrize("damage", [lambda text: text.replace(b"1001", b"1002"), lambda text: text[:-5], lambda text: text[:-1]])
 def test_a_touched_file_is_noticed(tmp_path: Path, damage):
     write(tmp_path, [Page([b'{"name": "#1001"}'], "p")])
     path = tmp_path / "raw-00000.jsonl.zst"

@@ -2,10 +2,11 @@
 
 A batch has one folder. Its raw files are Zstandard-compressed text: for each page a JSON header line
 
-    {"origin": "/orders?page=2", "fetched_at": "2026-03-01T09:00:00Z", "sizes": [3411, 2907], "sha256": "..."}
+    {"origin": "/orders?page=2", "fetched_at": "2026-03-01T09:00:00Z", "sizes": [3411, 2907], "sha256": ["...", "..."]}
 
 followed by the records, byte for byte, each ended by a newline (`sizes` tells them apart even where a platform sends
-line breaks inside a record). `zstdcat raw-00000.jsonl.zst` shows everything to a person.
+line breaks inside a record, `sha256` proves each). `zstdcat raw-00000.jsonl.zst` shows everything to a person. In files
+from before December 2026 `sha256` is that of the whole page.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import msgspec
 import zstandard
@@ -45,7 +46,16 @@ class Header(msgspec.Struct, frozen=True):
     origin: str
     fetched_at: datetime
     sizes: list[int]
-    sha256: str
+    sha256: list[str] | str
+
+
+class Landed(NamedTuple):
+    """A page of a batch: its records with their SHA-256, proven."""
+
+    origin: str
+    fetched_at: datetime
+    records: Sequence[bytes]
+    sha256: Sequence[bytes]
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +65,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     origin: str
     fetched_at: datetime
     data: bytes
+    sha256: bytes
 
 
 _decode_header = msgspec.json.Decoder(Header).decode
@@ -109,7 +120,7 @@ class Writer:
         """Count what a complete attempt left; of an incomplete one no mailbox was told, so it is fetched anew."""
         if not (self.folder / COMPLETE).exists():
             return
-        there = [(header.origin, len(header.sizes), sum(header.sizes)) for header, _ in pages(self.folder)]
+        there = [(page.origin, len(page.records), sum(map(len, page.records))) for page in pages(self.folder)]
         (self.folder / COMPLETE).unlink()
         self._kept = frozenset(origin for origin, _, _ in there)
         self._files = len(list(self.folder.glob(RAW)))
@@ -124,23 +135,27 @@ class Writer:
         self._files += 1
         self._room = FILE_BYTES
 
-    def write(self, page: Page, fetched_at: datetime) -> None:
+    def write(self, page: Page, fetched_at: datetime) -> Sequence[bytes]:
+        """Write a page, unless it was kept; returns the SHA-256 of each of its records."""
+        records = [bytes(record) for record in page.records]
+        digests = _digests(records)
         if page.origin in self._kept:
-            return
+            return digests
         if self._room <= 0:
             self._begin()
         assert self._out is not None
-        body = b"".join(record + b"\n" for record in map(bytes, page.records))
-        header = Header(page.origin, fetched_at, [len(record) for record in page.records], _sha256(body))
+        header = Header(page.origin, fetched_at, [*map(len, records)], [digest.hex() for digest in digests])
+        body = b"\n".join([*records, b""])
         self._out.write(msgspec.json.encode(header) + b"\n")
         self._out.write(body)
         self.pages += 1
-        self.records += len(page.records)
+        self.records += len(records)
         self.bytes += len(body)
         self._room -= len(body)
+        return digests
 
 
-def pages(batch_folder: Path) -> Iterator[tuple[Header, Sequence[bytes]]]:
+def pages(batch_folder: Path) -> Iterator[Landed]:
     """Every page of a batch in the order in which it came; raises `BalanceError` when a file is not as written."""
     for path in sorted(batch_folder.glob(RAW), key=lambda each: each.name):
         with path.open("rb") as packed:
@@ -149,9 +164,11 @@ def pages(batch_folder: Path) -> Iterator[tuple[Header, Sequence[bytes]]]:
                 while line := lines.readline():
                     header = _decode_header(line)
                     body = lines.read(sum(header.sizes) + len(header.sizes))
-                    if _sha256(body) != header.sha256:
+                    page = _split(body, header.sizes)
+                    digests = _digests(page)
+                    if not _intact(body, digests, header):
                         raise _torn(path)
-                    yield header, _split(body, header.sizes)
+                    yield Landed(header.origin, header.fetched_at, page, digests)
             except (msgspec.MsgspecError, UnicodeDecodeError, zstandard.ZstdError, EOFError) as error:
                 raise _torn(path) from error
 
@@ -181,15 +198,15 @@ class _Unpacked(io.RawIOBase):
 def records(batch_folder: Path) -> Iterator[Record]:
     """Every raw record of a batch."""
     ordinal = 0
-    for header, page in pages(batch_folder):
-        for data in page:
-            yield Record(ordinal, header.origin, header.fetched_at, data)
+    for page in pages(batch_folder):
+        for data, digest in zip(page.records, page.sha256, strict=True):
+            yield Record(ordinal, page.origin, page.fetched_at, data, digest)
             ordinal += 1
 
 
 def origins(batch_folder: Path) -> list[str]:
     """Where the batch's pages came from, each once, in order."""
-    return list(dict.fromkeys(header.origin for header, _ in pages(batch_folder)))
+    return list(dict.fromkeys(page.origin for page in pages(batch_folder)))
 
 
 def _split(body: bytes, sizes: list[int]) -> list[bytes]:
@@ -200,8 +217,16 @@ def _split(body: bytes, sizes: list[int]) -> list[bytes]:
     return split
 
 
-def _sha256(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()
+def _digests(records: Sequence[bytes]) -> list[bytes]:
+    return [hashlib.sha256(record).digest() for record in records]
+
+
+def _intact(body: bytes, digests: Sequence[bytes], header: Header) -> bool:
+    """Whether a page is as it was written."""
+    if isinstance(header.sha256, str):
+        return hashlib.sha256(body).hexdigest() == header.sha256
+    whole = len(body) == sum(header.sizes) + len(header.sizes)
+    return whole and [digest.hex() for digest in digests] == header.sha256
 
 
 def _torn(path: Path) -> BalanceError:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import cast
 
@@ -147,8 +146,8 @@ def _copied(places: Sequence[Place], records: Records, writer: landing.Writer, p
         if not _lies(source):
             missing += _from_copies(records.in_landing(name) if whole else wanted, records, writer)
         elif whole:
-            for header, page in landing.pages(source):
-                writer.write(Page(page, header.origin), header.fetched_at)
+            for page in landing.pages(source):
+                writer.write(Page(page.records, page.origin), page.fetched_at)
         else:
             missing += _from_copies(_found(source, wanted, writer), records, writer)
         progress("collect", writer.records, None)
@@ -172,11 +171,10 @@ def _found(source: Path, wanted: Sequence[Place], writer: landing.Writer) -> lis
     shas = {each.raw_sha256 for each in wanted if each.raw_sha256 is not None}
     found: set[bytes] = set()
     try:
-        for header, page in landing.pages(source):
-            digests = [sha256(data).digest() for data in page]
-            if chosen := [data for data, digest in zip(page, digests, strict=True) if digest in shas]:
-                writer.write(Page(chosen, header.origin), header.fetched_at)
-                found |= shas.intersection(digests)
+        for page in landing.pages(source):
+            if chosen := [data for data, digest in zip(page.records, page.sha256, strict=True) if digest in shas]:
+                writer.write(Page(chosen, page.origin), page.fetched_at)
+                found |= shas.intersection(page.sha256)
     except BalanceError as error:
         log.warning("landing folder damaged, copies in quarantine stand in: %s", error)
     return [each for each in wanted if each.raw_sha256 not in found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -152,9 +151,9 @@ def chunks(
     """Decode and map the records, a chunk at a time, and put in what people corrected.
 
     Records whose SHA-256 is `known` are only counted. `see` is shown every record that is an object; `order_id` names
-    the order of a record that gives none. Orders
-    become frames a few hundred at a time, so that memory is that of one chunk's frames. A mapping refuses a
-    record with `RecordError`; whatever else it raises is a fault of the mapping and refuses that record alone.
+    the order of a record that gives none. Orders become frames some at a time, so that memory is that of one chunk's
+    frames. A mapping refuses a record with `RecordError`; whatever else it raises is a fault of the mapping and refuses
+    that record alone.
     """
     chunk = Chunk()
     orders: list[Order] = []
@@ -162,12 +161,11 @@ def chunks(
     with _collector_paused():
         for record in records:
             data = record.data
-            digest = hashlib.sha256(data).digest()
-            if digest in known:
+            if record.sha256 in known:
                 see(record.ordinal, data)
                 chunk.known += 1
                 continue
-            source = Evidence(record.ordinal, record.fetched_at, record.origin, digest)
+            source = Evidence(record.ordinal, record.fetched_at, record.origin, record.sha256)
             try:
                 raw = decode(data)
                 see(record.ordinal, data)
