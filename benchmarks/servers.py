@@ -97,12 +97,13 @@ class Posted(asyncio.Protocol):
             headers = bytes(self._asked[:end]).lower()
             self._missing = end + 4 + int(headers.partition(b"content-length:")[2].partition(b"\r\n")[0])
         if len(self._asked) >= self._missing:
-            body = bytes(self._asked[end + 4 :])
+            loop = asyncio.get_running_loop()
+            due = loop.time() + self._seconds
+            answer = self._answer_to(bytes(self._asked[end + 4 :]))
             self._asked, self._missing = bytearray(), 0
-            asyncio.get_running_loop().call_later(self._seconds, self._answer, body)
+            loop.call_at(due, self._answer, answer)
 
-    def _answer(self, body: bytes) -> None:
-        answer = self._answer_to(body)
+    def _answer(self, answer: bytes | memoryview) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
         self._transport.write(head.encode())
         self._transport.write(answer)
