@@ -381,57 +381,6 @@ def test_what_follows_the_clock_is_sent_before_what_catches_up(store, oms, shop)
     settled(oms, shop, 35)
 
 
-MORE = """
-INSERT INTO orderflow.orders
-SELECT copy.* FROM orderflow.orders AS o CROSS JOIN generate_series(1, %(more)s) AS n
-CROSS JOIN jsonb_populate_record(o, jsonb_build_object('channel', %(channel)s, 'order_id', '文' || n)) AS copy
-WHERE o.ctid = (SELECT min(ctid) FROM orderflow.orders);
-INSERT INTO orderflow.order_contacts
-SELECT copy.* FROM orderflow.order_contacts AS p CROSS JOIN generate_series(1, %(more)s) AS n
-CROSS JOIN jsonb_populate_record(p, jsonb_build_object('channel', %(channel)s, 'order_id', '文' || n)) AS copy
-WHERE p.ctid = (SELECT min(ctid) FROM orderflow.order_contacts);
-INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, window_end)
-SELECT %(channel)s, '文' || n, 1, n, now(), now() FROM generate_series(1, %(more)s) AS n
-"""
-READ = """
-SELECT coalesce((SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = ANY(%(tables)s)), 0)
-    + coalesce((SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = ANY(%(tables)s)), 0)
-"""
-TABLES = ["outbox", "orders", "order_contacts", "receipts"]
-
-
-@pytest.mark.parametrize("known", ["nothing", "an empty table", "another channel", *(f"all but {table}" for table in TABLES)])
-def test_the_first_answer_is_stored_without_a_walk_through_what_is_pending(store, shop, known):
-    """However little the planner knows of a channel that has just grown, or of one table where it knows the others."""
-    with store.connection.cursor() as cursor:
-
-        def did(sql, **values):
-            cursor.execute(sql, values)
-            store.connection.commit()
-
-        def read():
-            did("SELECT pg_stat_force_next_flush()")
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(READ, {"tables": TABLES})
-            return cursor.fetchone()[0]
-
-        if known == "another channel":
-            load(store, order("№ 0/0"), channel="another")
-            did(MORE, channel="another", more=1000)
-        if known in {"an empty table", "another channel"}:
-            did("ANALYZE orderflow.outbox, orderflow.orders, orderflow.order_contacts, orderflow.receipts")
-        stage(store, shop, 10)
-        did(MORE, channel=shop.name, more=3000)
-        if known.startswith("all but "):
-            did(f"ANALYZE {', '.join(f'orderflow.{table}' for table in TABLES if not known.endswith(table))}")
-        before = read()
-        with closing(store.claims(shop.name, 10)) as claims:
-            store.settle([(each, Receipt(each.key, "accepted")) for each in next(claims)])
-        assert read() - before < 500
-        cursor.execute("SELECT count(*) FROM orderflow.outbox WHERE channel = %s", (shop.name,))
-        assert cursor.fetchone() == (3000,)
-
-
 def test_an_answer_is_stored_while_the_next_one_is_awaited(store, oms, shop):
     stage(store, shop, 40)
     real, stored, waited = target(oms.url), threading.Event(), []

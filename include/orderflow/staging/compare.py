@@ -31,6 +31,7 @@ from orderflow.domain.staging import Table
 from orderflow.staging import contacts
 from orderflow.staging.contacts import Known
 from orderflow.staging.copying import Array, copy, one
+from orderflow.staging.session import BY_KEY
 from orderflow.staging.vault import Vault
 
 Flags = npt.NDArray[np.bool_]
@@ -118,7 +119,8 @@ class _Differences:
 def begin(cursor: Cursor) -> None:
     """Make the temporary table of a chunk's keys."""
     cursor.execute(
-        """
+        BY_KEY
+        + """
         CREATE TEMP TABLE keys (
             row integer, order_id text, channel_updated_at timestamptz, content_hash bytea, contacts_hash bytea,
             fetched_at timestamptz, ordinal bigint, masking text, raw_sha256 bytea
@@ -214,7 +216,7 @@ def _compare_content(run: Run, orders: Table, flags: Numbers, seen: _Differences
 
 def _compare_people(run: Run, orders: Table, flags: Numbers, seen: _Differences) -> None:
     """Merge contacts by value where they may differ: only there is anything decrypted."""
-    run.cursor.execute(_PEOPLE, (run.batch.channel,))
+    run.cursor.execute(_PEOPLE, {"channel": run.batch.channel})
     found = run.cursor.fetchall()
     received = orders.select([*_READABLE, "contacts", *_RANKED]).take([row for row, *_ in found]).to_pylist()
     for ours, one_found in zip(received, found, strict=True):
@@ -252,9 +254,8 @@ def _merge_people(row: int, ours: dict[str, Any], before: Known, taken: str, fla
         seen.readable[row] = readable
 
 
-# A chunk finds its orders by primary key. `OFFSET 0` keeps it so: a planner without statistics of a table that has just
-# grown would rather read the whole channel for every chunk. Whether any of the channel's orders has people from several
-# versions is asked once; only where one has is each order asked.
+# A chunk finds its orders as `session.BY_KEY` says. Whether any of the channel's orders has people from several versions
+# is asked once; only where one has is each order asked.
 _ASK = """
 COPY (
     SELECT k.row, coalesce(o.version, (
@@ -277,7 +278,8 @@ COPY (
             SELECT FROM orderflow.order_contacts AS c
             WHERE c.channel = o.channel AND c.order_id = o.order_id AND c.stamps IS NOT NULL OFFSET 0
         ) AS mixed
-        FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id = k.order_id OFFSET 0
+        FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id BETWEEN k.order_id AND k.order_id
+        ORDER BY o.order_id LIMIT 1
     ) AS o ON true
 ) TO STDOUT
 """
@@ -286,7 +288,8 @@ _DOCUMENTS = """
 SELECT k.row, o.content_hash, o.document::text
 FROM keys AS k
 CROSS JOIN LATERAL (
-    SELECT * FROM orderflow.orders AS o WHERE o.channel = %s AND o.order_id = k.order_id OFFSET 0
+    SELECT * FROM orderflow.orders AS o WHERE o.channel = %s AND o.order_id BETWEEN k.order_id AND k.order_id
+    ORDER BY o.order_id LIMIT 1
 ) AS o
 WHERE o.content_hash <> k.content_hash
     AND ((coalesce(k.channel_updated_at, '-infinity'), k.fetched_at, k.ordinal)
@@ -295,17 +298,18 @@ WHERE o.content_hash <> k.content_hash
 """
 
 _PEOPLE = """
-SELECT k.row, k.order_id, o.contacts_hash, o.key_id, o.sealed, o.known_masking, o.stamps, o.erased,
+SELECT k.row, k.order_id, o.contacts_hash, c.key_id, c.sealed, c.masking, c.stamps, c.erased_at IS NOT NULL,
     o.channel_updated_at, o.fetched_at, o.ordinal, o.masking, o.ship_country, o.ship_region, o.ship_postal_prefix
 FROM keys AS k
 CROSS JOIN LATERAL (
-    SELECT o.contacts_hash, o.channel_updated_at, o.fetched_at, o.ordinal, o.masking, o.ship_country, o.ship_region,
-        o.ship_postal_prefix, c.key_id, c.sealed, c.masking AS known_masking, c.stamps,
-        c.erased_at IS NOT NULL AS erased
-    FROM orderflow.orders AS o
-    LEFT JOIN orderflow.order_contacts AS c ON c.channel = o.channel AND c.order_id = o.order_id
-    WHERE o.channel = %s AND o.order_id = k.order_id OFFSET 0
+    SELECT * FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id BETWEEN k.order_id AND k.order_id
+    ORDER BY o.order_id LIMIT 1
 ) AS o
+LEFT JOIN LATERAL (
+    SELECT * FROM orderflow.order_contacts AS c
+    WHERE c.channel = %(channel)s AND c.order_id BETWEEN k.order_id AND k.order_id
+    ORDER BY c.order_id LIMIT 1
+) AS c ON true
 WHERE o.contacts_hash <> k.contacts_hash OR orderflow.clarity(k.masking) < orderflow.clarity(o.masking)
-    OR o.stamps IS NOT NULL
+    OR c.stamps IS NOT NULL
 """

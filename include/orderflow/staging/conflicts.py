@@ -86,5 +86,8 @@ CROSS JOIN LATERAL (
     SELECT max(r.version) AS version FROM orderflow.receipts AS r
     WHERE r.channel = %(channel)s AND r.order_id = a.order_id AND r.outcome = 'accepted' AND r.version < a.version
 ) AS taken
-JOIN orderflow.orders AS o ON o.channel = %(channel)s AND o.order_id = a.order_id
+CROSS JOIN LATERAL (
+    SELECT order_status FROM orderflow.orders
+    WHERE channel = %(channel)s AND order_id BETWEEN a.order_id AND a.order_id ORDER BY order_id LIMIT 1
+) AS o
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.window import Window
-from orderflow.staging.session import transaction
+from orderflow.staging.session import BY_KEY, transaction
 
 AT_MOST = 200_000
 """Records that are told of; what a longer list would hold is judged again, and memory stays bounded."""
@@ -20,13 +20,16 @@ def known(connection: Connection, channel: str, basis: str, asked: Window) -> fr
     """
     with transaction(connection) as cursor:
         cursor.execute(
-            """
+            BY_KEY
+            + """
             SELECT string_agg(raw_sha256, '') FROM (
                 SELECT o.raw_sha256 FROM orderflow.orders AS o
                 WHERE o.channel = %(channel)s AND o.channel_updated_at >= %(start)s AND o.channel_updated_at < %(end)s
                     AND o.basis = decode(%(basis)s, 'hex')
-                    AND NOT EXISTS (
-                        SELECT FROM orderflow.quarantine AS q WHERE q.channel = o.channel AND q.subject = o.order_id)
+                    AND (
+                        SELECT q.id FROM orderflow.quarantine AS q
+                        WHERE q.channel = %(channel)s AND q.subject BETWEEN o.order_id AND o.order_id
+                        ORDER BY q.subject LIMIT 1) IS NULL
                 LIMIT %(most)s
             ) AS found
             """,

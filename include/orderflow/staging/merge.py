@@ -314,6 +314,6 @@ WHERE people IS NOT NULL
 
 _ADD_LATE = """
 INSERT INTO incoming SELECT o.*, true, '{contacts}', %(changes)s, %(people)s, %(key)s FROM orderflow.orders AS o
-WHERE o.channel = %(channel)s AND o.order_id = %(order_id)s;
+WHERE o.channel = %(channel)s AND o.order_id BETWEEN %(order_id)s AND %(order_id)s ORDER BY o.order_id LIMIT 1;
 UPDATE incoming SET version = %(version)s WHERE order_id = %(order_id)s
 """

@@ -14,7 +14,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from orderflow.domain.target import Receipt, Submission
 from orderflow.staging import conflicts, contacts, ledger, measures
 from orderflow.staging.copying import storable
-from orderflow.staging.session import lock_channel, transaction
+from orderflow.staging.session import BY_KEY, lock_channel, transaction
 from orderflow.staging.vault import Vault
 
 ALONE_AFTER = 2
@@ -63,7 +63,7 @@ def claims(
     connection.string_types[_JSON] = BYTES
     while True:
         with transaction(connection) as cursor:
-            cursor.execute(_BY_KEY + statement, {"channel": channel, "after": after, "size": size * at_once})
+            cursor.execute(BY_KEY + statement, {"channel": channel, "after": after, "size": size * at_once})
             claimed = cursor.fetchall()
         if not claimed:
             return
@@ -92,7 +92,7 @@ def settle(connection: Connection, receipts: Sequence[tuple[Submission, Receipt]
     with transaction(connection) as cursor:
         if any(conflicts.concerned(receipt) for _, receipt in receipts):
             lock_channel(cursor, channel)
-        cursor.execute(_BY_KEY + _SETTLE, {"channel": channel, "rows": storable(msgspec.json.encode(rows))})
+        cursor.execute(BY_KEY + _SETTLE, {"channel": channel, "rows": storable(msgspec.json.encode(rows))})
         lags = {key: (behind, lag) for key, behind, lag in cursor.fetchall()}
         answers = [each for each in receipts if each[0].key in lags]
         conflicts.record(cursor, channel, answers)
@@ -166,15 +166,6 @@ def _submission(
     )
     return Submission(key, channel, order_id, version, content, attempts > 1)
 
-
-# With these settings, what is asked for in the order of a key is found by that key, even a single row. A planner that
-# knows nothing yet of a channel that has just grown might else take any index that begins with the channel, and walk
-# through everything that is pending before the first acknowledgement is stored; and would compile what looks
-# dear. For the same reason nothing is joined but by such a question: where the planner knows one table and not another
-# it reads all of one for each row of the other.
-_BY_KEY = """
-SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off;
-"""
 
 # `earlier` is told by the attempts: the first claim of a version finds none. Rows locked by a running load are skipped,
 # and a row that a load has replaced since the statement began has no document here.

@@ -12,6 +12,17 @@ from psycopg2.extensions import make_dsn
 
 from orderflow.domain.errors import TransientError
 
+BY_KEY = """
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off;
+"""
+"""Settings of a transaction that looks up one order after the other, each by its primary key.
+
+A planner that knows nothing yet of a channel that has just grown, or one table and not another, would take any index
+that begins with the channel, and read the whole channel for every order. With these settings a lookup that is asked for
+in the order of the key (`order_id BETWEEN x AND x ORDER BY order_id LIMIT 1`) goes by that key, even for a single row.
+Such a lookup joins nothing else: a join may again be done by reading one side whole. Nor is compiled what looks dear.
+"""
+
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[Cursor]:

@@ -1,0 +1,91 @@
+"""Loading and sending look up orders by key: what else a channel has staged is not read, whatever the planner knows."""
+
+from contextlib import closing
+
+import pytest
+from staged import load, order
+
+from orderflow.domain.target import Receipt
+
+MORE = """
+INSERT INTO orderflow.orders
+SELECT copy.* FROM orderflow.orders AS o CROSS JOIN generate_series(1, %(more)s) AS n
+CROSS JOIN jsonb_populate_record(o, jsonb_build_object('channel', %(channel)s, 'order_id', '文' || n)) AS copy
+WHERE o.ctid = (SELECT min(ctid) FROM orderflow.orders);
+INSERT INTO orderflow.order_contacts
+SELECT copy.* FROM orderflow.order_contacts AS p CROSS JOIN generate_series(1, %(more)s) AS n
+CROSS JOIN jsonb_populate_record(p, jsonb_build_object('channel', %(channel)s, 'order_id', '文' || n)) AS copy
+WHERE p.ctid = (SELECT min(ctid) FROM orderflow.order_contacts);
+INSERT INTO orderflow.order_versions
+SELECT copy.* FROM orderflow.order_versions AS v CROSS JOIN generate_series(1, %(more)s) AS n
+CROSS JOIN jsonb_populate_record(v, jsonb_build_object('channel', %(channel)s, 'order_id', '文' || n)) AS copy
+WHERE v.ctid = (SELECT min(ctid) FROM orderflow.order_versions);
+INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, window_end)
+SELECT %(channel)s, '文' || n, 1, n, now(), now() FROM generate_series(1, %(more)s) AS n
+"""
+"""So many copies of the first order that is staged, under ids of their own."""
+
+READ = """
+SELECT coalesce((SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = ANY(%(tables)s)), 0)
+    + coalesce((SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = ANY(%(tables)s)), 0)
+"""
+TABLES = ["outbox", "orders", "order_contacts", "order_versions", "receipts"]
+KNOWN = ["nothing", "empty tables", "another channel", "all but orders", "all but order_contacts"]
+CHANNEL, STAGED, ASKED = "grown", 3000, 40
+
+
+class Grown:
+    """A channel of which 40 and then 3,000 orders were staged, and a planner that knows only some of it."""
+
+    def __init__(self, store, known: str) -> None:
+        self.store, self.cursor = store, store.connection.cursor()
+        if known == "another channel":
+            load(store, order("№ 0"), channel="another")
+            self._do(MORE, channel="another", more=1000)
+        if known in {"empty tables", "another channel"}:
+            self._analyze(TABLES)
+        load(store, *self.orders(), channel=CHANNEL)
+        self._do(MORE, channel=CHANNEL, more=STAGED)
+        if known.startswith("all but "):
+            self._analyze([table for table in TABLES if not known.endswith(table)])
+
+    @staticmethod
+    def orders(name="№ {}", **fields):
+        return [order(name.format(n), **fields) for n in range(ASKED)]
+
+    def read(self) -> int:
+        """Rows and index entries read so far."""
+        self._do("SELECT pg_stat_force_next_flush()")
+        self.cursor.execute("SELECT pg_stat_clear_snapshot()")
+        self.cursor.execute(READ, {"tables": TABLES})
+        return self.cursor.fetchone()[0]
+
+    def _analyze(self, tables):
+        self._do(f"ANALYZE {', '.join(f'orderflow.{table}' for table in tables)}")
+
+    def _do(self, sql, **values):
+        self.cursor.execute(sql, values)
+        self.store.connection.commit()
+
+
+@pytest.mark.parametrize("known", KNOWN)
+def test_the_first_answer_is_stored_without_a_walk_through_what_is_pending(store, known):
+    grown = Grown(store, known)
+    before = grown.read()
+    with closing(store.claims(CHANNEL, 10)) as claims:
+        store.settle([(each, Receipt(each.key, "accepted")) for each in next(claims)])
+    assert grown.read() - before < 500
+    assert store.pending(CHANNEL) == STAGED + ASKED - 10
+
+
+@pytest.mark.parametrize("known", KNOWN)
+def test_a_load_reads_what_it_brings_and_not_what_is_staged(store, known):
+    grown = Grown(store, known)
+    for said, orders in {
+        "new": grown.orders("№ new {}"),
+        "the same again": grown.orders(),
+        "edited": grown.orders(tags=["gift"], channel_updated_at="2027-01-01T00:00:00Z"),
+    }.items():
+        before = grown.read()
+        load(store, *orders, channel=CHANNEL)
+        assert grown.read() - before < 1000, said
