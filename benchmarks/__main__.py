@@ -200,7 +200,7 @@ def report(bench: Bench, sent: dict[str, float], slow: dict[str, float]) -> None
 
 
 def _share(told: dict[str, float]) -> str:
-    return f"{told['orders'] / told['wall'] / told['limit']:.0%} of {told['limit']:,.0f}/s"
+    return f"{told['orders'] / told['wall'] / told['limit']:.0%} of {told['limit']:,.0f}/s ({told['ideal']:,.0f})"
 
 
 def _each(told: dict[str, float], what: str) -> str:

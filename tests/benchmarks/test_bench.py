@@ -57,7 +57,8 @@ def test_everything_that_is_pending_is_delivered(shop, url, dsn, tmp_path, capsy
         monkeypatch.setattr(sys, "argv", ["sync", address, dsn, "0.02"])
         sync.main()
     told = json.loads(capsys.readouterr().out)
-    assert (told["orders"], told["limit"]) == (ORDERS // 2, 20_000)
+    assert (told["orders"], told["ideal"]) == (ORDERS // 2, 20_000)
+    assert 0 < told["limit"] <= told["ideal"]
 
 
 def test_a_contestant_that_keeps_a_dropped_line_is_found_wrong(tmp_path, postgres, dsn):

@@ -14,7 +14,6 @@ from shop import Oms, channel, oms_running, target
 from staged import WINDOW, line, load, order, person
 
 from orderflow.domain.errors import DeniedError, DriftError, TransientError
-from orderflow.domain.target import Receipt
 from orderflow.pipeline.sync import Delivered, sync
 from orderflow.sandbox.server import oms_app, serve
 from orderflow.staging import actions, contacts

@@ -254,8 +254,8 @@ def _merge_people(row: int, ours: dict[str, Any], before: Known, taken: str, fla
         seen.readable[row] = readable
 
 
-# A chunk finds its orders as `session.BY_KEY` says. Whether any of the channel's orders has people from several versions
-# is asked once; only where one has is each order asked.
+# A chunk finds its orders as `session.BY_KEY` says. Whether any of the channel's orders has people from several
+# versions is asked once; only where one has is each order asked.
 _ASK = """
 COPY (
     SELECT k.row, coalesce(o.version, (

@@ -19,9 +19,9 @@ def known(connection: Connection, channel: str, basis: str, asked: Window) -> fr
     An order that quarantine has ever seen is not among them: decisions of people may have brought it here.
     """
     with transaction(connection) as cursor:
+        cursor.execute(BY_KEY)
         cursor.execute(
-            BY_KEY
-            + """
+            """
             SELECT string_agg(raw_sha256, '') FROM (
                 SELECT o.raw_sha256 FROM orderflow.orders AS o
                 WHERE o.channel = %(channel)s AND o.channel_updated_at >= %(start)s AND o.channel_updated_at < %(end)s
