@@ -29,8 +29,8 @@ READ = """
 SELECT coalesce((SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = ANY(%(tables)s)), 0)
     + coalesce((SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE relname = ANY(%(tables)s)), 0)
 """
-TABLES = ["outbox", "orders", "order_contacts", "order_versions", "receipts"]
-KNOWN = ["nothing", "empty tables", "another channel", "all but orders", "all but order_contacts"]
+TABLES = ["outbox", "orders", "order_contacts", "order_versions", "receipts", "quarantine"]
+KNOWN = ["nothing", "another channel", "all but orders", "all but order_contacts"]
 CHANNEL, STAGED, ASKED = "grown", 3000, 40
 
 
@@ -42,7 +42,6 @@ class Grown:
         if known == "another channel":
             load(store, order("№ 0"), channel="another")
             self._do(MORE, channel="another", more=1000)
-        if known in {"empty tables", "another channel"}:
             self._analyze(TABLES)
         load(store, *self.orders(), channel=CHANNEL)
         self._do(MORE, channel=CHANNEL, more=STAGED)
@@ -52,6 +51,10 @@ class Grown:
     @staticmethod
     def orders(name="№ {}", **fields):
         return [order(name.format(n), **fields) for n in range(ASKED)]
+
+    def claim(self):
+        with closing(self.store.claims(CHANNEL, ASKED)) as claims:
+            return next(claims)
 
     def read(self) -> int:
         """Rows and index entries read so far."""
@@ -72,10 +75,26 @@ class Grown:
 def test_the_first_answer_is_stored_without_a_walk_through_what_is_pending(store, known):
     grown = Grown(store, known)
     before = grown.read()
-    with closing(store.claims(CHANNEL, 10)) as claims:
-        store.settle([(each, Receipt(each.key, "accepted")) for each in next(claims)])
-    assert grown.read() - before < 500
-    assert store.pending(CHANNEL) == STAGED + ASKED - 10
+    store.settle([(each, Receipt(each.key, "accepted")) for each in grown.claim()])
+    assert grown.read() - before < 1000
+    assert store.pending(CHANNEL) == STAGED
+
+
+@pytest.mark.parametrize("known", KNOWN[:2])
+def test_what_the_oms_does_not_take_waits_and_gives_way_without_a_walk(store, known):
+    grown = Grown(store, known)
+    claim = grown.claim()
+    before = grown.read()
+    store.postpone(claim, "the OMS is down")
+    assert grown.read() - before < 1000
+    before = grown.read()
+    store.settle([(each, Receipt(each.key, "refused", reason="no")) for each in claim])
+    assert grown.read() - before < 1500
+    before = grown.read()
+    load(store, *grown.orders(tags=["gift"], channel_updated_at="2027-01-01T00:00:00Z"), channel=CHANNEL)
+    assert grown.read() - before < 1500
+    grown.cursor.execute("SELECT state, count(*) FROM orderflow.quarantine WHERE channel = %s GROUP BY 1", (CHANNEL,))
+    assert grown.cursor.fetchall() == [("superseded", ASKED)]
 
 
 @pytest.mark.parametrize("known", KNOWN)

@@ -110,22 +110,12 @@ def postpone(connection: Connection, submissions: Sequence[Submission], error: s
         return
     with transaction(connection) as cursor:
         cursor.execute(
-            """
-            WITH locked AS (
-                SELECT order_id FROM orderflow.outbox
-                WHERE channel = %s AND order_id = ANY(%s) AND key = ANY(%s) ORDER BY order_id FOR UPDATE
-            )
-            UPDATE orderflow.outbox SET last_error = %s, not_before = CASE WHEN attempts > 2
-                THEN now() + interval '1 minute' * least(60, power(2, least(attempts - 3, 6))) END
-            WHERE channel = %s AND order_id = ANY(ARRAY(SELECT order_id FROM locked))
-            """,
-            (
-                submissions[0].channel,
-                [each.order_id for each in submissions],
-                [each.key for each in submissions],
-                error[:1000],
-                submissions[0].channel,
-            ),
+            BY_KEY + _POSTPONE,
+            {
+                "channel": submissions[0].channel,
+                "rows": storable(msgspec.json.encode(sorted((each.order_id, each.key) for each in submissions))),
+                "error": error[:1000],
+            },
         )
         measures.postponed(cursor, submissions[0].channel, len(submissions))
 
@@ -222,4 +212,17 @@ RETURNING key, behind, date_part('epoch', clock_timestamp() - coalesce(
     (SELECT o.channel_updated_at FROM orderflow.orders AS o
      WHERE o.channel = gone.channel AND o.order_id BETWEEN gone.order_id AND gone.order_id
      ORDER BY o.order_id LIMIT 1), enqueued_at))
+"""
+
+_POSTPONE = """
+WITH locked AS MATERIALIZED (
+    SELECT owed.ctid FROM jsonb_array_elements(%(rows)s::jsonb) AS a CROSS JOIN LATERAL (
+        SELECT ctid FROM orderflow.outbox
+        WHERE channel = %(channel)s AND order_id BETWEEN a ->> 0 AND a ->> 0 AND key = a ->> 1
+        ORDER BY order_id LIMIT 1 FOR UPDATE
+    ) AS owed
+)
+UPDATE orderflow.outbox SET last_error = %(error)s, not_before = CASE WHEN attempts > 2
+    THEN now() + interval '1 minute' * least(60, power(2, least(attempts - 3, 6))) END
+WHERE ctid = ANY(ARRAY(SELECT ctid FROM locked))
 """

@@ -45,8 +45,16 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
         WITH better AS (
             SELECT q.id FROM keys AS k
             CROSS JOIN LATERAL (
-                SELECT * FROM orderflow.quarantine AS q WHERE q.channel = %(channel)s
-                    AND q.subject IN (k.order_id, 'sha256:' || encode(k.raw_sha256, 'hex')) OFFSET 0
+                SELECT 'sha256:' || encode(k.raw_sha256, 'hex') AS subject
+            ) AS record
+            CROSS JOIN LATERAL (
+                (SELECT * FROM orderflow.quarantine AS q
+                WHERE q.channel = %(channel)s AND q.subject BETWEEN k.order_id AND k.order_id
+                ORDER BY q.subject LIMIT 1)
+                UNION ALL
+                (SELECT * FROM orderflow.quarantine AS q
+                WHERE q.channel = %(channel)s AND q.subject BETWEEN record.subject AND record.subject
+                ORDER BY q.subject LIMIT 1)
             ) AS q
             WHERE (q.state IN ('open', 'parked', 'discarded') OR q.replay_asked_at IS NOT NULL) AND CASE
                 WHEN q.source = 'oms' AND q.reasons @> '[{"taken": true}]' THEN false
@@ -141,7 +149,8 @@ WITH refusal AS (
     FROM refusal AS r
     CROSS JOIN LATERAL (
         SELECT * FROM orderflow.orders AS o
-        WHERE o.channel = %(channel)s AND o.order_id = r.order_id AND o.version = r.version OFFSET 0
+        WHERE o.channel = %(channel)s AND o.order_id BETWEEN r.order_id AND r.order_id AND o.version = r.version
+        ORDER BY o.order_id LIMIT 1
     ) AS o
     ON CONFLICT (channel, subject) DO UPDATE SET
         source = excluded.source,
