@@ -6,11 +6,9 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import chain
-from queue import Empty, SimpleQueue
-from threading import Event, Semaphore
 from typing import Any
 
 import msgspec
@@ -122,62 +120,45 @@ class _Turn:
 def _turn(
     channel: Channel, staging: Staging, target: Target, progress: Progress, pause: Callable[[float], None]
 ) -> _Turn:
-    """All that is live, then at most `TURN` orders of what catches up.
-
-    One thread claims and hands out, as many send as may, and this one stores what has come; none waits for another but
-    where there is nothing to do, or no room.
-    """
+    """All that is live, then at most `TURN` orders of what catches up."""
     sent = accepted = refused = postponed = barren = 0
+    flying: set[Future[_Answer]] = set()
     answers: list[_Answer] = []
     error: OrderflowError | None = None
     size, most = channel.oms.batch, channel.oms.concurrency
     behind = _Counted(staging.claims(channel.name, size, behind=True), TURN)
     claims = chain(staging.claims(channel.name, size), behind)
-    came: SimpleQueue[Future[Any]] = SimpleQueue()
-    room, enough = Semaphore(most + AHEAD), Event()
-
-    def hand_out(pool: ThreadPoolExecutor) -> list[int]:
-        """How many orders each claim held."""
-        handed = []
-        for claim in claims:
-            room.acquire()
-            if enough.is_set():
-                break
-            handed.append(len(claim))
-            pool.submit(_deliver, target, claim, pause).add_done_callback(came.put)
-        return handed
-
-    with staging.sender(channel.name), ThreadPoolExecutor(most) as pool, ThreadPoolExecutor(1) as reader:
-        feeding = reader.submit(hand_out, pool)
-        feeding.add_done_callback(came.put)
-        total, done, handed = staging.pending(channel.name), 0, None
-        try:
-            while handed is None or done < handed or answers:
-                try:
-                    delivery = came.get(timeout=QUIET if answers else None)
-                except Empty:
-                    delivery = None
-                if delivery is feeding:
-                    sent, handed = sum(feeding.result()), len(feeding.result())
-                elif delivery is not None:
-                    room.release()
-                    done += 1
-                    answers.append(answer := delivery.result())
-                    barren = 0 if answer.settled else barren + 1
-                    if answer.error is not None:
-                        error = _graver(error, answer.error)
-                        if isinstance(answer.error, DeniedError | ConfigError) or barren >= max(BARREN, most):
-                            enough.set()
-                if answers and (delivery is None or len(answers) >= most or not accepted):
-                    stored = _store(staging, answers)
-                    accepted += stored["accepted"]
-                    refused += stored["refused"]
-                    postponed += sum(len(answer.unknown) for answer in answers)
-                    answers.clear()
-                    progress("sync", accepted + refused, total)
-        finally:
-            enough.set()
-            room.release()
+    with (
+        staging.sender(channel.name),
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(most) as pool,
+    ):
+        coming: Future[Sequence[Submission] | None] | None = reader.submit(next, claims, None)
+        total = staging.pending(channel.name)
+        while coming or flying or answers:
+            waiting: set[Future[Any]] = {*flying, coming} if coming and len(flying) < most + AHEAD else {*flying}
+            done, _ = wait(waiting, QUIET if answers else None, FIRST_COMPLETED)
+            if coming in done:
+                claim, coming = coming.result(), None
+                if claim is not None:
+                    sent += len(claim)
+                    flying.add(pool.submit(_deliver, target, claim, pause))
+                    coming = reader.submit(next, claims, None)
+            for delivery in flying & done:
+                answers.append(answer := delivery.result())
+                barren = 0 if answer.settled else barren + 1
+                if answer.error is not None:
+                    error = _graver(error, answer.error)
+                    if isinstance(answer.error, DeniedError | ConfigError) or barren >= max(BARREN, most):
+                        coming = None
+            flying -= done
+            if answers and (not done or len(answers) >= most or not accepted):
+                stored = _store(staging, answers)
+                accepted += stored["accepted"]
+                refused += stored["refused"]
+                postponed += sum(len(answer.unknown) for answer in answers)
+                answers.clear()
+                progress("sync", accepted + refused, total)
     return _Turn(sent, accepted, refused, postponed, behind.cut and error is None, error)
 
 
