@@ -24,9 +24,9 @@ export ORDERFLOW_HOME := $(HOME_DIR)
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-install: .venv/.installed
+install: .venv/.installed .venv/bin/orderflow ## what requirements.txt pins, and the command orderflow, into .venv
 
-install-dev: .venv/.installed-dev
+install-dev: install .venv/.installed-dev
 
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -42,6 +42,11 @@ install-dev: .venv/.installed-dev
 	  { echo "installing failed; the lines above name the package. No network: set PIP_INDEX_URL and UV_INDEX_URL to your mirror."; \
 	    echo "A missing compiler: only an exotic platform needs one (apt-get install gcc python3-dev)"; exit 1; }
 	@touch $@
+
+# The command `orderflow` of this checkout, from any folder; in the container the Dockerfile writes it.
+.venv/bin/orderflow: Makefile | .venv/bin/uv
+	@printf '#!/bin/sh\nPYTHONPATH="%s/include$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s/.venv/bin/python" -m orderflow "$$@"\n' \
+	  '$(CURDIR)' '$(CURDIR)' > $@ && chmod +x $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	@.venv/bin/uv pip install -q --compile-bytecode --python $(PY) -r requirements-dev.txt

@@ -86,6 +86,8 @@ def test_three_channels_end_in_the_oms_whatever_is_killed_and_a_second_run_chang
     assert orders, said
     assert int(orders[1]) > 5000
     assert "ended and was started again" in said
+    assert f"Airflow: http://127.0.0.1:{PORT}  (user admin, password admin)" in said
+    assert "stop: Ctrl-C, or make down" in said
     assert left_over(home) == []
 
     again = tmp_path / "second.log"

@@ -23,6 +23,7 @@ from orderflow.sandbox.demo import run
 from orderflow.sandbox.demo.layout import Layout
 from orderflow.sandbox.demo.processes import Processes
 from orderflow.sandbox.demo.proof import prove
+from orderflow.sandbox.demo.scene import Demo
 from orderflow.sandbox.demo.story import Story, shops
 from orderflow.staging import ledger
 from orderflow.staging.migrate import migrate
@@ -64,8 +65,8 @@ def demo(tmp_path: Path):
         environment = {**layout.environment(server), **PATIENT}
         layout.write_env_file(environment)
         with Processes(layout.logs, environment) as processes:
-            found = run.Demo(layout, story, processes, AirflowApi(layout.airflow_url, "admin", "admin"), dsn)
-            yield found, environment
+            api = AirflowApi(layout.airflow_url, "admin", "admin")
+            yield Demo(layout, story, processes, api, server, dsn, story.live_from), environment
     finally:
         server.stop()
 
@@ -162,4 +163,4 @@ def held(demo, channel: str, moment: datetime) -> bool:
     layout, live_from = demo.layout, demo.story.live_from
     proof = prove(channel, demo.dsn, layout.sandbox_url, layout.oms_url, live_from=live_from, until=moment)
     assert proof.twice == []
-    return not proof.missing and not proof.unexplained
+    return not proof.missing and not proof.unexplained and not proof.waiting

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from orderflow.domain.errors import ConfigError
 from orderflow.sandbox import platforms
@@ -127,6 +128,9 @@ def test_a_restart_with_the_same_state_file_forgets_nothing(tmp_path, clock):
         before = [truth(client, shop) for shop in ("fox", "woo")]
     with serve(platforms_app(SHOPS, clock=clock, state=state)) as url, httpx.Client(base_url=url) as client:
         assert [truth(client, shop) for shop in ("fox", "woo")] == before
+    ending = [replace(SHOPS[0], ends=clock() + timedelta(hours=1))]
+    with serve(platforms_app(ending, clock=clock, state=state)) as url, httpx.Client(base_url=url) as client:
+        assert [row | {"versions": 0} for row in truth(client, "fox")] == [row | {"versions": 0} for row in before[0]]
     other = [Shop(name="fox", platform="shopify", start=START, rate=31)]
     with pytest.raises(ConfigError, match="holds the shop fox with other parameters"):
         platforms_app(other, clock=clock, state=state)

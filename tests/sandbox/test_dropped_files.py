@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from orderflow.sandbox.generator import moment
-from orderflow.sandbox.platforms.csv_drop import PLATFORM, Dropper, drops
+from orderflow.sandbox.platforms.csv_drop import PLATFORM, Dropper, drops, order_id
 from orderflow.sandbox.server import platforms_app, serve
 from orderflow.sandbox.shop import Shop
 from orderflow.sandbox.truth import compare, ledger
@@ -141,6 +141,20 @@ def test_a_restart_goes_on_where_the_files_end(tmp_path):
     (manifest,) = (tmp_path / "drop").glob(f"{second[0]}.manifest.json")
     assert json.loads(manifest.read_bytes())["from"] == "2026-03-01T01:00:00Z"
     assert Dropper(World(calm, KINDS), tmp_path / "drop").drop(at(2)) == []
+
+
+def test_a_shop_that_opens_again_after_its_end_leaves_nothing_out_of_its_files(tmp_path):
+    settings = {"bursts": 0.2, "late": 0.5, "late_by": 600, "options": {"half_written": 0, "again": 0}}
+    ended = World(shop(ends=START + timedelta(hours=2), **settings), KINDS)
+    dropper = Dropper(ended, tmp_path / "drop")
+    for quarter in range(1, 21):
+        dropper.drop(at(quarter / 4))
+    opened = World(shop(**settings), KINDS)
+    Dropper(opened, tmp_path / "drop").drop(at(6))
+    newest = {row["order_id"]: row["modified_at"] for file in complete(tmp_path / "drop").values() for row in file}
+    shown = {order_id(version.order.index): version for version in opened.listed(at(6)).modified()}
+    assert len(shown) > 200
+    assert newest == {name: opened.snapshot(version).modified_at for name, version in shown.items()}
 
 
 def test_the_server_drops_while_it_runs(tmp_path):

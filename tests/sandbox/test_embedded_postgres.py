@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 
@@ -29,6 +30,23 @@ def test_data_survives_a_kill(tmp_path: Path):
         assert server.create("shop") == server.dsn("shop")
     finally:
         server.stop()
+
+
+def test_a_server_that_was_killed_is_revived_at_the_same_address(tmp_path: Path):
+    server = start(tmp_path / "pg")
+    try:
+        dsn = server.create("shop")
+        rows(dsn, "create table kept as select 42 as answer")
+        assert not server.revive()
+        postmaster = psutil.Process(server.server.get_pid())
+        postmaster.kill()  # and what it leaves behind ends by itself
+        psutil.wait_procs([postmaster])
+        assert server.revive()
+        assert rows(dsn, "select answer from kept") == [(42,)]
+    finally:
+        server.stop()
+    with pytest.raises(psycopg2.OperationalError):
+        rows(dsn, "select 1")
 
 
 def test_a_folder_that_is_a_file_gives_a_config_error(tmp_path: Path):

@@ -109,6 +109,49 @@ def test_the_rate_changes_when_the_demo_goes_live_and_everything_stops_at_its_en
     assert max(version.modified_at for version in later.modified()) <= moment(end)
 
 
+def lives(world, until):
+    """Every version of every order up to this second, as it is shown."""
+    world.listed(until)
+    found = [version for held in world.all_held(until) for version in world.versions(held.order.index)]
+    return [(version, world.snapshot(version)) for version in found if version.at <= until]
+
+
+def test_a_world_that_opens_again_after_its_end_keeps_its_past():
+    settings = {"defects": 0.5, "late": 0.3, "late_by": 4000, "rate": 25, **BUSY}
+    end = START + timedelta(hours=9)
+    ended, opened = World(shop(ends=end, **settings), KINDS), World(shop(**settings), KINDS)
+    assert lives(ended, moment(end)) == lives(opened, moment(end))
+    assert digest(ended, moment(end)) == digest(opened, moment(end))
+    healed = [version for version, _ in lives(opened, at(12)) if version.at > moment(end) and version.defect is None]
+    assert any(opened.versions(version.order.index)[0].defect for version in healed)
+
+
+def test_a_world_that_rested_goes_on_later_with_what_it_was_about_to_do():
+    settings = {"defects": 0.5, "late": 0.3, "late_by": 600, "rate": 25, **BUSY}
+    end, rest = START + timedelta(hours=3), timedelta(hours=5)
+    awake, rested = World(shop(**settings), KINDS), World(shop(rests=((end, end + rest),), **settings), KINDS)
+    assert lives(rested, moment(end)) == lives(awake, moment(end))
+    before, after = lives(awake, at(8)), lives(rested, at(13))
+    assert [(v.order.index, v.number, v.change) for v, _ in after] == [
+        (v.order.index, v.number, v.change) for v, _ in before
+    ]
+    late = [(one.at, other.at) for (one, _), (other, _) in zip(before, after, strict=True)]
+    assert all(other == (one if one <= moment(end) else one + rest.total_seconds()) for one, other in late)
+    assert len(lives(rested, moment(end + rest))) == len(lives(awake, moment(end))) < len(after)
+
+
+def test_what_is_put_in_by_hand_keeps_the_past():
+    touched, untouched = (World(shop(defects=1, rate=15, **BUSY), KINDS) for _ in range(2))
+    past = lives(untouched, at(12))
+    healed = {version.order.index for version, _ in past if version.number and version.defect is None}
+    assert len(healed) > 5
+    assert lives(touched, at(12)) == past
+    for index in healed:
+        touched.change_order(index, "annotate", at(12) + 1)
+    assert lives(touched, at(12)) == past
+    assert all(touched.held(index, at(12) + 1).defect is None for index in healed)
+
+
 def test_the_first_live_order_does_not_wait_for_the_slow_rate_of_history():
     live = START + timedelta(hours=10)
     for seed in range(20):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -218,13 +219,16 @@ def _recorder(state: Path | None, shop: Shop) -> Callable[[Injection], None]:
 
 
 def _recorded(state: Path | None, shop: Shop) -> list[Injection]:
-    """What was put into this shop before; the state file knows the shop's parameters, and refuses others."""
+    """What was put into this shop before; the state file knows the shop's parameters, and refuses others.
+
+    Only its end and its rests may be others: they change nothing of what was.
+    """
     if state is None:
         return []
     with closing(sqlite3.connect(state)) as database, database:
         database.execute(_STATE)
         database.execute("create table if not exists shops (name text primary key, body text not null)")
-        body = msgspec.json.encode(shop, order="sorted").decode()
+        body = msgspec.json.encode(replace(shop, ends=None, rests=()), order="sorted").decode()
         database.execute("insert or ignore into shops values (?, ?)", (shop.name, body))
         (kept,) = database.execute("select body from shops where name = ?", (shop.name,)).fetchone()
         if kept != body:

@@ -67,9 +67,9 @@ class Arrivals:
         """Seconds of all arrivals up to and including `moment`; the place in the list is the order's index."""
         if self._shop.ends is not None:
             moment = min(moment, int(self._shop.ends.timestamp()))
-        while int(self._next) <= moment:
+        while (coming := self._shop.awake(int(self._next), self._shop.start.timestamp())) <= moment:
             crowd = self._random.randint(3, 25) if self._random.random() < self._shop.bursts else 1
-            self._moments += [int(self._next)] * crowd
+            self._moments += [coming] * crowd
             self._next = self._following(self._next, crowd)
         return self._moments[: bisect_right(self._moments, moment)]
 
@@ -112,8 +112,21 @@ def history(
     heals = random.random() < 0.15
     lag = _lag(shop, random)
     first = Event(at=placed_at, change="place", seed=0, late=lag if late is None else late)
+    happening = [event for event in plan if shop.ends is None or event.at <= shop.ends.timestamp()]
+    versions = _lived(shop, order, first, [*happening, *extra])
+    if defect is None:
+        return versions
+    planned = _lived(shop, order, first, plan) if heals else []
+    # By the whole plan, so that neither the shop's end nor what is put in by hand changes what was shown before.
+    healed_at = planned[-1].at if len(planned) > 1 else math.inf
+    seed = seed_of(shop, index, "defect")
+    return [replace(each, defect=defect, seed=seed) if each.at < healed_at else each for each in versions]
+
+
+def _lived(shop: Shop, order: Order, first: Event, happening: Iterable[Event]) -> list[Version]:
+    """The order's versions, oldest first, when these events happen; one that does not apply makes none."""
     versions = [_version(shop, None, first, order)]
-    for event in sorted([*plan, *extra], key=lambda each: each.at):
+    for event in sorted(happening, key=lambda each: each.at):
         change, _ = events.CHANGES[event.change]
         if event.parcel is not None:
             after = events.dispatch(order, event.parcel)
@@ -122,11 +135,7 @@ def history(
         if after is not None and not order.trashed:
             order = after
             versions.append(_version(shop, versions[-1], event, order))
-    if defect is None:
-        return versions
-    broken = len(versions) - 1 if heals and len(versions) > 1 else len(versions)
-    spoiled = [replace(version, defect=defect, seed=seed_of(shop, index, "defect")) for version in versions[:broken]]
-    return spoiled + versions[broken:]
+    return versions
 
 
 def _version(shop: Shop, before: Version | None, event: Event, order: Order) -> Version:
@@ -220,7 +229,7 @@ def _code(currency: str, shop_currency: str, random: Random) -> Code:
 
 
 def _plan(shop: Shop, placed_at: int, random: Random) -> list[Event]:
-    """What is going to happen, as far as the order lets it; times in seconds after it was placed."""
+    """What is going to happen, as far as the order lets it, be it after the shop's end."""
     planned: list[tuple[float, str]] = [(random.uniform(600, 4 * 3600), "pay")]
     draw = random.random()
     if draw < shop.edits:
@@ -243,8 +252,9 @@ def _plan(shop: Shop, placed_at: int, random: Random) -> list[Event]:
     at = placed_at
     for after, change in sorted(planned):
         at = max(at + 1, placed_at + int(after * shop.pace))  # never two changes of one order in one second
-        happening.append(Event(at=at, change=change, seed=random.getrandbits(48), late=_lag(shop, random)))
-    return [event for event in happening if shop.ends is None or event.at <= shop.ends.timestamp()]
+        awake = shop.awake(at, placed_at)
+        happening.append(Event(at=awake, change=change, seed=random.getrandbits(48), late=_lag(shop, random)))
+    return happening
 
 
 def _lag(shop: Shop, random: Random) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import subprocess
+import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ shared_buffers = 256MB
 max_wal_size = 4GB
 timezone = 'UTC'
 """
+PATIENCE = 20.0
+"""Seconds after which a server that does not start is given up."""
 _FORGETFUL = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
 
 
@@ -54,6 +57,13 @@ class Postgres:
             with connection.cursor() as cursor, contextlib.suppress(psycopg2.errors.DuplicateDatabase):
                 cursor.execute(psycopg2.sql.SQL("create database {}").format(psycopg2.sql.Identifier(database)))
         return self.dsn(database)
+
+    def revive(self) -> bool:
+        """Start the server again when its process has ended; whether it had. Raises `ConfigError` like `start`."""
+        if self.server.get_postmaster_info().is_running():
+            return False
+        _run(self.folder, self.server)
+        return True
 
     def stop(self) -> None:
         """End the server in order; its data stays."""
@@ -79,13 +89,35 @@ def start(folder: Path, *, durable: bool = True) -> Postgres:
         server = PostgresServer(folder, cleanup_mode=None)
         server.ensure_pgdata_inited()
         _settle(folder / "postgresql.conf", durable=durable)
-        server.start()
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        raise ConfigError(
-            f"PostgreSQL does not start in {folder}: {error}; read {folder / 'log'}, or remove the folder "
-            "(`make clean`) and try again"
-        ) from error
+        raise _does_not_start(folder, error) from error
+    _run(folder, server)
     return Postgres(folder, server)
+
+
+def _run(folder: Path, server: PostgresServer) -> None:
+    """Start the server, patiently.
+
+    What is left of a killed one may hold its memory for some more seconds, and the wheel waits only ten for a server
+    that recovers on a busy machine; it asserts what it reads in `postmaster.pid`.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            server.start()
+        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+            if time.monotonic() > end:
+                raise _does_not_start(folder, error) from error
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _does_not_start(folder: Path, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"PostgreSQL does not start in {folder}: {error}; read {folder / 'log'}, or remove the folder "
+        "(`make clean`) and try again"
+    )
 
 
 def _settle(settings: Path, *, durable: bool) -> None:

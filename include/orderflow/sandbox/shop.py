@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -34,6 +35,8 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Orders per hour from `live_from` on."""
     ends: datetime | None = None
     """Nothing happens by itself after this moment; what is put in by hand still does."""
+    rests: tuple[tuple[datetime, datetime], ...] = ()
+    """Earlier ends, and when the world went on after each: what had been about to happen came so much later."""
     pace: float = 1.0
     """How long things take: 1 means parcels after a day and refunds after a week; 0.01 a week in 100 minutes."""
     currency: str = "EUR"
@@ -67,7 +70,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Switches of the platform; see its module."""
 
     def __post_init__(self) -> None:
-        for moment in (self.start, self.live_from, self.ends):
+        for moment in (self.start, self.live_from, self.ends, *chain(*self.rests)):
             if moment is not None and moment.tzinfo is None:
                 raise ConfigError(
                     f"shop {self.name}: {moment.isoformat()} has no time zone; add an offset such as +00:00"
@@ -81,6 +84,13 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ConfigError(
                 f"shop {self.name}: {self.timezone!r} is no IANA time zone, such as Asia/Taipei"
             ) from error
+
+    def awake(self, at: int, since: float) -> int:
+        """When something happens that was to happen at `at`, as it stood at `since`; both in epoch seconds."""
+        for ended, went_on in self.rests:
+            if since <= ended.timestamp() < at:
+                at += int((went_on - ended).total_seconds())
+        return at
 
     @property
     def zone(self) -> ZoneInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,20 +70,27 @@ class Figures:
 
 
 def figures(dsn: str) -> dict[str, Figures]:
-    """The figures of every channel that has a window in the ledger; empty before the first migration."""
-    try:
-        rows = query(dsn, _FIGURES)
-    except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName, psycopg2.OperationalError):
-        return {}
+    """The figures of every channel that has a window in the ledger."""
     names = Figures.__dataclass_fields__
-    return {row["channel"]: Figures(**{name: row[name] for name in names}) for row in rows}
+    return {row["channel"]: Figures(**{name: row[name] for name in names}) for row in query(dsn, _FIGURES)}
 
 
 def query(dsn: str, statement: str, *arguments: object) -> list[dict[str, Any]]:
+    return together(dsn, [statement], arguments)[0]
+
+
+def together(
+    dsn: str, statements: Sequence[str], arguments: Sequence[object] | Mapping[str, object]
+) -> list[list[dict[str, Any]]]:
+    """The rows of several statements with the same arguments, all of one moment."""
     connection = psycopg2.connect(dsn, application_name="orderflow demo")
     try:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection, connection.cursor(cursor_factory=RealDictCursor) as cursor:
-            cursor.execute(statement, arguments or None)
-            return list(cursor.fetchall())
+            found: list[list[dict[str, Any]]] = []
+            for statement in statements:
+                cursor.execute(statement, arguments or None)
+                found.append([dict(row) for row in cursor.fetchall()])
+            return found
     finally:
         connection.close()

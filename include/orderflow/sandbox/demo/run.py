@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import psutil
-from rich.console import Group, RenderableType
+from rich.text import Text
 
 from orderflow import config
 from orderflow.command.airflow import AirflowApi
@@ -22,36 +21,26 @@ from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 from orderflow.sandbox import postgres
 from orderflow.sandbox.demo import back
-from orderflow.sandbox.demo.figures import Figures, figures
+from orderflow.sandbox.demo.figures import Figures, figures, query
 from orderflow.sandbox.demo.layout import PROJECT, Layout
 from orderflow.sandbox.demo.processes import Processes
-from orderflow.sandbox.demo.proof import Proof, prove
-from orderflow.sandbox.demo.screen import console, pictured, working
-from orderflow.sandbox.demo.story import Story, recall, settled, shops
-from orderflow.sandbox.demo.tables import news, progress, result
+from orderflow.sandbox.demo.proof import Proof, prove, reach
+from orderflow.sandbox.demo.scene import Demo
+from orderflow.sandbox.demo.screen import aside, console, pictured, working
+from orderflow.sandbox.demo.story import recall, settled, shops
+from orderflow.sandbox.demo.tables import live, named, news, result, verdict
 from orderflow.staging import ledger
 from orderflow.staging.migrate import migrate
 from orderflow.staging.store import connect
 
-DUE_AFTER = timedelta(seconds=90)
-"""How old a window, or an order, must be to be expected in the OMS while the schedule goes on."""
+PROOF_EVERY = timedelta(seconds=30)
 PARCELS_EVERY = timedelta(minutes=5)
 """How often the OMS sends some more orders while the demo goes on."""
+_HISTORY_WAITS = """
+select 1 from orderflow.outbox join orderflow.orders using (channel, order_id) where placed_at < %s limit 1
+"""
 UNTIL_DONE = timedelta(minutes=10)
 """How long the demo waits for the last window before it says that something is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Demo:
-    layout: Layout
-    story: Story
-    processes: Processes
-    api: AirflowApi
-    dsn: str
-
-    @property
-    def channels(self) -> list[str]:
-        return [shop.name for shop in shops(self.story)]
 
 
 def demo(home: Path, port: int, *, once: bool) -> int:
@@ -71,12 +60,14 @@ def demo(home: Path, port: int, *, once: bool) -> int:
             dsn = server.create("orderflow")
             with contextlib.closing(connect(dsn, name="orderflow demo")) as connection:
                 migrate(connection)
-        story, again = recall(layout, datetime.now(UTC), once=once)
+        now = datetime.now(UTC)
+        story, again = recall(layout, now, once=once)
+        plays_from = story.live_from if again else max(story.live_from, now.replace(second=0, microsecond=0))
         environment = layout.environment(server)
         layout.write_env_file(environment)
         with Processes(layout.logs, environment) as processes:
             api = AirflowApi(layout.airflow_url, "admin", "admin")
-            return _play(Demo(layout, story, processes, api, dsn), once=once, again=again)
+            return _play(Demo(layout, story, processes, api, server, dsn, plays_from), once=once, again=again)
     except KeyboardInterrupt:
         console.print("stopping")
         return 0 if not once else 130
@@ -109,6 +100,8 @@ def _interrupt(*_: object) -> None:
 
 def _play(demo: Demo, *, once: bool, again: bool) -> int:
     began = time.monotonic()
+    for sign in demo.signs:
+        aside(sign)
     _start(demo)
     before = _versions(demo)
     history = Window(demo.story.start, demo.story.live_from if not again else _end(demo))
@@ -120,25 +113,26 @@ def _play(demo: Demo, *, once: bool, again: bool) -> int:
     for channel in demo.channels:
         demo.api.pause(f"orders.{channel}", paused=False)
     demo.api.trigger("heal", f"first_look__{datetime.now(UTC):%Y%m%dT%H%M%S}", {})
-    if once:
-        holds = _watch(demo, history, again=again)
-        proofs = _proofs(demo)
-        console.print()
-        console.print(result(proofs, figures(demo.dsn)))
-        if again:
-            holds &= _same(before, _versions(demo))
-        holds &= _verdict(proofs)
-        console.print(f"{time.monotonic() - began:.0f} s in all")
-        return 0 if holds else 1
-    _look_around(demo, history)
-    return 0
+    if not once:
+        _look_around(demo)
+        return 0
+    holds = _watch(demo, history, again=again)
+    proofs = _proofs(demo, at_rest=True)
+    console.print()
+    console.print(result(proofs, figures(demo.dsn)))
+    if again:
+        holds &= _same(before, _versions(demo))
+    holds &= _verdict(proofs)
+    console.print(f"{time.monotonic() - began:.0f} s in all")
+    return 0 if holds else 1
 
 
 def _start(demo: Demo) -> None:
     layout, processes = demo.layout, demo.processes
     (layout.home / "shops.json").write_bytes(msgspec.json.encode(shops(demo.story)))
     sandbox = ["orderflow", "sandbox", "--shops", str(layout.home / "shops.json"), "--port", str(layout.port + 3)]
-    processes.start("sandbox", [*sandbox, "--drop", str(layout.drop)])
+    kept = ["--state", str(layout.home / "sandbox.sqlite")]
+    processes.start("sandbox", [*sandbox, *kept, "--drop", str(layout.drop)])
     oms = ["orderflow", "oms", "--file", str(layout.home / "oms.sqlite"), "--port", str(layout.port + 4)]
     processes.start("oms", oms)
     processes.start("airflow", ["orderflow.orchestration.serve"])
@@ -164,7 +158,7 @@ def _open_shops(demo: Demo) -> None:
 
 def _knows_dags(demo: Demo) -> bool:
     """Whether Airflow has all DAGs; raises `ConfigError` with Airflow's own words when it cannot read them."""
-    wanted = {"heal", "fulfilments", *(f"orders.{channel}" for channel in demo.channels)}
+    wanted = {"heal", "fulfilments", "quality", "reconcile", *(f"orders.{channel}" for channel in demo.channels)}
     missing = wanted - demo.api.dags(tag="orders") - demo.api.dags(tag="orderflow")
     if missing and (errors := demo.api.import_errors()):
         raise ConfigError("\n".join([f"Airflow cannot make {', '.join(sorted(missing))}:", *errors]))
@@ -198,15 +192,14 @@ def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
     asked = again
     with pictured(refresh_per_second=4) as show:
         while datetime.now(UTC) < deadline:
-            for name in demo.processes.revive():
-                console.print(f"{name} ended and was started again")
-            found = figures(demo.dsn)
-            show(partial(_shown, demo, found), news(demo.channels, found))
-            asked = asked or _send_some(demo)
-            told = back.told(demo.dsn)
-            span = Window(history.start, max(end, told + settled()) if told else end)
-            if told and _done(demo, found, run_id if again else None, span):
-                return True
+            with demo.looked_at():
+                found = figures(demo.dsn)
+                show(partial(live, demo.channels, found, [], demo.signs), news(demo.channels, found))
+                asked = asked or _send_some(demo)
+                told = back.told(demo.dsn)
+                span = Window(history.start, max(end, told + settled()) if told else end)
+                if told and _done(demo, found, run_id if again else None, span):
+                    return True
             time.sleep(0.5)
     console.print("[red]not everything is in the OMS after the time given; look into Airflow and the logs[/red]")
     return False
@@ -214,12 +207,9 @@ def _watch(demo: Demo, history: Window, *, again: bool) -> bool:
 
 def _send_some(demo: Demo) -> bool:
     """Let the OMS send a few orders as soon as it has them, and the channel be told at once; whether it was done."""
-    try:
-        if not back.ship(demo.dsn, demo.layout.oms_url):
-            return False
-        demo.api.trigger("fulfilments", f"first_parcels__{datetime.now(UTC):%Y%m%dT%H%M%S}", {"channel": back.CHANNEL})
-    except httpx.TransportError:  # a server that is being started again
+    if not back.ship(demo.dsn, demo.layout.oms_url):
         return False
+    demo.api.trigger("fulfilments", f"first_parcels__{datetime.now(UTC):%Y%m%dT%H%M%S}", {"channel": back.CHANNEL})
     return True
 
 
@@ -229,39 +219,36 @@ def _trigger(demo: Demo, channel: str, run_id: str, window: Window) -> None:
 
 
 def _done(demo: Demo, found: dict[str, Figures], run_id: str | None, span: Window) -> bool:
-    try:
-        if run_id and any(demo.api.state(f"orders.{channel}", run_id) != "success" for channel in demo.channels):
-            return False
-    except httpx.TransportError:  # Airflow's server is being started again
+    if run_id and any(demo.api.state(f"orders.{channel}", run_id) != "success" for channel in demo.channels):
         return False
     with contextlib.closing(connect(demo.dsn, name="orderflow demo")) as connection:
         covered = all(ledger.coverage(connection, channel, span) == [span] for channel in demo.channels)
     return covered and all(channel in found and found[channel].pending == 0 for channel in demo.channels)
 
 
-def _shown(demo: Demo, found: dict[str, Figures], *more: RenderableType) -> Group:
-    table = progress(demo.channels, found)
-    return Group(table, f"Airflow: {demo.layout.airflow_url}  (user admin, password admin)", *more)
-
-
-def _proofs(demo: Demo) -> list[Proof]:
+def _proofs(demo: Demo, *, at_rest: bool = False) -> list[Proof]:
+    """What is pulled, held against the truth; when the worlds are at rest, everything. Empty before history is in."""
     layout, story = demo.layout, demo.story
-    until = story.ends or datetime.now(UTC) - DUE_AFTER
+    due = {channel: reach(demo.dsn, channel, story.start) for channel in demo.channels}
+    if at_rest and story.ends is not None:
+        due = dict.fromkeys(due, _end(demo))
+    elif min(due.values()) < story.live_from:
+        return []
     return [
-        prove(channel, demo.dsn, layout.sandbox_url, layout.oms_url, live_from=story.live_from, until=until)
-        for channel in demo.channels
+        prove(
+            channel, demo.dsn, layout.sandbox_url, layout.oms_url, live_from=demo.plays_from, until=moment - settled()
+        )
+        for channel, moment in due.items()
     ]
 
 
 def _verdict(proofs: list[Proof]) -> bool:
-    for proof in proofs:
-        for kind in ("missing", "twice", "unexplained"):
-            for line in getattr(proof, kind)[:10]:
-                console.print(f"[red]{kind}[/red] {proof.channel} {line}", highlight=False)
-    holds = all(proof.holds for proof in proofs)
-    total = sum(proof.orders for proof in proofs)
-    if holds:
-        console.print(f"[green]{total} orders: 0 missing, 0 twice, 0 unexplained[/green]")
+    """Print what the proof says; whether it holds and nothing is on its way any more."""
+    for line in named(proofs):
+        kind, _, order = line.partition(" ")
+        console.print(f"[red]{kind}[/red]", Text(order))
+    holds = all(proof.holds and not proof.on_the_way for proof in proofs)
+    console.print(Text(verdict(proofs), style="green" if holds else "red"))
     return holds
 
 
@@ -280,22 +267,35 @@ def _same(before: dict[str, int], after: dict[str, int]) -> bool:
     return not any(news.values())
 
 
-def _look_around(demo: Demo, history: Window) -> None:
+def _look_around(demo: Demo) -> None:
     """Keep everything running for a person, with figures and the proof so far, until Ctrl-C or `make down`."""
     proofs: list[Proof] = []
-    hint = "stop: Ctrl-C, or make down · go on: make demo · look: source .orderflow/env, then orderflow status"
-    next_proof, next_parcels = history.end + DUE_AFTER, datetime.now(UTC)
+    told, reported = "", False
+    next_proof = next_parcels = datetime.now(UTC)
     with pictured(refresh_per_second=2) as show:
         while True:
-            for name in demo.processes.revive():
-                console.print(f"{name} ended and was started again")
-            now, found = datetime.now(UTC), figures(demo.dsn)
-            if now >= next_parcels and _send_some(demo):
-                next_parcels = now + PARCELS_EVERY
-            if now >= next_proof:
-                next_proof = now + timedelta(seconds=30)
-                with contextlib.suppress(httpx.TransportError):  # a server that is being started again
-                    proofs = _proofs(demo)
-            proven = [result(proofs, found)] if proofs else []
-            show(partial(_shown, demo, found, *proven, hint), news(demo.channels, found))
+            with demo.looked_at():
+                now, found = datetime.now(UTC), figures(demo.dsn)
+                if now >= next_parcels and _send_some(demo):
+                    next_parcels = now + PARCELS_EVERY
+                if now >= next_proof and (proofs := _proofs(demo)):
+                    next_proof = now + PROOF_EVERY
+                    if verdict(proofs) != told:
+                        told = verdict(proofs)
+                        for line in (*named(proofs), told):
+                            aside(line)
+                reported = reported or (bool(proofs) and _report(demo))
+                show(partial(live, demo.channels, found, proofs, demo.signs), news(demo.channels, found))
             time.sleep(1)
+
+
+def _report(demo: Demo) -> bool:
+    """Have the days judged and certified once the history is in the OMS; whether that was asked for.
+
+    By the schedule Airflow does so at its first start, when nothing is there yet. A second start asks for nothing more.
+    """
+    if query(demo.dsn, _HISTORY_WAITS, demo.story.live_from):
+        return False
+    for dag in ("quality", "reconcile"):
+        demo.api.trigger(dag, "history_is_in", {})
+    return True

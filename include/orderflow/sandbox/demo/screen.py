@@ -45,5 +45,11 @@ def pictured(refresh_per_second: float) -> Iterator[Callable[[Callable[[], Rende
     yield tell
 
 
+def aside(line: str) -> None:
+    """Says what stands in the picture of a terminal anyway."""
+    if not console.is_terminal:
+        say(line)
+
+
 def say(line: str) -> None:
     console.print(f"{datetime.now(UTC):%H:%M:%S}Z {line}", highlight=False, markup=False, soft_wrap=True)

@@ -19,10 +19,14 @@ LATE = 20
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """What a demo must remember between two starts: its worlds' beginning and, where they stand still, their end."""
+    """What a demo must remember between two starts: its worlds' beginning and, where they stand still, their end.
+
+    Worlds that go on after an end have rested until then: nothing happens in windows that are proven already.
+    """
 
     live_from: datetime
     ends: datetime | None = None
+    rests: tuple[tuple[datetime, datetime], ...] = ()
 
     @property
     def start(self) -> datetime:
@@ -40,6 +44,7 @@ def shops(story: Story) -> list[Shop]:
             start=story.start,
             live_from=story.live_from,
             ends=story.ends,
+            rests=story.rests,
             rate=85.0,
             live_rate=900.0,
             pace=0.01,
@@ -66,6 +71,8 @@ def recall(layout: Layout, now: datetime, *, once: bool) -> tuple[Story, bool]:
         story = msgspec.json.decode(path.read_bytes(), type=Story)
         if once and story.ends is not None:
             return story, True
+        if story.ends is not None and story.ends < now:
+            story = msgspec.structs.replace(story, rests=(*story.rests, (story.ends, now)))
     story = msgspec.structs.replace(story, ends=_rest(now) if once else None)
     path.write_bytes(msgspec.json.encode(story))
     return story, False

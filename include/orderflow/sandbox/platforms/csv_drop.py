@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from orderflow.sandbox.defects import with_discount
-from orderflow.sandbox.generator import seed_of
+from orderflow.sandbox.generator import moment, seed_of
 from orderflow.sandbox.order import Address
 from orderflow.sandbox.platforms import Platform
 from orderflow.sandbox.snapshot import Line, Snapshot, counted, stamp
@@ -212,7 +212,10 @@ class Dropper:
             else:
                 touched.append(self._finish(each))
         if not self._unfinished:
-            self._memory.write_bytes(msgspec.json.encode({"until": until}))
+            ends = self.world.shop.ends
+            # Should the shop go on after its end, what happens then is in no file yet.
+            written = until if ends is None else min(until, moment(ends))
+            self._memory.write_bytes(msgspec.json.encode({"until": written}))
         self._since = until
         return touched
 
