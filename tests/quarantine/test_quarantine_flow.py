@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import orderflow.command.edits
 import orderflow.command.suggestions
+import orderflow.command.waiting
 from good_orders import FETCHED, SKUS, WINDOW, channel, land, order, with_line
 from orderflow.command import ports
 from orderflow.command.app import app

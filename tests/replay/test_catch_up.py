@@ -98,7 +98,7 @@ def test_a_row_whose_raw_record_is_gone_is_not_tried_for_ever(world):
     world.expire(0)
     world.ask("UPDATE orderflow.quarantine SET sealed_raw = NULL")
     tried = world.catch_up(channel(validate={"tolerance": "100"}))
-    assert (tried.counts.fetched, tried.notes[-1]) == (0, "1 orders have no raw record any more")
+    assert (tried.counts.fetched, tried.notes[-1]) == (0, "1 order has no raw record any more")
     assert world.catch_up(channel(validate={"tolerance": "100"})) is None
 
 

@@ -69,7 +69,7 @@ def test_orders_without_a_raw_record_are_named_with_a_way_out(world, command):
     world.pull(channel(), 0, good("A-1", 1), bad("B-1"))
     world.expire(0)
     shown = command("--window", str(window(0)), "--dry-run")
-    assert "no raw record any more of 1 orders: A-1; pull them again by id" in shown
+    assert "no raw record any more of 1 order: A-1; pull them again by id" in shown
 
 
 @pytest.mark.parametrize("arguments", [(), ("--quarantined", "--ids", "A-1"), ("--waiting", "--reason", "X")])

@@ -18,6 +18,7 @@ from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.config import alerts as files
+from orderflow.domain.message import said
 from orderflow.domain.routing import Routing
 from orderflow.domain.telling import Places
 
@@ -56,13 +57,14 @@ def listed(
         print(json.dumps([asdict(each) for each in found], default=str))
         return
     if not found:
+        ports.demand_named(channel)
         console.print("no alert is open")
         return
     rows = Table("alert", "channel", "kind", "severity", "state", "since", "told", "what", show_lines=True)
     for each in found:
         rows.add_row(
-            str(each.id), each.channel, each.kind, _severity(each), each.state, f"{each.first_seen_at:%Y-%m-%d %H:%M}",
-            f"{each.told_at:%m-%d %H:%M}" if each.told_at else "[red]nobody yet[/red]", escape(each.what),
+            str(each.id), each.channel, each.kind, _severity(each), each.state, f"{each.first_seen_at:%Y-%m-%d %H:%MZ}",
+            f"{each.told_at:%m-%d %H:%MZ}" if each.told_at else "[red]nobody yet[/red]", escape(each.what),
         )  # fmt: skip
     console.print(rows)
     console.print("the story of one: orderflow alerts show ALERT   what to do: docs/runbook.md")
@@ -88,7 +90,8 @@ def show(number: Number, as_json: AsJson = False) -> None:
         f"[bold]{found.channel} {found.kind}[/bold] ({_severity(found)}, {found.state})\n{escape(found.what)}"
     )
     console.print(
-        f"seen {found.count} times, {found.first_seen_at:%Y-%m-%d %H:%MZ} to {found.last_seen_at:%Y-%m-%d %H:%MZ}"
+        f"seen {said('{n} time|{n} times', n=found.count)}, "
+        f"{found.first_seen_at:%Y-%m-%d %H:%MZ} to {found.last_seen_at:%Y-%m-%d %H:%MZ}"
     )
     if found.acknowledged_by:
         console.print(f"acknowledged by {escape(found.acknowledged_by)}: {escape(found.acknowledged_why or '')}")

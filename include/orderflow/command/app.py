@@ -68,7 +68,8 @@ def main() -> None:
     import orderflow.command.rules
     import orderflow.command.serve
     import orderflow.command.staged
-    import orderflow.command.suggestions  # noqa: F401 - importing these registers their commands
+    import orderflow.command.suggestions
+    import orderflow.command.waiting  # noqa: F401 - importing these registers their commands
 
     try:
         app()

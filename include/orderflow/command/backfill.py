@@ -23,6 +23,7 @@ from orderflow.command.channels import AsJson, Name
 from orderflow.config import connections
 from orderflow.domain.channel import Channel, demand_possible, print_duration
 from orderflow.domain.errors import TransientError
+from orderflow.domain.message import said
 from orderflow.domain.window import Window
 
 if TYPE_CHECKING:
@@ -100,18 +101,20 @@ def _print(channel: Channel, span: Window, plan: Plan) -> None:
     else:
         table = Table(title=f"[bold]{channel.name}[/bold]  {span}", title_justify="left", show_header=False, box=None)
         table.add_row(
-            "windows", f"{len(plan.windows)} runs over {plan.hours:.1f} h of the channel's time, newest first"
+            "windows",
+            said("{n} run|{n} runs", n=len(plan.windows))
+            + f" over {plan.hours:.1f} h of the channel's time, newest first",
         )
-        table.add_row("slices", f"{plan.slices} that the platform is asked for")
+        table.add_row("slices", f"{plan.slices:,} that the platform is asked for")
         if plan.orders is None or plan.seconds is None:
             table.add_row("cost", "not known: this channel has no proven window to measure by")
         else:
-            table.add_row("orders", f"about {plan.orders}, by what the last windows held")
-            table.add_row("calls", f"about {plan.calls}, by what they cost")
+            table.add_row("orders", f"about {plan.orders:,}, by what the last windows held")
+            table.add_row("calls", f"about {plan.calls:,}, by what they cost")
             table.add_row("takes", f"about {print_duration(timedelta(seconds=max(1, plan.seconds)))}")
         table.add_row("budget", _budget(plan))
         if plan.pending:
-            table.add_row("OMS", f"{plan.pending} orders wait already")
+            table.add_row("OMS", said("{n} order waits already|{n} orders wait already", n=plan.pending))
         console.print(table, highlight=False)
     for told in plan.left_out:
         console.print(f"  left out: {told}", highlight=False, markup=False, soft_wrap=True)
@@ -120,7 +123,7 @@ def _print(channel: Channel, span: Window, plan: Plan) -> None:
 def _budget(plan: Plan) -> str:
     if not plan.rate:
         return "the platform documents no rate; it says itself when to slow down"
-    rate = f"{plan.rate:g} requests a second for the account, live windows first"
+    rate = said("{n} request|{n} requests", n=f"{plan.rate:g}") + " a second for the account, live windows first"
     if plan.live_share is None:
         return rate
     return f"{rate}: they use {plan.live_share:.1%} of it, the backfill takes what is left"
@@ -186,14 +189,17 @@ def sweep(
         why = (
             f"{about.adapter_name} does not show {', '.join(blind)}" if blind else "its modified time shows everything"
         )
-        console.print(f"{waiting} orders would be read again ({why})", highlight=False, soft_wrap=True)
+        console.print(
+            f"{said('{n} order|{n} orders', n=waiting)} would be read again ({why})", highlight=False, soft_wrap=True
+        )
         return
     done = _swept(about, unread)
     if as_json:
         print(json.dumps(done))
         return
     console.print(
-        f"{done['orders']} orders read again, {done['changed']} changed, {done['accepted']} accepted by the OMS"
+        f"{said('{n} order|{n} orders', n=done['orders'])} read again, {done['changed']:,} changed, "
+        f"{done['accepted']:,} accepted by the OMS"
     )
     for note in done["notes"]:
         console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)

@@ -19,6 +19,7 @@ from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.config import alerts
 from orderflow.domain.batch import Batch
+from orderflow.domain.message import said
 from orderflow.domain.window import Window
 
 console = Console()
@@ -55,13 +56,12 @@ def check(
             console.print(Text.assemble(("error", "red"), f" {problem}"), soft_wrap=True)
         for warning in warnings:
             console.print(Text.assemble(("note", "yellow"), f" {warning}"), soft_wrap=True)
-        console.print(f"{_counted(len(reading.channels), 'channel')} right, {_counted(len(problems), 'problem')}")
+        console.print(
+            f"{said('{n} channel|{n} channels', n=len(reading.channels))} right, "
+            f"{said('{n} problem|{n} problems', n=len(problems))}"
+        )
     if problems:
         raise typer.Exit(2)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 @app.command()

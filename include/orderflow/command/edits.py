@@ -30,8 +30,8 @@ console = Console()
 
 @quarantine.command()
 def edit(
-    order: Order,
     why: Why,
+    order: Order = "",
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="lines.2.sku=TEA-01; repeat it.")
     ] = None,

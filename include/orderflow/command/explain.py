@@ -37,7 +37,7 @@ def explain(
 ) -> None:
     """Where an order is: its timeline, and the first fact that keeps it from the OMS, with the next step.
 
-    Ends with 1 when nobody knows the order.
+    Exit code 1: staging does not know the order, and the channel does not, or was not asked.
 
     Example: [bold]orderflow explain shop_tw 2603011000123[/bold]
     """
@@ -68,7 +68,7 @@ def explain(
         )
     else:
         _print(told, verdict, near)
-    if verdict.standing == "unknown":
+    if verdict.standing in ("unknown", "not asked"):
         raise typer.Exit(1)
 
 
@@ -78,14 +78,20 @@ def _ask(channel: Channel, order_id: str, *, offline: bool) -> OnChannel:
     from orderflow.staging.blocking import OnChannel
 
     if offline:
-        return OnChannel(None, fault="--offline")
+        return OnChannel(None, fault="--offline", cure="check the id; ask the channel (without --offline)")
     try:
         with ports.source(channel) as (source, _):
             if not isinstance(source, ById):
-                return OnChannel(None, fault=f"{channel.adapter_name} cannot be asked for one order")
+                return OnChannel(
+                    None,
+                    fault=f"{channel.adapter_name} cannot be asked for one order",
+                    cure="check the id; look for it in the channel's own files or pages",
+                )
             records = [record for page in source.fetch_ids([order_id]) for record in page.records]
     except OrderflowError as error:
-        return OnChannel(None, fault=f"{type(error).__name__}: {error}")
+        return OnChannel(
+            None, fault=f"{type(error).__name__}: {error}", cure="cure what the error says, then ask again"
+        )
     if not records:
         return OnChannel(False)
     try:
@@ -123,7 +129,7 @@ def _print(story: Story, verdict: Verdict, near: list[str]) -> None:
         console.print(table)
     if story.spans:
         windows = Table(box=None, padding=(0, 2, 0, 0))
-        for name in ("window that asked for it", "by its time", "state", "run"):
+        for name in ("window that asked for it (UTC)", "by its time", "state", "run"):
             windows.add_column(name, overflow="fold")
         for span in story.spans:
             end = Text(f"{span.state}{f': {span.error}' if span.error else ''}")
@@ -134,5 +140,7 @@ def _print(story: Story, verdict: Verdict, near: list[str]) -> None:
     colour = {"in the OMS": "green", "unknown": "red", "missed": "red", "gap": "red"}.get(verdict.standing, "yellow")
     console.print(Text.assemble((verdict.standing, f"bold {colour}"), f": {verdict.fact}"))
     console.print(Text(f"next: {verdict.step}"), soft_wrap=True)
+    if verdict.command:
+        console.print(Text(f"  {verdict.command}"), soft_wrap=True)
     if near:
         console.print(Text(f"similar: {', '.join(near)}"))

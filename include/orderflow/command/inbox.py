@@ -13,6 +13,7 @@ from rich.console import Console
 
 from orderflow.command import ports
 from orderflow.command.app import app
+from orderflow.domain.message import said
 
 console = Console()
 
@@ -87,7 +88,9 @@ def hints(
     for note in done.notes:
         console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"{shop.name}: {done.orders} hinted orders looked at, {done.changed} new or changed, {done.quarantined} in "
-        f"quarantine, {done.absent} not on the channel (yet); {left.waiting} hints wait for a later look",
+        f"{shop.name}: {said('{n} hinted order|{n} hinted orders', n=done.orders)} looked at, "
+        f"{done.changed:,} new or changed, {done.quarantined:,} in quarantine, "
+        f"{done.absent:,} not on the channel (yet); "
+        f"{said('{n} hint waits|{n} hints wait', n=left.waiting)} for a later look",
         highlight=False, soft_wrap=True,
     )  # fmt: skip

@@ -107,8 +107,21 @@ def channel(name: str, folder: Path = CHANNELS) -> Channel:
         return reading.channels[0]
     if reading.problems:
         raise ConfigError("\n".join(map(str, reading.problems)))
+    raise _unknown(name, folder)
+
+
+def demand_named(name: str | None) -> None:
+    """Raise `ConfigError` where a channel is named and has no file.
+
+    What is kept outlives its channel's file, so a list asks this only when it found nothing.
+    """
+    if name is not None and not (CHANNELS / f"{name}.yml").exists():
+        raise _unknown(name, CHANNELS)
+
+
+def _unknown(name: str, folder: Path) -> ConfigError:
     known = sorted(path.stem for path in folder.glob("*.yml"))
-    raise ConfigError(f"there is no channel {name!r} in {folder}; known are {', '.join(known) or 'none yet'}")
+    return ConfigError(f"there is no channel {name!r} in {folder}; known are {', '.join(known) or 'none yet'}")
 
 
 def _vault() -> Vault:
@@ -152,8 +165,8 @@ def _connection_text(name: str) -> str:
     if not text:
         example = _DATABASE if name == "orderflow_db" else _SHOP
         raise ConfigError(
-            f"{variable} is not set; it holds the connection {name!r}, for instance {example}; "
-            f"while the demo runs: source {home() / 'env'}"
+            f"{variable} is not set; while the demo runs: source {home() / 'env'}; else set it to the connection "
+            f"{name!r}, for instance {example}"
         )
     return text
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.message import said
+from orderflow.quality.pages.words import listed
 
 if TYPE_CHECKING:
     from orderflow.staging.actions import Outcome, Which
@@ -29,9 +28,27 @@ app.add_typer(quarantine, name="quarantine")
 
 Orders = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ORDER]...", help="Order ids, or rows of the list as #12. None: choose by the options."),
+    typer.Argument(
+        metavar="[ORDER]...", help="Order ids, or rows of the list as 12 or '#12'. None: choose by the options."
+    ),
 ]
-Order = Annotated[str, typer.Argument(metavar="ORDER", help="An order id, or a row of the list as #12.")]
+
+
+def _named(order: str) -> str:
+    if not order:
+        raise ConfigError(
+            "no order is named; write its id, or its row of `orderflow quarantine list` as 12, or as '#12' in quotes "
+            "(a shell reads # as a comment)"
+        )
+    return order
+
+
+Order = Annotated[
+    str,
+    typer.Argument(
+        metavar="ORDER", callback=_named, show_default=False, help="An order id, or a row of the list as 12 or '#12'."
+    ),
+]
 ChannelName = Annotated[str | None, typer.Option("--channel", "-c", metavar="NAME", help="One channel.")]
 Reason = Annotated[str | None, typer.Option(metavar="CODE", help="Orders that break this rule.")]
 Owner = Annotated[str | None, typer.Option(metavar="TEAM", help="Orders that break a rule this team owns.")]
@@ -48,80 +65,9 @@ Who = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; your
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-@quarantine.command("list")
-def list_rows(
-    channel: ChannelName = None,
-    reason: Reason = None,
-    owner: Owner = None,
-    sku: Sku = None,
-    assignee: Annotated[str | None, typer.Option(metavar="NAME", help='Looked after by; "" for nobody.')] = None,
-    state: State = "waiting",
-    at_least: Annotated[str | None, typer.Option(metavar="AMOUNT", help="Value at risk; needs --currency.")] = None,
-    currency: Annotated[str | None, typer.Option(metavar="ABC", help="Orders valued in this currency.")] = None,
-    after: Annotated[str | None, typer.Option(metavar="PLACE", help="Where the page before ended.")] = None,
-    size: Annotated[int, typer.Option(min=1, max=10_000, help="Rows of a page.")] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """The orders in quarantine, last seen first, a page at a time.
-
-    Example: [bold]orderflow quarantine list --reason SKU_UNMAPPED --channel shop_tw[/bold]
-    """
-    from orderflow.quality.ownership import owners
-    from orderflow.staging import backlog
-
-    which = _filter(channel, reason, owner, sku, state)
-    which = replace(which, assignee=assignee, currency=currency, at_least=_amount(at_least))
-    with ports.staging() as store:
-        page = backlog.page(store.connection, which, after=after, size=size)
-    if as_json:
-        rows = [msgspec.to_builtins(row) | {"owners": owners(row.codes)} for row in page.rows]
-        print_json({"rows": rows, "after": page.after})
-        return
-    table = Table(box=None, padding=(0, 1))
-    for name in ("row", "channel", "order", "state", "reasons", "value", "owner", "assignee", "seen", "times"):
-        table.add_column(name, justify="right" if name in ("row", "value", "times") else "left", overflow="fold")
-    for row in page.rows:
-        state_now = row.state + (", to be judged again" if row.replay_asked_at else "")
-        value = "" if row.value is None else f"{row.value.normalize():f} {row.currency or ''}".strip()
-        table.add_row(
-            f"#{row.id}", row.channel, Text(row.order_id or row.subject[:19] + "…"), state_now, "\n".join(row.codes),
-            value, "\n".join(owners(row.codes)), row.assignee or "", f"{row.last_seen_at:%Y-%m-%d %H:%M}",
-            str(row.times_seen),
-        )  # fmt: skip
-    console.print(table if page.rows else "nothing is in quarantine that fits")
-    if page.after:
-        console.print(f"more: --after {page.after}", highlight=False)
-
-
-@quarantine.command()
-def reasons(channel: ChannelName = None, as_json: AsJson = False) -> None:
-    """What waits, by reason, with the value at risk. An order with two reasons counts in both.
-
-    Example: [bold]orderflow quarantine reasons --channel shop_tw[/bold]
-    """
-    from orderflow.quality.ownership import owners
-    from orderflow.staging import backlog
-
-    with ports.staging() as store:
-        totals = backlog.totals(store.connection, channel)
-        waiting = backlog.waiting(store.connection, channel)
-    if as_json:
-        found = [msgspec.to_builtins(total) | {"owners": owners([total.code])} for total in totals]
-        print_json({"waiting": waiting, "reasons": found})
-        return
-    table = Table(box=None, padding=(0, 1))
-    for name in ("reason", "channel", "open", "parked", "value at risk", "owner"):
-        table.add_column(name, justify="right" if name in ("open", "parked", "value at risk") else "left")
-    for total in totals:
-        owner = ", ".join(owners([total.code]))
-        table.add_row(total.code, total.channel, str(total.open), str(total.parked), _values(total.values), owner)
-    console.print(table)
-    console.print(f"{waiting['open']} orders are open, {waiting['parked']} parked", highlight=False)
-
-
 @quarantine.command()
 def show(
-    order: Order,
+    order: Order = "",
     channel: ChannelName = None,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show personal data; who did and why is kept.")] = False,
     why: Annotated[str, typer.Option(metavar="TEXT", help="Why personal data must be seen.")] = "",
@@ -170,12 +116,11 @@ def release(
     from orderflow.staging import actions
 
     def act(store: Store, which: Which) -> Outcome:
-        codes = waive or ()
         return actions.release(
-            store.connection, which, who=login(who), why=why, waive=codes, waivable=WAIVABLE, dry_run=dry_run
+            store.connection, which, who=login(who), why=why, waive=waive or (), waivable=WAIVABLE, dry_run=dry_run
         )
 
-    _decide("released", act, orders, _filter(channel, reason, owner, sku), everything, dry_run, as_json)
+    _decide("released", act, orders, chosen(channel, reason, owner, sku), everything, dry_run, as_json)
 
 
 @quarantine.command()
@@ -200,7 +145,7 @@ def park(
     def act(store: Store, which: Which) -> Outcome:
         return actions.park(store.connection, which, who=login(who), why=why, dry_run=dry_run)
 
-    _decide("parked", act, orders, _filter(channel, reason, owner, sku, "open"), everything, dry_run, as_json)
+    _decide("parked", act, orders, chosen(channel, reason, owner, sku, "open"), everything, dry_run, as_json)
 
 
 @quarantine.command()
@@ -225,7 +170,7 @@ def discard(
     def act(store: Store, which: Which) -> Outcome:
         return actions.discard(store.connection, which, who=login(who), why=why, dry_run=dry_run)
 
-    _decide("discarded", act, orders, _filter(channel, reason, owner, sku), everything, dry_run, as_json)
+    _decide("discarded", act, orders, chosen(channel, reason, owner, sku), everything, dry_run, as_json)
 
 
 @quarantine.command()
@@ -251,7 +196,7 @@ def reopen(
     def act(store: Store, which: Which) -> Outcome:
         return actions.reopen(store.connection, which, who=login(who), why=why, dry_run=dry_run)
 
-    _decide("reopened", act, orders, _filter(channel, reason, owner, sku, state), everything, dry_run, as_json)
+    _decide("reopened", act, orders, chosen(channel, reason, owner, sku, state), everything, dry_run, as_json)
 
 
 @quarantine.command()
@@ -277,7 +222,7 @@ def assign(
     def act(store: Store, which: Which) -> Outcome:
         return actions.assign(store.connection, which, to=to or None, who=login(who), why=why, dry_run=dry_run)
 
-    _decide("assigned", act, orders, _filter(channel, reason, owner, sku), everything, dry_run, as_json)
+    _decide("assigned", act, orders, chosen(channel, reason, owner, sku), everything, dry_run, as_json)
 
 
 def _decide(
@@ -312,38 +257,29 @@ def tell(done: str, outcome: Outcome, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({"dry_run": dry_run, **msgspec.to_builtins(outcome)})
         return
-    noun = "order" if outcome.done == 1 else "orders"
-    value = f" worth {_values(outcome.values)}" if outcome.values else ""
-    console.print(f"{outcome.done} {noun}{value} {'would be ' if dry_run else ''}{done}", highlight=False)
+    value = f" worth {listed(outcome.values)}" if outcome.values else ""
+    console.print(
+        f"{said('{n} order|{n} orders', n=outcome.done)}{value} {'would be ' if dry_run else ''}{done}", highlight=False
+    )
     for hindrance, number in outcome.hindered.items():
-        console.print(Text(f"  {number} left as {'it is' if number == 1 else 'they are'}: {hindrance}"))
+        console.print(Text(f"  {said('{n} left as it is|{n} left as they are', n=number)}: {hindrance}"))
     if dry_run:
         console.print("nothing was done; leave out --dry-run to do it")
 
 
-def _filter(
+def chosen(
     channel: str | None, reason: str | None, owner: str | None, sku: str | None, state: str = "waiting"
 ) -> Filter:
+    """What the options narrow to; raises `ConfigError` for a team or a state that there is not."""
     from orderflow.quality.ownership import codes_of
     from orderflow.staging.backlog import Filter
 
-    codes = None if owner is None else codes_of(owner)
+    codes = codes_of(owner) if owner is not None else None
     return Filter(channel=channel, reason=reason, codes=codes, sku=sku, state=state)  # type: ignore[arg-type] # it checks
-
-
-def _amount(text: str | None) -> Decimal | None:
-    try:
-        return None if text is None else Decimal(text)
-    except InvalidOperation as error:
-        raise ConfigError(f"--at-least {text!r} is no amount; write it like 149.90") from error
 
 
 def login(who: str | None) -> str:
     return who or getpass.getuser()
-
-
-def _values(values: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{value.normalize():f} {currency}" for currency, value in sorted(values.items()))
 
 
 def print_json(found: Mapping[str, Any] | Iterable[Any]) -> None:

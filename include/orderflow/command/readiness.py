@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,8 +18,10 @@ from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.command.channel import kit
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.message import said
 from orderflow.domain.reconciliation import business_day
 from orderflow.domain.window import Window
+from orderflow.quality.pages.words import listed
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
@@ -99,33 +102,55 @@ def judged(connection: Connection, channel: Channel, now: datetime) -> Readiness
         known = certificates.standings(connection, [channel.name], past[-1], past[0])
         good = {each.day for each in known if not each.unexplained}
         open_ = [day for day in whole if day not in good]
-    share = _share(seen.ready, seen.waiting)
+    share, of = _share(seen.ready, seen.waiting)
+    odd = {currency for some in (seen.ready, seen.waiting) for currency in some.values} - _iso_4217()
+    value = f"{_floored(share)} of the {of} is ready, {said('{n} order waits|{n} orders wait', n=seen.waiting.orders)}"
+    value += f"; not counted: {', '.join(sorted(odd))}, no currency of ISO 4217" if odd else ""
     unknown = sum(each.orders for each in seen.unknown)
     demands = [
-        Demand("time", bool(seen.windows) and not gaps, f"{seen.windows} windows proven, {len(gaps)} gaps",
+        Demand("time", bool(seen.windows) and not gaps,
+               f"{said('{n} window|{n} windows', n=seen.windows)} proven, {said('{n} gap|{n} gaps', n=len(gaps))}",
                f"orderflow backfill {channel.name} fills gaps" if gaps else "let the first windows run"),
-        Demand("days", days >= DAYS, f"{days} whole days observed of {DAYS}", "wait, or backfill the days before"),
-        Demand("value", share >= ENOUGH, f"{share:.1%} of the value is ready, {seen.waiting.orders} orders wait",
+        Demand("days", days >= DAYS,
+               f"{said('{n} whole day|{n} whole days', n=days)} observed of {DAYS}",
+               "wait, or backfill the days before"),
+        Demand("value", share >= ENOUGH, value,
                f"cure the reasons below, the most valuable first: orderflow report {channel.name}"),
-        Demand("SKUs", not skus, f"{len(skus)} SKUs are not mapped", "orderflow sku suggest, then sku import"),
-        Demand("categories", not unknown, f"{unknown} orders have a value that nobody knows",
+        Demand("SKUs", not skus,
+               said("{n} SKU is not mapped|{n} SKUs are not mapped", n=len(skus)),
+               "orderflow sku suggest, then sku import"),
+        Demand("categories", not unknown,
+               said("{n} order has a value that nobody knows|{n} orders have a value that nobody knows", n=unknown),
                "map it in the adapter, or list it in clean.lookups of the channel file"),
         Demand("certificates", days > 0 and not open_,
-               f"{len(open_)} of the last {DAYS} days lack a certificate without open differences",
+               said("{n} of the last {days} days lacks a certificate without open differences"
+                    "|{n} of the last {days} days lack a certificate without open differences",
+                    n=len(open_), days=DAYS),
                f"orderflow reconcile {channel.name} --day {open_[0] if open_ else 'YYYY-MM-DD'}"),
     ]  # fmt: skip
     return Readiness(int(100 * share * proven), demands, seen, skus)
 
 
-def _share(ready: Some, waiting: Some) -> Decimal:
-    """The smallest share of any currency: no large one hides a small one. Without values, the share of orders."""
+def _share(ready: Some, waiting: Some) -> tuple[Decimal, str]:
+    """The smallest share of any currency, and of what: no large one hides a small one.
+
+    What is no currency of ISO 4217 has no part in it: its orders wait, and are told by their reason. Without values,
+    the share of orders.
+    """
     shares = [
-        ready.values.get(currency, Decimal(0)) / total
-        for currency in {*ready.values, *waiting.values}
+        (ready.values.get(currency, Decimal(0)) / total, f"value in {currency}")
+        for currency in {*ready.values, *waiting.values} & _iso_4217()
         if (total := ready.values.get(currency, Decimal(0)) + waiting.values.get(currency, Decimal(0))) > 0
     ]
     orders = ready.orders + waiting.orders
-    return min(shares) if shares else Decimal(ready.orders) / orders if orders else Decimal(0)
+    return min(shares, default=(Decimal(ready.orders) / orders if orders else Decimal(0), "orders"))
+
+
+@cache
+def _iso_4217() -> frozenset[str]:
+    import pycountry
+
+    return frozenset(each.alpha_3 for each in pycountry.currencies)
 
 
 def _by_value(found: Readiness) -> list[tuple[str, Some]]:
@@ -133,8 +158,17 @@ def _by_value(found: Readiness) -> list[tuple[str, Some]]:
     return sorted(found.observed.reasons.items(), key=lambda item: (-max(item[1].values.values(), default=0), item[0]))
 
 
+def _floored(share: Decimal) -> str:
+    """A share in percent, never rounded up to one that would be enough."""
+    return f"{share.quantize(Decimal('0.0001'), ROUND_DOWN):.2%}"
+
+
+def _orders(count: int) -> str:
+    return said("{n} order|{n} orders", n=count)
+
+
 def _amounts(some: Some) -> str:
-    return ", ".join(f"{value:,.2f} {currency}" for currency, value in sorted(some.values.items())) or "no value told"
+    return listed(some.values) or "no value told"
 
 
 def _print(channel: Channel, found: Readiness) -> None:
@@ -145,8 +179,8 @@ def _print(channel: Channel, found: Readiness) -> None:
     state = "in shadow" if channel.shadow else "delivering already"
     console.print(f"[bold]{channel.name}[/bold] ({state}): {verdict}, readiness {found.score} of 100", highlight=False)
     console.print(
-        f"would reach the OMS: {seen.ready.orders} orders ({_amounts(seen.ready)}); "
-        f"refused: {seen.waiting.orders} orders ({_amounts(seen.waiting)})",
+        f"would reach the OMS: {_orders(seen.ready.orders)} ({_amounts(seen.ready)}); "
+        f"refused: {_orders(seen.waiting.orders)} ({_amounts(seen.waiting)})",
         highlight=False,
     )
     table = Table("needed", "", "how it stands", "what to do")
@@ -158,14 +192,14 @@ def _print(channel: Channel, found: Readiness) -> None:
         todo = Table("reason", "orders", "value", "what to do", title="to do, by value", title_justify="left")
         for code, some in _by_value(found):
             cure = RULES[code].cure if code in RULES else "see the reason in quarantine"
-            todo.add_row(code, str(some.orders), _amounts(some), cure)
+            todo.add_row(code, f"{some.orders:,}", _amounts(some), cure)
         console.print(todo)
     for each in seen.unknown[:10]:
         console.print(
-            f"  unknown: {escape(each.field)} = {escape(each.value)!r}, {each.orders} orders", highlight=False
+            f"  unknown: {escape(each.field)} = {escape(each.value)!r}, {_orders(each.orders)}", highlight=False
         )
     for sku, orders, title in found.skus[:10]:
-        console.print(f"  not mapped: {escape(sku)} ({escape(title or '')}), {orders} orders", highlight=False)
+        console.print(f"  not mapped: {escape(sku)} ({escape(title or '')}), {_orders(orders)}", highlight=False)
 
 
 def _json(found: Readiness) -> dict[str, Any]:
@@ -221,10 +255,11 @@ def live(
         print(json.dumps({"since": moment.isoformat(), "queued": go, **told}))
         return
     what = "queued for the OMS" if go else "would be queued for the OMS (dry run; --go does it)"
-    states = ", ".join(f"{count} {state}" for state, count in sorted(found.states.items())) or "none"
-    console.print(f"{found.queued.orders} orders created since {moment:%Y-%m-%d %H:%M %Z} {what}", highlight=False)
+    states = ", ".join(f"{count:,} {state}" for state, count in sorted(found.states.items())) or "none"
+    console.print(f"{_orders(found.queued.orders)} created since {moment:%Y-%m-%d %H:%M %Z} {what}", highlight=False)
     console.print(f"{_amounts(found.queued)}; {states}", highlight=False)
-    console.print(f"{found.earlier} staged orders are older and stay where they are", highlight=False)
+    earlier = "{n} staged order is older and stays where it is|{n} staged orders are older and stay where they are"
+    console.print(said(earlier, n=found.earlier), highlight=False)
     if go and found.queued.orders:
         console.print("the channel's next run delivers them, behind its live orders")
 

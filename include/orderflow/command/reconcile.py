@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +18,9 @@ from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.message import said
 from orderflow.domain.reconciliation import CAUSES, Certificate, Difference, business_day, newest_day
+from orderflow.quality.pages.words import listed
 
 if TYPE_CHECKING:
     from orderflow.domain.target import Target
@@ -159,7 +162,8 @@ def _verify(channel: Channel) -> None:
         console.print(f"{channel.name} has no certificate yet")
     else:
         verdict = "[red]broken[/red]" if wrong else "[green]whole[/green]"
-        console.print(f"the chain of {last.number} certificates is {verdict}; the newest is {last.sha256}")
+        chain = said("the chain of {n} certificate|the chain of {n} certificates", n=last.number)
+        console.print(f"{chain} is {verdict}; the newest is {last.sha256}")
     if wrong:
         raise typer.Exit(1)
 
@@ -169,21 +173,21 @@ def _days(channel: Channel, day: str | None, first: str | None, last: str | None
     if day and (first or last):
         raise ConfigError("--day names one day, --from and --to several; give one or the other")
     if first or last:
-        start, end = _date(first or last), _date(last or first)
+        start, end = _date("--from", first or last), _date("--to", last or first)
         if end < start:
             raise ConfigError(f"--from {start} lies after --to {end}; swap them")
         return [start + timedelta(days=count) for count in range((end - start).days + 1)]
     if day:
-        return [_date(day)]
+        return [_date("--day", day)]
     lag = channel.settle + channel.lookback
     return [newest_day(channel.schedule.timezone, ports.runtime().clock(), after=lag)]
 
 
-def _date(text: str | None) -> date:
+def _date(option: str, text: str | None) -> date:
     try:
         return date.fromisoformat(text or "")
     except ValueError as error:
-        raise ConfigError(f"{text!r} is no day; write it like 2026-03-01") from error
+        raise ConfigError(f"{option} {text!r} is no day; write it like 2026-03-01") from error
 
 
 def _write(certificate: Certificate, found: Found, page: Path | None, csv: Path | None) -> None:
@@ -219,23 +223,26 @@ def _print(certificate: Certificate, found: Found) -> None:
     table.add_column("orders", justify="right")
     table.add_column("sums")
     for name, side in certificate.sides.items():
-        sums = ", ".join(f"{amount} {currency}" for currency, amount in side.sums.items())
-        table.add_row(name, str(side.orders) if side.compared else "not compared", sums if side.compared else side.how)
+        sums = listed({currency: Decimal(text) for currency, text in side.sums.items()})
+        table.add_row(
+            name, f"{side.orders:,}" if side.compared else "not compared", sums if side.compared else side.how
+        )
     console.print(table)
     for cause, tally in certificate.causes.items():
         colour = {"wrong": "red", "waits": "yellow"}.get(CAUSES[cause].kind, "cyan")
-        mended = f", {tally.repaired} repaired" if tally.repaired else ""
-        console.print(f"  [{colour}]{cause}[/{colour}] {tally.orders}{mended}: {CAUSES[cause].cure}", highlight=False)
+        mended = f", {tally.repaired:,} repaired" if tally.repaired else ""
+        console.print(f"  [{colour}]{cause}[/{colour}] {tally.orders:,}{mended}: {CAUSES[cause].cure}", highlight=False)
     for count, row in enumerate(found):
         if count == SHOWN:
-            console.print(f"  and more; --csv FILE writes all {certificate.differing} orders")
+            console.print(f"  and more; --csv FILE writes all {said('{n} order|{n} orders', n=certificate.differing)}")
             break
         told = f" {row.field}: {row.ours} here, {row.theirs} there" if row.field else ""
         note = f" ({row.note})" if row.note else ""
         console.print(f"    {row.order_id}  {row.cause}{told}{note}", highlight=False, markup=False)
     console.print(
-        f"{certificate.agreed} agree, {certificate.differing} differ, {certificate.repaired} repaired, "
-        f"{certificate.unexplained} need a person; {certificate.state}"
+        f"{said('{n} order agrees|{n} orders agree', n=certificate.agreed)}, "
+        f"{said('{n} differs|{n} differ', n=certificate.differing)}, {certificate.repaired:,} repaired, "
+        f"{said('{n} needs a person|{n} need a person', n=certificate.unexplained)}; {certificate.state}"
         + (f" ({'; '.join(certificate.open)})" if certificate.open else ""),
         highlight=False,
     )

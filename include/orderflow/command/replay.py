@@ -20,6 +20,7 @@ from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.command.channels import AsJson, Name
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.message import said
 from orderflow.domain.replay import Choice
 from orderflow.domain.window import Window
 
@@ -184,7 +185,8 @@ def _tell_missing(count: int, some: list[str]) -> None:
         named = ", ".join(some[:MISSING]) + (" ..." if count > MISSING else "")
         console.print(
             Text.assemble(
-                ("no raw record any more", "yellow"), f" of {count:,} orders: {named}; pull them again by id"
+                ("no raw record any more", "yellow"),
+                f" of {said('{n} order|{n} orders', n=count)}: {named}; pull them again by id",
             ),
             soft_wrap=True,
         )

@@ -18,6 +18,7 @@ from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.message import said
 
 if TYPE_CHECKING:
     from orderflow.domain.expectation import Run
@@ -133,7 +134,8 @@ def expectations(
 def _print(run: Run) -> None:
     well = "green" if not run.failed else "yellow"
     console.print(
-        f"[bold]{run.channel}[/bold] {run.day}  {run.orders} orders, {run.lines} lines: "
+        f"[bold]{run.channel}[/bold] {run.day}  {said('{n} order|{n} orders', n=run.orders)}, "
+        f"{said('{n} line|{n} lines', n=run.lines)}: "
         f"[{well}]{len(run.results) - run.failed} of {len(run.results)} met[/{well}]",
         highlight=False,
     )

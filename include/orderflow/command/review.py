@@ -16,6 +16,7 @@ from rich.table import Table
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
+from orderflow.domain.message import said
 
 if TYPE_CHECKING:
     from orderflow.staging.reviews import Review
@@ -51,6 +52,7 @@ def waiting(
         print(json.dumps([_plain(each) for each in found], default=str))
         return
     if not found:
+        ports.demand_named(channel)
         console.print("nothing waits for a person")
         return
     table = Table("review", "channel", "window", "accepted", "refused", "held since", "why", show_lines=True)
@@ -113,7 +115,8 @@ def discard(number: Number, why: Why, who: Who = None) -> None:
         orders = list(held.orders(found.batch))
         done = reviews.discard(store.connection, number, who or getpass.getuser(), why, orders)
     console.print(
-        f"{done} discarded by {done.decided_by}: {len(orders)} orders; raw records stay in {done.batch.landing}"
+        f"{done} discarded by {done.decided_by}: {said('{n} order|{n} orders', n=len(orders))}; "
+        f"raw records stay in {done.batch.landing}"
     )
 
 

@@ -11,6 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orderflow.domain.message import said
+from orderflow.quality.pages.words import amount
+
 if TYPE_CHECKING:
     from orderflow.staging.store import Store
 
@@ -46,9 +49,7 @@ def seen(store: Store, row_id: int, *, who: str, why: str, reveal: bool) -> dict
 
 
 def side_by_side(console: Console, found: dict[str, Any]) -> None:
-    value = (
-        "" if found["value"] is None else f", {Decimal(found['value']).normalize():f} {found['currency'] or ''} at risk"
-    )
+    value = "" if found["value"] is None else f", {amount(Decimal(found['value']), found['currency'] or '?')} at risk"
     console.print(
         Text.assemble(
             (f"{found['channel']}  {found['order_id'] or found['subject']}", "bold"),
@@ -58,7 +59,7 @@ def side_by_side(console: Console, found: dict[str, Any]) -> None:
     )
     console.print(
         f"first seen {_minute(found['first_seen_at'])}, last {_minute(found['last_seen_at'])}, "
-        f"{found['times_seen']} times; raw record {found['ordinal']} of {found['landing']}",
+        f"{said('{n} time|{n} times', n=found['times_seen'])}; raw record {found['ordinal']} of {found['landing']}",
         highlight=False,
         soft_wrap=True,
     )

@@ -19,7 +19,9 @@ from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.message import said
 from orderflow.domain.sku import Pair
+from orderflow.quality.pages.words import listed
 
 if TYPE_CHECKING:
     from orderflow.staging.articles import Unmapped
@@ -81,7 +83,7 @@ def import_file(
     else:
         for problem in problems:
             console.print(Text.assemble(("error", "red"), f" {problem}"), soft_wrap=True)
-        console.print(f"{len(problems)} problems; nothing was written", highlight=False)
+        console.print(f"{said('{n} problem|{n} problems', n=len(problems))}; nothing was written", highlight=False)
     if problems:
         raise typer.Exit(2)
 
@@ -104,7 +106,7 @@ def export(
         print(text.removeprefix("\ufeff").replace("\r\n", "\n"), end="")
         return
     file.write_bytes(text.encode())
-    console.print(f"{len(pairs)} pairs written to {file}", highlight=False)
+    console.print(f"{said('{n} pair|{n} pairs', n=len(pairs))} written to {file}", highlight=False)
 
 
 @sku.command("list")
@@ -133,6 +135,8 @@ def list_pairs(
         table.add_column(name, overflow="fold")
     for pair in pairs:
         table.add_row(pair.channel, Text(pair.sku), Text(pair.oms_sku), pair.span)
+    if not pairs:
+        ports.demand_named(channel)
     console.print(table if pairs else "the map has no such pair")
 
 
@@ -217,13 +221,12 @@ def _show_unmapped(found: list[Unmapped], as_json: bool) -> None:
     for name in ("channel", "sku", "title", "orders", "value waiting", "since"):
         table.add_column(name, justify="right" if name in ("orders", "value waiting") else "left", overflow="fold")
     for each in found:
-        values = ", ".join(f"{value.normalize():f} {currency}" for currency, value in sorted(each.values.items()))
         cells = (
             Text(each.sku),
             Text((each.title or "")[:60]),
-            str(each.orders),
-            values,
-            f"{each.since:%Y-%m-%d %H:%M}",
+            f"{each.orders:,}",
+            listed(each.values),
+            f"{each.since:%Y-%m-%d %H:%MZ}",
         )
         table.add_row(each.channel, *cells)
     console.print(table if found else "no order waits for a SKU")
@@ -260,11 +263,12 @@ def tell(change: Change, dry_run: bool) -> None:
         "removed": change.removed,
         "already there": change.same,
     }
-    told = ", ".join(f"{number} {name}" for name, number in parts.items() if number) or "nothing to do"
+    told = ", ".join(f"{number:,} {name}" for name, number in parts.items() if number) or "nothing to do"
     console.print(f"{'would be: ' if dry_run else ''}{told}", highlight=False)
     if change.waiting:
-        verb = "would be" if dry_run else "are"
-        console.print(f"{change.waiting} waiting orders {verb} judged again by the next replay", highlight=False)
+        orders = said("{n} waiting order|{n} waiting orders", n=change.waiting)
+        verb = "would be" if dry_run else "is" if change.waiting == 1 else "are"
+        console.print(f"{orders} {verb} judged again by the next replay", highlight=False)
     if dry_run:
         console.print("nothing was written; leave out --dry-run to write it")
 

@@ -18,6 +18,7 @@ from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
 from orderflow.domain.gap import Gap
+from orderflow.domain.message import said
 from orderflow.domain.window import Window
 
 console = Console()
@@ -179,20 +180,23 @@ def _print(state: dict[str, Any]) -> None:
     console.print(table)
     since = f" (the oldest since {state['pending_since']:%Y-%m-%d %H:%MZ})" if state["pending_since"] else ""
     console.print(
-        f"  {state['orders']} orders staged, {state['pending']} wait for the OMS{since}, "
-        f"{state['quarantined']} in quarantine; unbroken until {state['watermark']:%Y-%m-%d %H:%M:%S}Z",
+        f"  {said('{n} order|{n} orders', n=state['orders'])} staged, "
+        f"{said('{n} waits for the OMS|{n} wait for the OMS', n=state['pending'])}{since}, "
+        f"{state['quarantined']:,} in quarantine; unbroken until {state['watermark']:%Y-%m-%d %H:%M:%S}Z",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     hints = state["hints"]
     if hints["waiting"] or hints["given_up"]:
         console.print(
-            f"  webhooks: {hints['waiting']} hints wait, {hints['given_up']} given up and left to the windows",
+            f"  webhooks: {said('{n} hint waits|{n} hints wait', n=hints['waiting'])}, "
+            f"{hints['given_up']:,} given up and left to the windows",
             highlight=False, soft_wrap=True,
         )  # fmt: skip
     if last := state["last_run"]:
         console.print(
             f"  last run {last['run_id']}: {last['window']} {last['state']} {last['at']:%Y-%m-%d %H:%MZ}, "
-            f"{last['fetched']} records, {last['bytes'] / 1e6:.1f} MB, {last['seconds']:.1f} s",
+            f"{said('{n} record|{n} records', n=last['fetched'])}, "
+            f"{last['bytes'] / 1e6:.1f} MB, {last['seconds']:.1f} s",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
     else:
@@ -201,7 +205,7 @@ def _print(state: dict[str, Any]) -> None:
     for gap in named[:10]:
         console.print(Text.assemble("  ", ("gap ", _STYLES[gap["cause"]]), gap["told"]), soft_wrap=True)
     if len(named) > 10:
-        console.print(f"  and {len(named) - 10} more gaps (--json shows all)")
+        console.print(f"  and {said('{n} more gap|{n} more gaps', n=len(named) - 10)} (--json shows all)")
     for gap in state["gaps"]:
         if gap["cause"] == "unreachable":
             console.print(Text.assemble("  ", ("out of reach ", "dim"), gap["told"]), soft_wrap=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from orderflow.domain.decision import Decisions
+from orderflow.domain.message import said
 from orderflow.domain.window import Window
 
 _OLDEST = datetime.min.replace(tzinfo=UTC)
@@ -35,9 +36,9 @@ class Choice:
         if self.window:
             return f"window {self.window}"
         if self.order_ids:
-            return f"{len(self.order_ids)} orders by id"
+            return said("{n} order by id|{n} orders by id", n=len(self.order_ids))
         if self.rows:
-            return f"{len(self.rows)} rows of the quarantine"
+            return said("{n} row of the quarantine|{n} rows of the quarantine", n=len(self.rows))
         if self.waiting:
             return "what could leave quarantine"
         told = [f"reason {self.code}" if self.code else "", f"SKU {self.sku}" if self.sku else ""]

@@ -16,6 +16,7 @@ import msgspec
 from upath import UPath
 
 from orderflow.domain.batch import Batch, tally
+from orderflow.domain.message import said
 from orderflow.domain.order import MASKING, PARTS
 from orderflow.domain.replay import Known, Place, Records, Version
 from orderflow.pipeline.cleaning import files
@@ -95,11 +96,13 @@ class Changes(msgspec.Struct, kw_only=True):
     def __str__(self) -> str:
         """One sentence: `214 of 9,120 orders would change: 3 totals, 211 SKUs; 212 would leave quarantine, ...`."""
         kinds = ", ".join(f"{count:,} {name}" for name, count in self.groups.items())
-        told = f"{self.changed:,} of {self.orders:,} orders would change{': ' if kinds else ''}{kinds}"
+        of = said("{n} order|{n} orders", n=self.orders)
+        told = f"{self.changed:,} of {of} would change{': ' if kinds else ''}{kinds}"
         told += f"; {self.leave:,} would leave quarantine, {self.enter:,} would enter it"
         rest = {"would stay in it": self.stay, "would be new": self.added, "are older than what is staged": self.older}
         told += "".join(f", {count:,} {what}" for what, count in rest.items() if count)
-        return told + (f"; {self.missing:,} have no raw record any more" if self.missing else "")
+        gone = "; {n} has no raw record any more|; {n} have no raw record any more"
+        return told + (said(gone, n=self.missing) if self.missing else "")
 
 
 def compare(batch: Batch, records: Records, *, missing: Sequence[Place] = (), progress: Progress = silent) -> Changes:

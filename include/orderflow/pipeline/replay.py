@@ -22,6 +22,7 @@ from orderflow.domain.batch import Batch, Counts
 from orderflow.domain.channel import Channel
 from orderflow.domain.decision import Decisions
 from orderflow.domain.errors import BalanceError, ConfigError
+from orderflow.domain.message import said
 from orderflow.domain.replay import Choice, Place, Records
 from orderflow.domain.source import Page
 from orderflow.domain.staging import Staging
@@ -32,6 +33,8 @@ from orderflow.pipeline.flow import judged, staged
 from orderflow.pipeline.progress import Progress, silent
 
 log = logging.getLogger(__name__)
+
+_MISSING = "{n} order has no raw record any more|{n} orders have no raw record any more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def collect(
         behind=True,
         decided_until=asked_at,
         counts=Counts(pages=writer.pages, bytes=writer.bytes, fetched=writer.records),
-        notes=[str(choice), *([f"{len(missing)} orders have no raw record any more"] if missing else [])],
+        notes=[str(choice), *([said(_MISSING, n=len(missing))] if missing else [])],
     )
     return Collected(batch, places, missing, skus, decisions, judged_by, asked_at)
 

@@ -233,7 +233,7 @@ def waiting(connection: Connection, channel: str | None = None) -> dict[str, int
 
 
 def identify(connection: Connection, orders: Sequence[str], channel: str | None = None) -> list[int]:
-    """The rows of these orders, by order id or by the row's own number (`#12`).
+    """The rows of these orders, by order id or by the row's own number: `#12`, or `12` where no order has that id.
 
     Raises `ConfigError` with every one that is unknown, or that several channels have.
     """
@@ -241,24 +241,35 @@ def identify(connection: Connection, orders: Sequence[str], channel: str | None 
     problems: list[str] = []
     with transaction(connection) as cursor:
         for text in orders:
-            number = int(text[1:]) if text[:1] == "#" and text[1:].isascii() and text[1:].isdigit() else None
-            cursor.execute(
-                "SELECT id, channel FROM orderflow.quarantine"
-                " WHERE (subject = %(text)s AND (%(channel)s::text IS NULL OR channel = %(channel)s)) OR id = %(id)s"
-                " ORDER BY id LIMIT 5",
-                {"text": text, "channel": channel, "id": number},
-            )
+            cursor.execute(_IDENTIFY, {"text": text, "channel": channel, "row": _row_number(text)})
             rows = cursor.fetchall()
-            if len(rows) == 1:
-                found.append(rows[0][0])
-            elif rows:
-                problems.append(f"{text} is in {', '.join(row[1] for row in rows)}; say which with --channel")
+            ids = [row for row in rows if row[2]] or rows
+            if len(ids) == 1:
+                found.append(ids[0][0])
+            elif ids:
+                problems.append(f"{text} is in {', '.join(row[1] for row in ids)}; say which with --channel")
             else:
-                problems.append(f"{text} is not in quarantine; read the list again")
+                where = f" of {channel}" if channel else ""
+                problems.append(
+                    f"{text} is not in quarantine{where}: neither an order id nor a row of its list; "
+                    "`orderflow quarantine list` shows both; write a row as 12, or as '#12' in quotes (a shell reads # "
+                    "as a comment)"
+                )
     if problems:
         raise ConfigError("\n".join(problems))
     return found
 
+
+def _row_number(text: str) -> int | None:
+    digits = text.removeprefix("#")
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+
+
+_IDENTIFY = """
+SELECT id, channel, subject = %(text)s AS by_id FROM orderflow.quarantine
+WHERE (subject = %(text)s OR id = %(row)s) AND (%(channel)s::text IS NULL OR channel = %(channel)s)
+ORDER BY id LIMIT 5
+"""
 
 # Grouping by the whole set of reasons first is an index-only scan; only its few groups are taken apart.
 _TOTALS = """

@@ -1,4 +1,7 @@
-"""The first fact that keeps an order from the OMS, and the next step: a decision over the order's story."""
+"""The first fact that keeps an order from the OMS, and the next step: a decision over the order's story.
+
+Its sentences are `Message`s, so that a page may tell them in another language.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from orderflow.staging.story import Pending, Span, Story
+from orderflow.domain.message import Message
+from orderflow.staging.story import Answer, Pending, Span, Story, Waiting
 
 Standing: TypeAlias = Literal[
     "in the OMS", "conflict", "refused by the OMS", "quarantined", "waits for the OMS", "not delivered",
@@ -18,11 +22,15 @@ Standing: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where the order stands, what blocks it (nothing, where it is in the OMS), and what to do next."""
+    """Where the order stands, what blocks it (nothing, where it is in the OMS), and what to do next.
+
+    `command` is the command line that does the next step, or shows what it needs; empty where none does.
+    """
 
     standing: Standing
     fact: str
     step: str
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,49 +38,48 @@ class OnChannel:
     """What the channel answered when it was asked for an order that staging does not have.
 
     `updated_at` (or when it was created, where the channel does not say) is None for an order that cannot be read;
-    `fault` then says why. `exists` is None when the channel could not be asked; `fault` says why.
+    `fault` then says why. `exists` is None when the channel could not be asked; `fault` says why, `cure` what to do.
     """
 
     exists: bool | None
     updated_at: datetime | None = None
     fault: str = ""
+    cure: str = ""
 
 
 def here(story: Story, *, shadow: bool, now: datetime) -> Verdict | None:
     """The verdict on an order that staging or quarantine holds; None where neither does."""
     waiting = story.quarantine
     if waiting is not None and waiting.state in ("open", "parked"):
-        message = "; ".join(str(reason.get("message")) for reason in waiting.reasons)
-        fact = f"quarantine row {waiting.id} is {waiting.state}: {', '.join(waiting.codes)}"
-        command = f"orderflow quarantine show '#{waiting.id}'"
-        if any(code.startswith("CONFLICT_") for code in waiting.codes):
-            return Verdict("conflict", fact, f"{message}; see {command}")
-        if waiting.source == "oms":
-            return Verdict("refused by the OMS", fact, f"{message}; see {command}, and release it when it is settled")
-        return Verdict("quarantined", fact, f"{message}; see {command}")
+        return _waits(waiting)
     if story.version is None:
         if waiting is None:
             return None
-        step = "the next replay judges it again" if waiting.state == "released" else "nothing: a person decided it"
-        return Verdict("quarantined", f"quarantine row {waiting.id} was {waiting.state}", step)
+        step = Message("the next replay judges it again") if waiting.state == "released" else _DECIDED
+        fact = Message("quarantine row #{row} was {state}", row=waiting.id, state=Message(waiting.state))
+        return Verdict("quarantined", fact, step)
     if story.pending is not None:
         return _owed(story.pending, shadow=shadow, now=now)
     answer = story.answer
     if answer is None:
-        step = _LEAVE_SHADOW if shadow else "replay the order, so that it is sent"
-        return Verdict("not delivered", "it was staged while the channel delivered nothing (shadow)", step)
+        fact = Message("it was staged while the channel delivered nothing (shadow)")
+        return Verdict("not delivered", fact, _LEAVE_SHADOW if shadow else _REPLAY)
     if answer.outcome == "refused":
-        state = waiting.state if waiting is not None else "gone"
-        fact = f"the OMS refused version {answer.version} at {_time(answer.at)}: {answer.reason}"
-        decided = "nothing: a person decided it"
-        step = decided if state == "discarded" else "change the order on the channel, or reopen its quarantine row"
-        return Verdict("refused by the OMS", f"{fact}; its quarantine row is {state}", step)
+        return _refused(answer, waiting)
     if answer.version < story.version:
-        fact = f"the OMS has version {answer.version}, and version {story.version} was never owed to it"
-        return Verdict("not delivered", fact, "replay the order, so that it is sent")
-    return Verdict(
-        "in the OMS", f"version {answer.version} is in the OMS as {answer.oms_id} since {_time(answer.at)}", "nothing"
+        fact = Message(
+            "the OMS has version {theirs}, and version {ours} was never owed to it",
+            theirs=answer.version,
+            ours=story.version,
+        )
+        return Verdict("not delivered", fact, _REPLAY)
+    fact = Message(
+        "version {version} is in the OMS as {oms_id} since {at}",
+        version=answer.version,
+        oms_id=answer.oms_id,
+        at=_time(answer.at),
     )
+    return Verdict("in the OMS", fact, Message("nothing"))
 
 
 def elsewhere(
@@ -90,60 +97,121 @@ def elsewhere(
     `held` are the windows that should have held it, `due` the end of the window that will, where none was run yet.
     """
     if found.exists is None:
-        fact = f"staging does not know it, and the channel was not asked: {found.fault}"
-        return Verdict("not asked", fact, "check the id; ask the channel (without --offline)")
+        fact = Message("staging does not know it, and the channel was not asked: {fault}", fault=found.fault)
+        return Verdict("not asked", fact, found.cure)
     if not found.exists:
-        return Verdict("unknown", "the channel does not know it, and neither does staging", "check the id")
+        fact = Message("the channel does not know it, and neither does staging")
+        return Verdict("unknown", fact, Message("check the id"))
     if found.updated_at is None:
-        fact = f"the channel has it, but it cannot be read: {found.fault}"
-        return Verdict("unreadable", fact, "fix the mapping; its window then quarantines or stages it")
+        fact = Message("the channel has it, but it cannot be read: {fault}", fault=found.fault)
+        return Verdict("unreadable", fact, Message("fix the mapping; its window then quarantines or stages it"))
     moment, settled = found.updated_at, found.updated_at + settle
-    changed = f"it changed on the channel at {_time(moment)}"
+    changed = Message("it changed on the channel at {at}", at=_time(moment))
     if moment < start:
-        step = "set schedule.start in the channel file earlier, then run a backfill"
-        return Verdict("before the channel's start", f"{changed}, before {_time(start)}", step)
+        fact = Message("{changed}, before {start}", changed=changed, start=_time(start))
+        step = Message("set schedule.start in the channel file earlier, then run a backfill")
+        return Verdict("before the channel's start", fact, step)
     for span in held:
         if span.state in _PROVEN:
-            step = f"orderflow reconcile {channel} {moment:%Y-%m-%d} finds and repairs it"
-            return Verdict("missed", f"{changed}, and window {_span(span)} is {span.state} without it", step)
-    for state, standing, step in _STUCK:
+            told = {"changed": changed, "window": _span(span), "state": Message(span.state)}
+            fact = Message("{changed}, and window {window} is {state} without it", **told)
+            step = Message("compare the day with the channel: that finds it and repairs it")
+            return Verdict("missed", fact, step, f"orderflow reconcile {channel} --day {moment:%Y-%m-%d}")
+    for state, standing, step, command in _STUCK:
         for span in held:
             if span.state == state:
-                fact = f"its window {_span(span)} is {state}{f': {span.error}' if span.error else ''}"
-                return Verdict(standing, fact, step.format(channel=channel, window=_span(span)))
+                fact = Message("its window {window} is {state}", window=_span(span), state=Message(state))
+                if span.error:
+                    fact = Message("{told}: {error}", told=fact, error=span.error)
+                return Verdict(standing, fact, step, command.format(channel=channel, window=_span(span)))
     if settled > now:
-        step = f"wait: the window that ends at {_time(due)} brings it" if due else "wait for the next window"
-        return Verdict("within its settle lag", f"{changed}, and may show late until {_time(settled)}", step)
+        fact = Message("{changed}, and may show late until {at}", changed=changed, at=_time(settled))
+        step = Message("wait for the next window")
+        if due:
+            step = Message("wait: the window that ends at {at} brings it", at=_time(due))
+        return Verdict("within its settle lag", fact, step)
     if held or (due is not None and due > now):
-        step = f"wait: the window ends at {_time(due)}" if due and due > now else "wait for the run"
-        return Verdict("window not due", f"{changed}, and its window has not run to its end", step)
-    step = f"orderflow backfill {channel} {_hour(settled)}, or let healing find it"
-    return Verdict("gap", f"no window of the ledger asked the channel for {_time(moment)}", step)
+        fact = Message("{changed}, and its window has not run to its end", changed=changed)
+        step = Message("wait for the run")
+        if due and due > now:
+            step = Message("wait: the window ends at {at}", at=_time(due))
+        return Verdict("window not due", fact, step)
+    fact = Message("no window of the ledger asked the channel for {at}", at=_time(moment))
+    step = Message("let healing find it, or pull its hour")
+    return Verdict("gap", fact, step, f"orderflow backfill {channel} {_hour(settled)}")
 
 
-_LEAVE_SHADOW = "take `shadow: true` out of the channel file; orderflow channel live then hands it over"
+_DECIDED = Message("nothing: a person decided it")
+_REPLAY = Message("replay the order, so that it is sent")
+_LEAVE_SHADOW = Message("take `shadow: true` out of the channel file; orderflow channel live then hands it over")
 _PROVEN = ("loaded", "synced", "reconciled")
-_STUCK: tuple[tuple[str, Standing, str], ...] = (
-    ("held", "window held", "look at the batch and let it go: orderflow review {channel}"),
+_STUCK: tuple[tuple[str, Standing, Message, str], ...] = (
+    ("held", "window held", Message("look at the batch and let it go"), "orderflow review list {channel}"),
     (
         "failed",
         "window failed",
-        "cure what the error says; healing pulls it again, or: orderflow backfill {channel} {window}",
+        Message("cure what the error says; healing pulls it again, or pull it now"),
+        "orderflow backfill {channel} {window}",
     ),
-    ("unreachable", "window unreachable", "the account may not read that far back; ask for an export of the platform"),
+    (
+        "unreachable",
+        "window unreachable",
+        Message("the account may not read that far back; ask for an export of the platform"),
+        "",
+    ),
 )
+
+
+def _waits(waiting: Waiting) -> Verdict:
+    """The verdict on what is open or parked in quarantine; its row is quoted, because a shell reads # as a comment."""
+    fact = Message(
+        "quarantine row #{row} is {state}: {codes}",
+        row=waiting.id,
+        state=Message(waiting.state),
+        codes=waiting.named,
+    )
+    step: str = "; ".join(waiting.messages)
+    standing: Standing = "quarantined"
+    if any(code.startswith("CONFLICT_") for code in waiting.codes):
+        standing = "conflict"
+    elif waiting.source == "oms":
+        standing = "refused by the OMS"
+        step = Message("{told}; release it when that is settled", told=step)
+    return Verdict(standing, fact, step, f"orderflow quarantine show '#{waiting.id}'")
+
+
+def _refused(answer: Answer, waiting: Waiting | None) -> Verdict:
+    """The verdict on what the OMS refused and nobody is asked about any more."""
+    state = waiting.state if waiting is not None else "gone"
+    fact = Message(
+        "the OMS refused version {version} at {at}: {reason}; its quarantine row is {state}",
+        version=answer.version,
+        at=_time(answer.at),
+        reason=answer.reason,
+        state=Message(state),
+    )
+    change = Message("change the order on the channel, or reopen its quarantine row")
+    return Verdict("refused by the OMS", fact, _DECIDED if state == "discarded" else change)
 
 
 def _owed(pending: Pending, *, shadow: bool, now: datetime) -> Verdict:
     standing: Standing = "waits for the OMS"
+    version = pending.version
     if shadow:
-        return Verdict(standing, f"version {pending.version} is staged, and the channel is in shadow", _LEAVE_SHADOW)
+        fact = Message("version {version} is staged, and the channel is in shadow", version=version)
+        return Verdict(standing, fact, _LEAVE_SHADOW)
     if not pending.attempts:
-        return Verdict(standing, f"version {pending.version} was not sent yet", "wait for the next sync")
-    later = pending.not_before is not None and pending.not_before > now
-    wait = f"; next attempt not before {_time(pending.not_before)}" if later else ""
-    fact = f"version {pending.version} was sent {pending.attempts} times: {pending.last_error or 'no answer yet'}{wait}"
-    return Verdict(standing, fact, "cure what the error says; the next sync sends it again")
+        fact = Message("version {version} was not sent yet", version=version)
+        return Verdict(standing, fact, Message("wait for the next sync"))
+    fact = Message(
+        "version {version} was sent {n} time: {answer}|version {version} was sent {n} times: {answer}",
+        version=version,
+        n=pending.attempts,
+        answer=pending.last_error or Message("no answer yet"),
+    )
+    if pending.not_before is not None and pending.not_before > now:
+        fact = Message("{told}; next attempt not before {at}", told=fact, at=_time(pending.not_before))
+    return Verdict(standing, fact, Message("cure what the error says; the next sync sends it again"))
 
 
 def _time(moment: datetime | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
 
+from orderflow.domain.message import said
 from orderflow.domain.reconciliation import UNEXPLAINED, Coverage, Name, Tally
 from orderflow.domain.window import Window
 from orderflow.staging.sides_sql import OF_DAY
@@ -43,10 +44,11 @@ def count(cursor: Cursor, values: Mapping[str, Any], *, now: datetime) -> Counte
     cursor.execute(_CAUSES)
     causes = {cause: Tally(orders=orders, repaired=mended) for cause, orders, mended in cursor.fetchall()}
     coverage = _coverage(cursor, values)
-    waits = ("not_yet_due", "waiting")
     open_ = ["the day is not over"] if now < values["end"] else []
-    open_ += [f"{len(coverage.gaps)} spans are not loaded, from {coverage.gaps[0]} on"] if coverage.gaps else []
-    open_ += [f"{causes[cause].orders} orders are {cause.replace('_', ' ')}" for cause in waits if cause in causes]
+    if gaps := coverage.gaps:
+        spans = "{n} span is not loaded, from {start} on|{n} spans are not loaded, from {start} on"
+        open_.append(said(spans, n=len(gaps), start=gaps[0]))
+    open_ += [said(told, n=causes[cause].orders) for cause, told in _WAITS.items() if cause in causes]
     return Counted(
         sides={name: _figures(cursor, sql, values) for name, sql in _FIGURES.items()},
         agreed=agreed,
@@ -87,6 +89,12 @@ def _coverage(cursor: Cursor, values: Mapping[str, Any]) -> Coverage:
         unreachable=[str(part) for part in parts["unreachable"]],
     )
 
+
+_WAITS: dict[Name, str] = {
+    "not_yet_due": "{n} order is not yet due|{n} orders are not yet due",
+    "waiting": "{n} order is waiting|{n} orders are waiting",
+}
+"""Causes that time heals, and how they keep a day open."""
 
 _ORDERS = f"""
 WITH known AS (

@@ -1,8 +1,12 @@
-"""The story of one order: every fact that staging holds of it, as a timeline. Reads only, and shows no buyer's data."""
+"""The story of one order: every fact that staging holds of it, as a timeline. Reads only, and shows no buyer's data.
+
+Its sentences are `Message`s, so that a page may tell them in another language.
+"""
 
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +15,8 @@ from typing import Any
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from orderflow.domain.message import Message
+from orderflow.staging import story_sql
 from orderflow.staging.session import transaction
 
 _NEAR = 500
@@ -51,8 +57,19 @@ class Waiting:
     window_end: datetime
 
     @property
-    def codes(self) -> list[str]:
-        return [str(reason["code"]) for reason in self.reasons]
+    def codes(self) -> dict[str, int]:
+        """Every rule that it breaks, and how often."""
+        return dict(Counter(str(reason["code"]) for reason in self.reasons))
+
+    @property
+    def named(self) -> str:
+        """The same in one line: `TAX_NEGATIVE ×4, TOTAL_DIFFERS`."""
+        return ", ".join(f"{code} ×{times}" if times > 1 else code for code, times in self.codes.items())
+
+    @property
+    def messages(self) -> list[str]:
+        """What its reasons say, each once."""
+        return list(dict.fromkeys(str(reason.get("message")) for reason in self.reasons))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,51 +153,70 @@ def spans(
 def places(connection: Connection, channels: Sequence[str], asked: str) -> list[tuple[str, str]]:
     """Channel and id of every staged or quarantined order of these channels with this id or number, at most twenty."""
     with transaction(connection) as cursor:
-        cursor.execute(_PLACES, {"channels": list(channels), "asked": asked})
+        cursor.execute(story_sql.PLACES, {"channels": list(channels), "asked": asked})
         return cursor.fetchall()
 
 
 def similar(connection: Connection, channel: str, asked: str, most: int = 5) -> list[str]:
     """Ids and numbers of staged or quarantined orders that look like this one, the likest first."""
     with transaction(connection) as cursor:
-        cursor.execute(_SIMILAR, {"channel": channel, "asked": asked, "near": _NEAR})
+        cursor.execute(story_sql.SIMILAR, {"channel": channel, "asked": asked, "near": _NEAR})
         found = {text for row in cursor.fetchall() for text in row if text}
     return difflib.get_close_matches(asked, sorted(found), n=most, cutoff=0.6)
 
 
 def _resolved(cursor: Cursor, channel: str, asked: str) -> str:
-    cursor.execute(_RESOLVE, {"channel": channel, "asked": asked})
+    cursor.execute(story_sql.RESOLVE, {"channel": channel, "asked": asked})
     row = cursor.fetchone()
     return asked if row is None else str(row[0])
 
 
 def _read_staged(cursor: Cursor, of: dict[str, str], story: Story) -> None:
-    cursor.execute(_ORDER, of)
+    cursor.execute(story_sql.ORDER, of)
     row = cursor.fetchone()
     if row is None:
         return
     story.order_number, story.version, story.status, created, updated, first_seen, landing, ordinal = row
     story.moments = {name: at for name, at in (("created", created), ("updated", updated)) if at is not None}
-    story.facts += [Fact(at, f"{name} on the channel", "") for name, at in story.moments.items()]
-    story.facts.append(Fact(first_seen, "first seen", f"newest raw record: {landing}, record {ordinal}"))
-    cursor.execute(_VERSIONS, of)
-    for version, loaded_at, start, end, changed, changes, run in cursor.fetchall():
-        what = "first version" if changed is None else f"changed: {', '.join(changed) or 'nothing that we name'}"
-        meaning = f" ({', '.join(changes)})" if changes else ""
-        batch = f"window {_span(start, end)}{f', {run}' if run else ''}"
-        story.facts.append(Fact(loaded_at, f"version {version} staged", f"{what}{meaning}; {batch}"))
-    cursor.execute(_EDITS, of)
+    story.facts += [
+        Fact(at, Message("{what} on the channel", what=Message(name)), "") for name, at in story.moments.items()
+    ]
+    newest = Message("newest raw record: {landing}, record {ordinal}", landing=landing, ordinal=ordinal)
+    story.facts.append(Fact(first_seen, Message("first seen"), newest))
+    cursor.execute(story_sql.VERSIONS, of)
+    for version, loaded_at, start, end, changed, changes, purpose, run in cursor.fetchall():
+        what = _change(changed, changes)
+        window = _span(start, end)
+        batch = Message("{what}; window {window}", what=what, window=window)
+        if purpose:
+            batch = Message("{what}; window {window}, {purpose} {run}", **batch.values, purpose=purpose, run=run)
+        elif run:
+            batch = Message("{what}; window {window}, run {run}", **batch.values, run=run)
+        story.facts.append(Fact(loaded_at, Message("version {n} staged", n=version), batch))
+    cursor.execute(story_sql.EDITS, of)
     for at, path, value, sealed, who, why, withdrawn in cursor.fetchall():
         shown = "***" if sealed else repr(value)
-        taken_back = f"; withdrawn {withdrawn:%Y-%m-%d %H:%M}Z" if withdrawn else ""
-        story.facts.append(Fact(at, "edited", f"{path} = {shown} by {who}: {why}{taken_back}"))
-    cursor.execute(_WAIVERS, of)
+        told = Message("{path} = {value} by {who}: {why}", path=path, value=shown, who=who, why=why)
+        if withdrawn:
+            told = Message("{told}; withdrawn {at}", told=told, at=f"{withdrawn:%Y-%m-%d %H:%M}Z")
+        story.facts.append(Fact(at, Message("edited"), told))
+    cursor.execute(story_sql.WAIVERS, of)
     for at, codes, who, why in cursor.fetchall():
-        story.facts.append(Fact(at, "rules waived", f"{', '.join(codes)} by {who}: {why}"))
+        told = Message("{codes} by {who}: {why}", codes=", ".join(codes), who=who, why=why)
+        story.facts.append(Fact(at, Message("rules waived"), told))
+
+
+def _change(changed: Sequence[str] | None, changes: Sequence[str] | None) -> Message:
+    if changed is None:
+        return Message("first version")
+    if not changed:
+        return Message("changed: nothing that we name")
+    meaning = f" ({', '.join(changes)})" if changes else ""
+    return Message("changed: {fields}", fields=f"{', '.join(changed)}{meaning}")
 
 
 def _read_quarantine(cursor: Cursor, of: dict[str, str], story: Story) -> None:
-    cursor.execute(_QUARANTINE, of)
+    cursor.execute(story_sql.QUARANTINE, of)
     row = cursor.fetchone()
     if row is None:
         return
@@ -190,150 +226,81 @@ def _read_quarantine(cursor: Cursor, of: dict[str, str], story: Story) -> None:
     for name, at in (("created", created), ("updated", updated)):
         if at is not None and story.version is None:
             story.moments.setdefault(name, at)
-    cursor.execute(_QUARANTINE_EVENTS, (number,))
-    named = ", ".join(story.quarantine.codes)
+    cursor.execute(story_sql.QUARANTINE_EVENTS, (number,))
+    named = story.quarantine.named
     for at, who, what, why in cursor.fetchall():
-        story.facts.append(
-            Fact(at, f"quarantine: {what}", f"{named if what == 'open' else ''} {why or ''} ({who})".strip())
+        because: str = Message(why or "")
+        if what == "open":
+            because = Message("{codes}; {why}", codes=named, why=because) if why else named
+        told = (
+            Message("{why} ({who})", why=because, who=Message(who))
+            if because
+            else Message("by {who}", who=Message(who))
         )
+        story.facts.append(Fact(at, Message("quarantine: {what}", what=Message(what)), told))
 
 
 def _read_delivery(cursor: Cursor, of: dict[str, str], story: Story) -> None:
-    cursor.execute(_RECEIPTS, of)
+    cursor.execute(story_sql.RECEIPTS, of)
     for version, outcome, oms_id, reason, stage, at in cursor.fetchall():
-        told = f"as {oms_id}" if oms_id else ""
-        far = f"; it was {stage} there" if stage else ""
-        story.facts.append(Fact(at, f"OMS {outcome} version {version}", f"{told}{reason or ''}{far}"))
+        told = Message("as {oms_id}", oms_id=oms_id) if oms_id else reason or ""
+        if stage:
+            told = Message("{told}; it was {stage} there", told=told, stage=Message(stage))
+        story.facts.append(Fact(at, Message("OMS {outcome} version {n}", outcome=Message(outcome), n=version), told))
         story.answer = Answer(version, outcome, oms_id, reason, stage, at)
-    cursor.execute(_OUTBOX, of)
+    cursor.execute(story_sql.OUTBOX, of)
     if (row := cursor.fetchone()) is not None:
         version, enqueued_at, attempts, last_error, not_before, first_sent_at = row
         story.pending = Pending(version, enqueued_at, attempts, last_error, not_before)
-        story.facts.append(Fact(enqueued_at, f"version {version} owed to the OMS", f"{attempts} attempts"))
+        tried = Message("{n} attempt|{n} attempts", n=attempts)
+        story.facts.append(Fact(enqueued_at, Message("version {n} owed to the OMS", n=version), tried))
         if first_sent_at is not None:
-            story.facts.append(Fact(first_sent_at, f"version {version} first sent", last_error or "no answer yet"))
+            answer = last_error or Message("no answer yet")
+            story.facts.append(Fact(first_sent_at, Message("version {n} first sent", n=version), answer))
 
 
 def _read_notices(cursor: Cursor, of: dict[str, str], story: Story) -> None:
     """What the channel was told, or is still to be told, of the order."""
-    cursor.execute(_NOTICES, of)
-    for kind, subject, noted_at, attempts, last_error, outcome, said, settled_at, differs in cursor.fetchall():
-        what = f"parcel {subject}" if kind == "shipment" else "answer of the OMS"
-        waits = f"; waits: {last_error}" if last_error and outcome is None else ""
-        story.facts.append(Fact(noted_at, f"{what} to be told", f"{attempts} attempts{waits}"))
+    cursor.execute(story_sql.NOTICES, of)
+    for kind, subject, noted_at, attempts, last_error, outcome, reason, reference, settled_at, differs in cursor:
+        what = Message("parcel {id}", id=subject) if kind == "shipment" else Message("answer of the OMS")
+        told: str = Message("{n} attempt|{n} attempts", n=attempts)
+        if last_error and outcome is None:
+            told = Message("{told}; waits: {error}", told=told, error=last_error)
+        story.facts.append(Fact(noted_at, Message("{what} to be told", what=what), told))
         if settled_at is not None:
-            changed = "; the OMS changed it afterwards: correct it on the channel by hand" if differs else ""
-            story.facts.append(Fact(settled_at, f"channel {outcome} {what}", f"{said or ''}{changed}"))
+            told = reason or (Message("as {oms_id}", oms_id=reference) if reference else "")
+            if differs:
+                told = Message("{told}; the OMS changed it afterwards: correct it on the channel by hand", told=told)
+            end = Message("channel {outcome} {what}", outcome=Message(outcome), what=what)
+            story.facts.append(Fact(settled_at, end, told))
 
 
 def _read_hints(cursor: Cursor, of: dict[str, str], story: Story) -> None:
-    cursor.execute(_HINTS, of)
+    cursor.execute(story_sql.HINTS, of)
     for at, closed, given_up, error in cursor.fetchall():
-        end = "left to the windows" if given_up else "looked at" if closed else "waits for a look"
-        story.facts.append(Fact(at, "webhook received", f"{end}{f': {error}' if error else ''}"))
+        end = (
+            Message("left to the windows")
+            if given_up
+            else Message("looked at")
+            if closed
+            else Message("waits for a look")
+        )
+        told = Message("{told}: {error}", told=end, error=error) if error else end
+        story.facts.append(Fact(at, Message("webhook received"), told))
 
 
 def _read_certificates(cursor: Cursor, of: dict[str, str], story: Story) -> None:
-    cursor.execute(_CERTIFICATES, of)
+    cursor.execute(story_sql.CERTIFICATES, of)
     for at, day, cause, field_name, ours, theirs, repaired in cursor.fetchall():
-        values = f" ({field_name}: {ours} here, {theirs} there)" if field_name else ""
-        end = "; repaired" if repaired else ""
-        story.facts.append(Fact(at, f"certificate of {day}", f"{cause}{values}{end}"))
+        told = cause
+        if field_name:
+            values = {"field": field_name, "ours": ours, "theirs": theirs}
+            told = Message("{cause} ({field}: {ours} here, {theirs} there)", cause=cause, **values)
+        if repaired:
+            told = Message("{told}; repaired", told=told)
+        story.facts.append(Fact(at, Message("certificate of {day}", day=day), told))
 
 
 def _span(start: datetime, end: datetime) -> str:
     return f"{start:%Y-%m-%dT%H:%MZ}/{end:%Y-%m-%dT%H:%MZ}"
-
-
-_RESOLVE = """
-SELECT order_id FROM (
-    SELECT order_id, 0 AS place FROM orderflow.orders WHERE channel = %(channel)s AND order_id = %(asked)s
-    UNION ALL SELECT subject, 1 FROM orderflow.quarantine WHERE channel = %(channel)s AND subject = %(asked)s
-    UNION ALL SELECT order_id, 2 FROM orderflow.orders WHERE channel = %(channel)s
-        AND order_number IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
-    UNION ALL SELECT subject, 3 FROM orderflow.quarantine WHERE channel = %(channel)s
-        AND left(document ->> 'order_number', 200) IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
-) AS found ORDER BY place LIMIT 1
-"""
-
-_PLACES = """
-SELECT o.channel, o.order_id FROM unnest(%(channels)s::text[]) AS asked(channel)
-    JOIN orderflow.orders AS o ON o.channel = asked.channel COLLATE "C" AND o.order_id = %(asked)s
-UNION SELECT channel, order_id FROM orderflow.orders
-    WHERE order_number IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#')) AND channel = ANY(%(channels)s)
-UNION SELECT channel, subject FROM orderflow.quarantine WHERE subject = %(asked)s AND channel = ANY(%(channels)s)
-UNION SELECT channel, subject FROM orderflow.quarantine
-    WHERE left(document ->> 'order_number', 200) IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
-        AND channel = ANY(%(channels)s)
-ORDER BY 1, 2 LIMIT 20
-"""
-
-_SIMILAR = """
-(SELECT order_id, order_number FROM orderflow.orders WHERE channel = %(channel)s AND order_id >= %(asked)s
- ORDER BY order_id LIMIT %(near)s)
-UNION (SELECT order_id, order_number FROM orderflow.orders WHERE channel = %(channel)s AND order_id < %(asked)s
- ORDER BY order_id DESC LIMIT %(near)s)
-UNION (SELECT order_id, document ->> 'order_number' FROM orderflow.quarantine
- WHERE channel = %(channel)s AND state IN ('open', 'parked') ORDER BY last_seen_at DESC LIMIT %(near)s)
-"""
-
-_ORDER = """
-SELECT order_number, version, order_status, channel_created_at, channel_updated_at, first_seen_at, landing, ordinal
-FROM orderflow.orders WHERE channel = %(channel)s AND order_id = %(order_id)s
-"""
-
-# A batch's rows all carry the moment of its transaction, which is how a version finds a batch that proves no window.
-_VERSIONS = """
-SELECT v.version, v.loaded_at, v.window_start, v.window_end, v.changed, v.changes,
-    coalesce((SELECT e.purpose || ' ' || e.run_id FROM orderflow.extra_batches AS e
-              WHERE (e.channel, e.window_start, e.window_end) = (v.channel, v.window_start, v.window_end)
-                AND e.loaded_at = v.loaded_at LIMIT 1),
-             (SELECT 'run ' || w.run_id FROM orderflow.windows AS w
-              WHERE (w.channel, w.window_start, w.window_end) = (v.channel, v.window_start, v.window_end)))
-FROM orderflow.order_versions AS v WHERE v.channel = %(channel)s AND v.order_id = %(order_id)s ORDER BY v.version
-"""
-
-_EDITS = """
-SELECT made_at, path, value, sealed IS NOT NULL, who, why, withdrawn_at
-FROM orderflow.order_edits WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY id
-"""
-
-_WAIVERS = """
-SELECT made_at, codes, who, why FROM orderflow.order_waivers
-WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY id
-"""
-
-_QUARANTINE = """
-SELECT id, source, state, reasons, window_start, window_end, document ->> 'order_number',
-    (document ->> 'channel_created_at')::timestamptz, channel_updated_at
-FROM orderflow.quarantine WHERE channel = %(channel)s AND subject = %(order_id)s
-"""
-
-_QUARANTINE_EVENTS = "SELECT at, who, what, why FROM orderflow.quarantine_events WHERE quarantine_id = %s ORDER BY id"
-
-_RECEIPTS = """
-SELECT version, outcome, oms_id, reason, stage, accepted_at FROM orderflow.receipts
-WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY accepted_at, version
-"""
-
-_OUTBOX = """
-SELECT version, enqueued_at, attempts, last_error, not_before, first_sent_at FROM orderflow.outbox
-WHERE channel = %(channel)s AND order_id = %(order_id)s
-"""
-
-_NOTICES = """
-SELECT kind, subject, noted_at, attempts, last_error, outcome, coalesce(reason, 'as ' || reference), settled_at,
-    differs
-FROM orderflow.notices WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY number
-"""
-
-_HINTS = """
-SELECT received_at, closed_at, given_up, last_error FROM orderflow.hints
-WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY received_at LIMIT 50
-"""
-
-_CERTIFICATES = """
-SELECT c.made_at, c.day, d.cause, d.field, d.ours, d.theirs, d.repaired
-FROM orderflow.certificate_differences AS d JOIN orderflow.certificates AS c USING (channel, number)
-WHERE d.channel = %(channel)s AND d.order_id = %(order_id)s ORDER BY c.number
-"""
