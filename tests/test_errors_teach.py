@@ -329,17 +329,18 @@ def test_json_that_breaks_off_is_tried_again(right: dict[str, str], shop: str):
         (
             "AIRFLOW_CONN_DEMO_WOOCOMMERCE",
             (
-                "AIRFLOW_CONN_DEMO_WOOCOMMERCE is not set; it holds the connection 'demo_woocommerce', for instance "
-                '{"conn_type": "http", "host": "https://shop.example", "password": "..."}; '
-                "while the demo runs: source HOME/env"
+                "AIRFLOW_CONN_DEMO_WOOCOMMERCE is not set; while the demo runs: source HOME/env; else set it to the "
+                "connection 'demo_woocommerce', for instance "
+                '{"conn_type": "http", "host": "https://shop.example", "password": "..."}'
             ),
         ),
         (
             "AIRFLOW_CONN_ORDERFLOW_DB",
             (
-                "AIRFLOW_CONN_ORDERFLOW_DB is not set; it holds the connection 'orderflow_db', for instance "
+                "AIRFLOW_CONN_ORDERFLOW_DB is not set; while the demo runs: source HOME/env; else set it to the "
+                "connection 'orderflow_db', for instance "
                 '{"conn_type": "postgres", "host": "127.0.0.1", "port": 5432, "login": "orderflow", "password": "...", '
-                '"schema": "orderflow"}; while the demo runs: source HOME/env'
+                '"schema": "orderflow"}'
             ),
         ),
         (

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import orderflow.command.alerts
 from orderflow.command import ports
 from orderflow.command.app import app
+from orderflow.domain.errors import ConfigError
 
 
 @pytest.fixture
@@ -39,7 +40,8 @@ def test_what_is_open_is_listed_shown_and_acknowledged(shop, orderflow):
     (found,) = json.loads(orderflow("--json"))
     assert (found["channel"], found["kind"], found["state"]) == ("shop_tw", "late", "open")
     assert "shop_tw" in orderflow("--channel", "shop_tw")
-    assert orderflow("--channel", "other") == "no alert is open\n"
+    with pytest.raises(ConfigError, match="there is no channel 'other'"):
+        orderflow("--channel", "other")
     said = orderflow("show", str(found["id"]))
     assert "shop_tw late" in said
     assert "runbook: docs/runbook.md#late" in said

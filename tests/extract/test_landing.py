@@ -83,7 +83,9 @@ def test_writing_again_replaces_what_was_there(tmp_path: Path):
     assert landing.origins(tmp_path) == ["new"]
 
 
-@pytest.mark.parametrize("damage", [lambda text: text.replace(b"1001", b"1002"), lambda text: text[:-5], lambda text: text[:-1]])
+@pytest.mark.parametrize(
+    "damage", [lambda text: text.replace(b"1001", b"1002"), lambda text: text[:-5], lambda text: text[:-1]]
+)
 def test_a_touched_file_is_noticed(tmp_path: Path, damage):
     write(tmp_path, [Page([b'{"name": "#1001"}'], "p")])
     path = tmp_path / "raw-00000.jsonl.zst"

@@ -245,7 +245,7 @@ def test_a_page_of_very_many_differences_lists_the_first_and_says_so(own):
     certificate, found = compared(own, (stub(number) for number in range(pages.MOST_ROWS + 5)))
     page = pages.page(certificate, found)
     assert page.count('<tr><th scope="row"><bdi><code>') == pages.MOST_ROWS
-    assert "Only the first 1,000" in page
+    assert f"Only the first {pages.MOST_ROWS}" in page
     assert len(list(pages.to_csv(certificate, found))) == pages.MOST_ROWS + 6
 
 

@@ -21,7 +21,7 @@ from orderflow.pipeline.load import load
 from orderflow.pipeline.trial import try_cures
 from orderflow.pipeline.validate import validate
 from orderflow.quality.pages import words
-from orderflow.quality.report import charts, tables, writing
+from orderflow.quality.report import charts, pages, tables, writing
 from orderflow.quality.report.figures import figures
 from orderflow.staging import expectations
 
@@ -131,6 +131,29 @@ def test_a_channel_without_a_single_order_has_a_page_that_says_so(tmp_path, stor
     assert names == ["2026-03-02", "2026-03-01-2d-shop_tw"]
 
 
+def test_a_run_without_an_order_is_called_neither_met_nor_bad(tmp_path, store):
+    result = Result(
+        name="currency filled", kind="filled", table="orders", column="currency", origin="channel",
+        meaning="currency has a value", success=True, evaluated=0, unexpected=0, sample=[],
+    )  # fmt: skip
+    run = Run(
+        channel="shop_tw", day=DAY, run_id="x", asked_by="schedule", started_at=NOW, seconds=0.5, orders=0, lines=0,
+        partial=False, engine="Great Expectations", results=[result],
+    )  # fmt: skip
+    expectations.keep(store.connection, run)
+    found = figures(store.connection, channel(), last=DAY, days=2, now=NOW)
+    assert ("", "no orders to check") in pages.states(found)
+    assert ("warn", "nothing pulled yet") in pages.states(found)
+    folder = writing.write(tmp_path, "2026-03-01", [found], made_at=NOW)
+    for path in folder.glob("*.html"):
+        page = path.read_text()
+        assert "all 1 met" not in page, path.name
+        assert "no orders to check" in page, path.name
+        assert 'class="bad"' not in page, path.name
+        assert 'class="good"' not in page, path.name
+    assert "01 Mar not checked" in (folder / "shop_tw-expectations.html").read_text()
+
+
 def test_writing_again_takes_the_place_of_the_report_before(tmp_path, store):
     found = figures(store.connection, channel(), last=DAY, days=2, now=NOW)
     folder = writing.write(tmp_path, "2026-03-01", [found], made_at=NOW)
@@ -151,6 +174,25 @@ def test_values_are_written_as_people_write_them():
     assert tables._cell(Decimal("1E+3")) == "1000"
     assert tables._cell("-1") == "-1"
     assert tables._cell("-1+1|cmd") == "'-1+1|cmd"
+
+
+def test_a_text_that_is_cut_ends_with_a_whole_word_where_it_has_words():
+    told = "lines, charges, tax, discounts and rounding do not add up to the grand total"
+    assert words.cut(told, 36) == "lines, charges, tax, discounts and…"
+    assert words.cut(told, 19) == "lines, charges…"
+    assert words.cut(told, len(told)) == told
+    assert words.cut("GRAND_TOTAL_MISMATCH", 8) == "GRAND_T…"
+    assert words.cut("花火王小明花火王小明", 5) == "花火王小…"
+    assert words.cut("a very-long-word-of-one-piece", 20) == "a very-long-word-of…"
+    assert all(len(words.cut(told, length)) <= length for length in range(2, 80))
+
+
+@pytest.mark.parametrize("most", [3, 280, 140_000, 10**9])
+def test_the_axis_of_a_chart_has_room_for_its_largest_number(most):
+    drawn = charts.stacked([DAY, DAY], {"accepted": [most, 0]}, title="x")
+    labels = re.findall(r'text-anchor="end" x="(\d+)"[^>]*>([\d,]+)</text>', drawn)
+    assert len(labels) > 2
+    assert all(int(at) >= charts._DIGIT * len(label) for at, label in labels)
 
 
 @pytest.mark.parametrize("values", [[], [0, 0], [1], [3, 10**9]])

@@ -1,5 +1,6 @@
 """The page of channels and a channel's own view: what they say of a channel that is well, late, silent, or new."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -76,6 +77,16 @@ def test_a_hole_is_shown_beside_the_freshness(client, staging):
     told = row(client().get("/channels").text, "channel_01")
     assert "2 h missing" in told
     assert "3 h 7 min ago" in told, "what lies behind a hole is not proven"
+
+
+def test_alerts_stand_beside_the_name_and_every_figure_has_its_words(client):
+    page = client().get("/channels").text
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]+)</th>', page)
+    assert heads[:2] == ["Channel", "Alerts"]
+    assert row(page, "channel_01").index('class="alerts"') < row(page, "channel_01").index("nothing yet")
+    tiles = re.findall(r'<li class="tile">.*?<span>([^<]*)', client().get("/channels/channel_01").text)
+    assert "new orders in 7 days" in tiles
+    assert all(tiles), "no figure stands alone"
 
 
 def test_alerts_are_shown_and_taken_on_by_name(client, staging):
@@ -173,6 +184,6 @@ def test_no_channel_at_all_says_how_to_make_one(client, site):
 def test_a_broken_file_is_named_and_stops_no_other(client, site):
     (site.state.site.include / "channels" / "channel_03.yml").write_text("title: [")
     page = client().get("/channels").text
-    assert "1 channel files cannot be read" in page
+    assert "1 channel file cannot be read" in page
     assert "channel_01" in page
     assert client().get("/channels/channel_03").status_code == 404

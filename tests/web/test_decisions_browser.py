@@ -4,9 +4,11 @@ import os
 import shutil
 import socket
 import threading
+from datetime import date
 
 import pytest
 import uvicorn
+from test_reconciliation_pages import certify
 from waiting import line, load, order, refused_by, wait
 
 from orderflow.staging.store import Store
@@ -83,7 +85,9 @@ def test_an_operator_releases_and_undoes_with_the_keyboard_and_maps_what_is_sugg
     page.get_by_role("button", name="Confirm T-0042 for RED-TEA").click()
     page.get_by_role("status").get_by_text("Pairs added: 1").wait_for()
 
-    for path in ("/mapping/pairs", "/mapping/import", "/mapping/lookups", "/reconciliation", "/quality"):
+    certify(staging, date(2026, 2, 27))
+    month = "/reconciliation?month=2026-02&channel=channel_01"
+    for path in ("/quarantine", "/mapping/pairs", "/mapping/import", "/mapping/lookups", month, "/quality"):
         page.goto(path)
         page.get_by_role("heading", level=1).wait_for()
         for width in (1440, 420):

@@ -96,7 +96,7 @@ def test_pairs_are_found_paged_set_ended_and_their_story_told(client, store, sta
         found = re.search(r'rel="next" href="([^"]+)"', page)
         path = found and found[1].replace("&amp;", "&")
     assert len(seen) == len(set(seen)) == 151
-    assert "from 2026-01-01 00:00 until 2026-02-01 00:00" in page
+    assert "from 2026-01-01 00:00 UTC until 2026-02-01 00:00 UTC" in page.replace("\N{NO-BREAK SPACE}", " ")
     assert "茶-007" in client().get("/mapping/pairs?text=T-007").text, "by the SKU of the OMS too"
     assert "No pair begins with that" in client().get("/mapping/pairs?text=%25").text
     assert client().get("/mapping/pairs?after=x").status_code == 400

@@ -29,14 +29,14 @@ def reports(site, staging):
     return root
 
 
-def check(staging, day, *, met, channel="channel_01"):
+def check(staging, day, *, met, channel="channel_01", orders=400):
     result = Result(
         name="currency filled", kind="filled", table="orders", column="currency", origin="channel",
-        meaning="currency has a value, 王 <b>", success=met, evaluated=400, unexpected=0 if met else 3,
+        meaning="currency has a value, 王 <b>", success=met, evaluated=orders, unexpected=0 if met else 3,
         sample=[] if met else ["訂單-😀"],
     )  # fmt: skip
     run = Run(
-        channel=channel, day=day, run_id=f"r-{day}", asked_by="schedule", seconds=0.5, orders=400, lines=800,
+        channel=channel, day=day, run_id=f"r-{day}", asked_by="schedule", seconds=0.5, orders=orders, lines=2 * orders,
         started_at=datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1), partial=False, engine="GE",
         results=[result],
     )  # fmt: skip
@@ -105,6 +105,22 @@ def test_expectations_are_shown_with_their_trend(client, staging):
     assert client("viewer").get("/quality/expectations/channel_01?run=99").status_code == 404
     assert client("stranger").get("/quality/expectations/channel_01").status_code == 404
     assert "channel_01" not in client("stranger").get("/quality").text
+
+
+def test_a_run_that_had_no_order_to_check_has_met_nothing(client, staging):
+    check(staging, DAY - timedelta(days=1), met=True)
+    check(staging, DAY, met=True, orders=0)
+    row = client("viewer").get("/quality").text.partition("<tbody>")[2]
+    assert '<span class="chip ">no orders to check</span>' in row
+    assert "all met" not in row
+    assert "1 / 1" not in row
+    assert 'aria-label="Not met in the last 2 runs: 0, –"' in row
+    assert row.count('<i class="none"') == 1
+    one = client("viewer").get("/quality/expectations/channel_01").text
+    assert '<span class="chip ">no orders to check</span>' in one
+    assert (one.count(">●</span>"), one.count(">·</span>")) == (1, 1)
+    check(staging, DAY + timedelta(days=1), met=False, orders=0)
+    assert '<span class="chip warn">1 not met</span>' in client("viewer").get("/quality").text
 
 
 def test_an_editor_asks_for_a_fresh_report(client, started):

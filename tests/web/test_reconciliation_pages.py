@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
-import pytest
+from msgspec.structs import replace
 
 from orderflow.domain.reconciliation import CAUSES, Certificate, Coverage, Difference, Side, Tally, business_day
 from orderflow.quality.pages import certificate as pages
@@ -81,7 +81,7 @@ def test_a_month_shows_how_each_day_of_each_channel_stands(client, staging):
     assert found == {"2026-03-01": "good", "2026-03-02": "held", "2026-03-03": "warn", "2026-03-04": "bad"}
     assert ">2<span" in page, "the newest revision counts"
     assert "393 agree" not in page
-    assert re.search(r'<b class="bad">1</b><span>days need a person', page)
+    assert re.search(r'<b class="bad">1</b><span>day needs a person', page)
     assert 'href="/reconciliation/channel_01/2026-03-07"' in page, "a day that is over can be asked for"
     assert 'href="/reconciliation/channel_01/2026-03-09"' not in page, "one that is to come cannot"
     assert "2026-02-28" in client().get("/reconciliation?month=2026-02").text
@@ -162,9 +162,57 @@ def test_a_month_without_certificates_says_who_makes_them(client):
     assert "No day of this month is certified yet" in page
 
 
-@pytest.mark.parametrize("day", ["yesterday", "2026-13-01"])
-def test_what_is_no_day_has_no_page(client, day):
-    assert client().get(f"/reconciliation/channel_01/{day}").status_code == 422
+def test_a_day_that_cannot_be_compared_is_refused_with_the_reason_and_offers_no_button(client, started):
+    for day, why in {
+        "2027-01-01": "is not over in Asia/Taipei: it ends 2027-01-01 16:00 UTC",
+        "2026-03-08": "is not over in Asia/Taipei: it ends 2026-03-08 16:00 UTC",
+        "2025-12-31": "lies before the start of channel_01, 2026-01-01",
+    }.items():
+        shown = client().get(f"/reconciliation/channel_01/{day}")
+        refused = client().post("/reconciliation/channel_01/again", data={"day": day})
+        assert (shown.status_code, refused.status_code) == (200, 400)
+        assert all(f"{day} {why}" in each.text.replace("\N{NO-BREAK SPACE}", " ") for each in (shown, refused)), day
+        assert "<button" not in shown.text
+    assert not started
+
+
+def test_no_link_leads_to_a_day_or_a_month_that_is_still_to_come(client, staging):
+    certify(staging, date(2026, 3, 7))
+    for path in ("2026-03-07", "2026-03-08", "2027-01-01"):
+        page = client().get(f"/reconciliation/channel_01/{path}").text
+        assert 'rel="next"' not in page, path
+        assert 'href="/reconciliation?month=2026-03"' in page
+        assert set(re.findall(r'href="/reconciliation/channel_01/([^"?/]+)"', page)) <= {"2026-03-06", "2026-03-07"}
+    assert (
+        'rel="next" href="/reconciliation/channel_01/2026-03-07"'
+        in client().get(f"/reconciliation/channel_01/{DAY}").text
+    )
+    assert 'rel="next"' not in client().get("/reconciliation").text
+    assert 'rel="next" href="/reconciliation?month=2026-03"' in client().get("/reconciliation?month=2026-02").text
+
+
+def test_a_long_list_is_cut_leaves_out_columns_without_a_value_and_links_to_the_whole(client, staging):
+    certify(staging, causes={"oms_missing": 1391})
+    with staging, staging.cursor() as cursor:
+        cursor.execute("ALTER TABLE orderflow.certificate_differences DISABLE TRIGGER USER")
+        cursor.execute("UPDATE orderflow.certificate_differences SET field = NULL, ours = NULL, theirs = NULL")
+    page = client("viewer").get(f"/reconciliation/channel_01/{DAY}").text
+    table = page.partition('<h2 id="orders">')[2].partition("</section>")[0]
+    assert re.findall(r'<th scope="col">([^<]+)</th>', table) == ["Order", "Cause"]
+    assert table.count("<tr>") == 1 + pages.MOST_ROWS
+    assert f'href="/reconciliation/channel_01/{DAY}/certificate.csv?revision=1"' in table
+    with staging, staging.cursor() as cursor:
+        cursor.execute("UPDATE orderflow.certificate_differences SET theirs = '25' WHERE position = 3")
+    table = client("viewer").get(f"/reconciliation/channel_01/{DAY}/certificate.html").text.partition("Orders that")[2]
+    assert re.findall(r'<th scope="col">([^<]+)</th>', table) == ["Order", "Cause", "Other side"]
+
+
+def test_a_certificate_says_its_zone_as_people_write_it(staging):
+    made = certify(staging)
+    for zone, offset in {"UTC": "", "Asia/Kolkata": "+05:30", "America/St_Johns": "-03:30"}.items():
+        window = business_day(DAY, zone)
+        page = pages.page(replace(made, timezone=zone, start=window.start, end=window.end), [])
+        assert f"2026-03-06 00:00:00 UTC{offset} to" in page
 
 
 def test_a_certificate_speaks_the_users_language(client, staging):

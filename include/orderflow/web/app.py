@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg2
 from fastapi import Depends, FastAPI, Request
@@ -170,6 +171,17 @@ def _told(request: Request, status: int, title: str, detail: str) -> HTMLRespons
     root = request.scope.get("root_path", "").rstrip("/")
     text = environment().get_template("error.html").render(
         t=t, url=lambda path: f"{root}/{path.lstrip('/')}", version=style_version(), title=title, detail=detail,
-        status=status,
+        status=status, back=_came_from(request, root),
     )  # fmt: skip
     return HTMLResponse(text, status)
+
+
+def _came_from(request: Request, root: str) -> str | None:
+    """The page of ours on which this was asked for; None where a browser does not say, or it is this very one."""
+    said = request.headers.get("referer", "")
+    try:
+        place = urlsplit(said)
+    except ValueError:
+        return None
+    ours = place.scheme in ("http", "https") and place.netloc == request.headers.get("host")
+    return said if ours and place.path.startswith(f"{root}/") and said != str(request.url) else None

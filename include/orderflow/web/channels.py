@@ -23,6 +23,7 @@ from orderflow.staging import alerts, gauges, overview
 from orderflow.staging.session import transaction
 from orderflow.web.coverage import strip
 from orderflow.web.page import Page, Reading, Writing
+from orderflow.web.written import Number
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -172,7 +173,7 @@ def channel(page: Reading, channel: str) -> HTMLResponse:
 
 
 @router.post("/channels/{channel}/alerts/{number}")
-def acknowledge(page: Writing, channel: str, number: int, why: Annotated[str, Form(min_length=1)]) -> Response:
+def acknowledge(page: Writing, channel: str, number: Number, why: Annotated[str, Form(min_length=1)]) -> Response:
     """The user looks after an alert of this channel: it is not repeated."""
     with page.writing(channel) as connection:
         if alerts.read(connection, number).channel != channel:

@@ -23,6 +23,7 @@ from orderflow.staging import backfill, ledger
 from orderflow.staging.session import transaction
 from orderflow.staging.stretches import Stretches, stretches
 from orderflow.web.page import Page, Reading, Writing
+from orderflow.web.written import Number
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -84,7 +85,7 @@ def strips(page: Page, connection: Connection, channels: Sequence[Channel], days
     return [_strip(page, each, span, found.get(each.name) or Stretches([], [])) for each in channels]
 
 
-def strip(page: Page, connection: Connection, channel: Channel, days: int = 7) -> Strip:
+def strip(page: Page, connection: Connection, channel: Channel, days: Number = 7) -> Strip:
     return strips(page, connection, [channel], days)[0]
 
 
@@ -166,7 +167,7 @@ def draw(page: Page, channel: Channel, span: Window, hours: Sequence[str]) -> Ma
 
 
 @router.get("/coverage")
-def coverage(page: Reading, days: int = 7, channel: str = "") -> HTMLResponse:
+def coverage(page: Reading, days: Number = 7, channel: str = "") -> HTMLResponse:
     """Every channel's strip; `days` is one of `DAYS`."""
     shown = [page.channel(channel)] if channel else page.channels()
     span = days if days in DAYS else 7

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from orderflow.quality.rules import RULES
 from orderflow.staging import blocking, story
 from orderflow.web.page import Reading
 
@@ -46,5 +47,7 @@ def order(page: Reading, number: str = "", channel: str = "") -> HTMLResponse:
         about=about,
         story=told,
         verdict=verdict,
+        rules=RULES,
+        waits=told is not None and told.quarantine is not None and told.quarantine.state in ("open", "parked"),
         tone=TONES.get(verdict.standing, "warn") if verdict else "",
     )

@@ -194,7 +194,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= values.FILTERS
-    made.filters["moment"] = words.moment
+    made.filters |= {"moment": words.moment, "span": words.span}
     return made
 
 

@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from orderflow.staging.session import transaction
 from orderflow.web.access import demand_editor, demand_some_editor
 from orderflow.web.page import Page, Reading
+from orderflow.web.written import Number
 
 router = APIRouter()
 
@@ -34,7 +35,10 @@ _FILE_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a channel's expectations. `trend` is how many were not met, run by run, the oldest first."""
+    """One run of a channel's expectations.
+
+    `trend` is how many were not met, run by run, the oldest first; None where no order could break one.
+    """
 
     id: int
     channel: str
@@ -44,7 +48,7 @@ class Run:
     partial: bool
     expected: int
     failed: int
-    trend: list[int]
+    trend: list[int | None]
 
 
 @router.get("/quality")
@@ -67,7 +71,7 @@ def quality(page: Reading) -> HTMLResponse:
 
 
 @router.get("/quality/expectations/{channel}")
-def expectations(page: Reading, channel: str, run: int | None = None) -> HTMLResponse:
+def expectations(page: Reading, channel: str, run: Number | None = None) -> HTMLResponse:
     """One run of a channel's expectations, the newest unless another is asked for, with the trend of each."""
     page.channel(channel)
     with page.reading() as connection:
@@ -153,7 +157,8 @@ def _newest(connection: Connection, channels: list[str]) -> list[Run]:
             SELECT id, channel, day, started_at, orders, partial, expected, failed,
                 ARRAY(
                     SELECT latest.failed FROM (
-                        SELECT r.day, r.started_at, r.failed
+                        SELECT r.day, r.started_at,
+                            CASE WHEN r.orders > 0 OR r.failed > 0 THEN r.failed END AS failed
                         FROM orderflow.expectation_runs AS r WHERE r.channel = n.channel
                         ORDER BY r.day DESC, r.started_at DESC LIMIT %(runs)s
                     ) AS latest ORDER BY latest.day, latest.started_at
@@ -193,12 +198,13 @@ def _results(connection: Connection, run: int) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _trend(connection: Connection, runs: list[int]) -> dict[str, list[tuple[int, bool]]]:
-    """Of each expectation: whether it was met, run by run, the oldest first."""
-    found: dict[str, list[tuple[int, bool]]] = {}
+def _trend(connection: Connection, runs: list[int]) -> dict[str, list[tuple[int, bool | None]]]:
+    """Of each expectation: whether it was met, run by run, the oldest first; None where no order could break it."""
+    found: dict[str, list[tuple[int, bool | None]]] = {}
     with transaction(connection) as cursor:
         cursor.execute(
-            "SELECT r.name, r.expectation_run, r.success FROM orderflow.expectation_results AS r"
+            "SELECT r.name, r.expectation_run, CASE WHEN e.orders > 0 OR NOT r.success THEN r.success END"
+            " FROM orderflow.expectation_results AS r"
             " JOIN orderflow.expectation_runs AS e ON e.id = r.expectation_run"
             " WHERE r.expectation_run = ANY(%s) ORDER BY e.day, e.started_at",
             (runs,),

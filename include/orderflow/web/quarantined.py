@@ -29,6 +29,7 @@ from orderflow.web.access import demand_editor, demand_reader
 from orderflow.web.decisions import DONE, Action, Wanted, act
 from orderflow.web.page import Page, Reading
 from orderflow.web.quarantine import Asked
+from orderflow.web.written import Number
 
 router = APIRouter()
 
@@ -49,13 +50,15 @@ class Field:
 
 
 @router.get("/quarantine/{row}")
-def quarantined(page: Reading, row: int, asked: str = "") -> Response:
+def quarantined(page: Reading, row: Number, asked: str = "") -> Response:
     with page.reading() as connection:
         return _page(page, connection, row, Asked.parsed(asked))
 
 
 @router.post("/quarantine/{row}/reveal")
-def reveal(page: Reading, row: int, why: Annotated[str, Form()] = "", asked: Annotated[str, Form()] = "") -> Response:
+def reveal(
+    page: Reading, row: Number, why: Annotated[str, Form()] = "", asked: Annotated[str, Form()] = ""
+) -> Response:
     """The same page with personal data, once; who saw it and why is in its story before anything is shown."""
     with page.writing(_channel_of(page, row)) as connection:
         actions.reveal(connection, row, who=page.user.name, why=why)
@@ -65,7 +68,7 @@ def reveal(page: Reading, row: int, why: Annotated[str, Form()] = "", asked: Ann
 @router.post("/quarantine/{row}/decide")
 def decide(
     page: Reading,
-    row: int,
+    row: Number,
     action: Annotated[Action, Form()],
     why: Annotated[str, Form()] = "",
     to: Annotated[str, Form()] = "",
@@ -81,7 +84,7 @@ def decide(
 @router.post("/quarantine/{row}/edit")
 def edit(
     page: Reading,
-    row: int,
+    row: Number,
     path: Annotated[list[str] | None, Form()] = None,
     value: Annotated[list[str] | None, Form()] = None,
     empty: Annotated[list[int] | None, Form()] = None,
@@ -105,7 +108,7 @@ def edit(
 
 @router.post("/quarantine/{row}/withdraw")
 def withdraw(
-    page: Reading, row: int, edit: Annotated[int, Form()], why: Annotated[str, Form()] = "",
+    page: Reading, row: Number, edit: Annotated[int, Form()], why: Annotated[str, Form()] = "",
     asked: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
     with page.writing(_channel_of(page, row)) as connection:
@@ -119,7 +122,7 @@ def withdraw(
 
 
 @router.post("/quarantine/{row}/replay")
-def replay(page: Reading, row: int, asked: Annotated[str, Form()] = "") -> Response:
+def replay(page: Reading, row: Number, asked: Annotated[str, Form()] = "") -> Response:
     """Judge what can leave quarantine of this order's channel now, instead of with its next run."""
     channel = _channel_of(page, row)
     demand_editor(page.user, channel)

@@ -5,19 +5,23 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, HTTPException
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
+from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
-from orderflow.domain.reconciliation import Certificate
+from orderflow.domain.reconciliation import Certificate, business_day, newest_day
 from orderflow.quality.pages import certificate as pages
 from orderflow.staging import certificates
 from orderflow.staging.certificates import Standing
+from orderflow.web import written
 from orderflow.web.access import demand_editor
 from orderflow.web.page import Page, Reading
+from orderflow.web.words import moment
+from orderflow.web.written import Day, Number
 
 router = APIRouter()
 
@@ -28,7 +32,9 @@ RECONCILE = "reconcile"
 def reconciliation(page: Reading, month: str = "", channel: str = "") -> HTMLResponse:
     """A row per channel, a column per day of the month."""
     channels = [page.channel(channel)] if channel else page.channels()
-    first = _month(month) if month else page.now.date().replace(day=1)
+    today = {each.name: page.now.astimezone(ZoneInfo(each.schedule.timezone)).date() for each in channels}
+    newest = max(today.values(), default=page.now.date())
+    first = written.month(month) if month else newest.replace(day=1)
     days = [first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])]
     with page.reading() as connection:
         found = certificates.standings(connection, [each.name for each in channels], days[0], days[-1])
@@ -38,14 +44,15 @@ def reconciliation(page: Reading, month: str = "", channel: str = "") -> HTMLRes
         here="reconciliation",
         month=first,
         before=first - timedelta(days=1),
-        after=days[-1] + timedelta(days=1),
+        after=days[-1] + timedelta(days=1) if days[-1] < newest else None,
+        newest=newest,
         days=days,
         channels=channels,
         channel=channel,
         of=of,
         tone=tone,
         starts={each.name: each.schedule.start for each in channels},
-        today={each.name: page.now.astimezone(ZoneInfo(each.schedule.timezone)).date() for each in channels},
+        today=today,
         wrong=sorted((each for each in found if each.unexplained), key=lambda each: each.day, reverse=True),
         provisional=sum(each.state == "provisional" and not each.unexplained for each in found),
         settled=sum(each.state == "settled" and not each.unexplained for each in found),
@@ -65,8 +72,8 @@ def chain(page: Reading, channel: str) -> HTMLResponse:
 
 
 @router.get("/reconciliation/{channel}/{day}")
-def certificate(page: Reading, channel: str, day: date, revision: int | None = None) -> HTMLResponse:
-    page.channel(channel)
+def certificate(page: Reading, channel: str, day: Day, revision: Number | None = None) -> HTMLResponse:
+    about = page.channel(channel)
     with page.reading() as connection:
         newest = certificates.newest(connection, channel, day)
         shown = newest if revision is None else certificates.revision(connection, channel, day, revision)
@@ -82,17 +89,20 @@ def certificate(page: Reading, channel: str, day: date, revision: int | None = N
         here="reconciliation",
         channel=channel,
         day=day,
-        before=day - timedelta(days=1),
-        after=day + timedelta(days=1),
+        **_around(about, day, page),
+        hindrance=_hindrance(page, about, day),
         newest=newest,
         order_address=lambda order_id: page.url("order", channel=channel, number=order_id),
+        file_address=lambda kind: page.url(
+            f"reconciliation/{channel}/{day}/certificate.{kind}", revision=shown.revision if shown else None
+        ),
         **told,
     )
 
 
 @router.get("/reconciliation/{channel}/{day}/{name}")
-def download(page: Reading, channel: str, day: date, name: str, revision: int | None = None) -> Response:
-    """The certificate as `certificate.html` (to print or keep), `.json` or `.csv`, with every difference."""
+def download(page: Reading, channel: str, day: Day, name: str, revision: Number | None = None) -> Response:
+    """The certificate as `certificate.html` (to print or keep), `.json` or `.csv`; these two hold every difference."""
     page.channel(channel)
     with page.reading() as connection:
         found = (
@@ -120,7 +130,9 @@ def download(page: Reading, channel: str, day: date, name: str, revision: int | 
 def again(page: Reading, channel: str, day: Annotated[str, Form()]) -> Response:
     """Ask for the day to be compared anew: a new revision, never an overwrite."""
     demand_editor(page.user, channel)
-    wanted = _day(day)
+    wanted = written.day(day)
+    if hindrance := _hindrance(page, page.channel(channel), wanted):
+        raise ConfigError(hindrance)
     conf = {"channel": channel, "day": str(wanted)}
     page.site.trigger(RECONCILE, f"pages__{page.now:%Y%m%dT%H%M%S%f}", conf, page.user.name)
     said = page.t("The comparison of {day} has been started; load this page again in a minute.", day=wanted)
@@ -147,15 +159,27 @@ def _csv(page: Page, found: Certificate) -> Iterator[str]:
         yield from pages.to_csv(found, certificates.differences(connection, found.channel, found.number))
 
 
-def _month(text: str) -> date:
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError as error:
-        raise ConfigError(f"{text!r} is no month; write it like 2026-03") from error
+def _around(channel: Channel, day: date, page: Page) -> dict[str, Any]:
+    """The days beside one, none of them still to come, and the month to go back to."""
+    over = newest_day(channel.schedule.timezone, page.now, after=timedelta(0))
+    return {
+        "before": min(day - timedelta(days=1), over),
+        "after": day + timedelta(days=1) if day < over else None,
+        "month": str(min(day, over))[:7],
+    }
 
 
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigError(f"{text!r} is no day; write it like 2026-03-01") from error
+def _hindrance(page: Page, channel: Channel, day: date) -> str | None:
+    """Why this day cannot be compared; None where it can."""
+    span, zone = business_day(day, channel.schedule.timezone), channel.schedule.timezone
+    if span.end > page.now:
+        return page.t(
+            "{day} is not over in {zone}: it ends {end}. A day is compared when it is over; come back then.",
+            day=day, zone=zone, end=moment(span.end),
+        )  # fmt: skip
+    if span.end <= channel.start:
+        return page.t(
+            "{day} lies before the start of {channel}, {start}: nothing was ever pulled for it. Choose a later day.",
+            day=day, channel=channel.name, start=channel.schedule.start,
+        )  # fmt: skip
+    return None

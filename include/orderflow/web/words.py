@@ -1,11 +1,13 @@
 """The words of the pages, in English and in Traditional Chinese.
 
 English stands in templates and modules as it is; `chinese/*.yml` (one file per page) maps it to Chinese. What has no
-translation is shown in English.
+translation is shown in English. Where a count stands before a noun the text has two forms, `{n} order|{n} orders`, and
+Chinese one.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,6 +15,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import yaml
+
+from orderflow.domain.message import Message, said
+from orderflow.domain.window import Window
 
 Language: TypeAlias = Literal["en", "zh-Hant"]
 FOLDER = Path(__file__).parent / "chinese"
@@ -24,10 +29,26 @@ class Words:
 
     language: Language
 
-    def __call__(self, text: str, **values: object) -> str:
-        """`text` translated, then its `{names}` filled in."""
-        said = chinese().get(text, text) if self.language == "zh-Hant" else text
-        return said.format(**values) if values else said
+    def __call__(self, text: str, /, **values: object) -> str:
+        """`text` translated, then its `{names}` filled in; a `Message` brings its own values.
+
+        A whole sentence that only comes as text (the database keeps it, or it is an error) is found by its template.
+        """
+        if isinstance(text, Message):
+            told = {name: self(each) if isinstance(each, Message) else each for name, each in text.values.items()}
+            return self(text.template, **told)
+        if self.language == "en":
+            return said(text, **values)
+        found = chinese().get(text)
+        if found is None and not values:
+            return self._recognised(text)
+        return said(found or text, **values)
+
+    def _recognised(self, text: str) -> str:
+        for pattern, template in _patterns():
+            if found := pattern.fullmatch(text):
+                return said(template, **{name: self(each) for name, each in found.groupdict().items()})
+        return text
 
     def length(self, time: timedelta | None) -> str:
         """A length of time, roughly: two units at most."""
@@ -41,12 +62,17 @@ class Words:
         if minutes < 48 * 60:
             hours, rest = divmod(minutes, 60)
             return self("{n} h", n=hours) + (f" {self('{n} min', n=rest)}" if rest and hours < 10 else "")
-        return self("{n} days", n=minutes // 1440)
+        return self("{n} day|{n} days", n=minutes // 1440)
 
 
 def moment(at: datetime | None) -> str:
-    """A moment in its own zone, in figures that every language reads: `2026-03-01 08:15`."""
-    return "–" if at is None else f"{at:%Y-%m-%d %H:%M}"
+    """A moment in its own zone, in figures that every language reads: `2026-03-01 08:15 UTC`."""
+    return "–" if at is None else f"{at:%Y-%m-%d %H:%M}\N{NO-BREAK SPACE}{at.tzname()}"
+
+
+def span(window: Window) -> str:
+    """From when to when: `2026-03-01 08:00 – 2026-03-01 09:00 UTC`."""
+    return f"{window.start:%Y-%m-%d %H:%M} – {moment(window.end)}"
 
 
 def language(asked: str | None, remembered: str | None, accepted: str) -> Language:
@@ -76,3 +102,16 @@ def chinese() -> dict[str, str]:
     for path in sorted(FOLDER.glob("*.yml")):
         found |= yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader) or {}
     return found
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], str]]:
+    """What the sentences of `sentences.yml` look like with values in them; those with most words of their own first."""
+    kept = yaml.load((FOLDER / "sentences.yml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+    forms = {form: found for text, found in kept.items() for form in text.split("|") if "{" in form}
+    return [(_pattern(form), forms[form]) for form in sorted(forms, key=lambda each: -len(re.sub(r"{\w+}", "", each)))]
+
+
+def _pattern(form: str) -> re.Pattern[str]:
+    counted = re.escape(form).replace(r"\{n\}", r"(?P<n>[\d,]+)")
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+?)", counted), re.DOTALL)

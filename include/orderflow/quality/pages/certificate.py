@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeAlias
@@ -23,7 +23,7 @@ from orderflow.quality.pages.words import bare, harmless, number, plain
 
 Say: TypeAlias = Callable[..., str]
 """Called with an English text and the values of its `{names}`, gives it in the language of a page."""
-MOST_ROWS = 1000
+MOST_ROWS = 200
 """Differences that a page lists; JSON and CSV hold all of them."""
 
 KINDS = {
@@ -47,10 +47,12 @@ def page(certificate: Certificate, differences: Iterable[Difference]) -> str:
 def told(certificate: Certificate, differences: Iterable[Difference], t: Say = plain) -> dict[str, Any]:
     """The values of the template `certificate.html`, in the language that `t` speaks."""
     rows = list(islice(differences, MOST_ROWS + 1))
+    shown = rows[:MOST_ROWS]
     zone = ZoneInfo(certificate.timezone)
 
     def exactly(value: datetime) -> str:
-        return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S %z}"
+        local = value.astimezone(zone)
+        return f"{local:%Y-%m-%d %H:%M:%S} {timezone(local.utcoffset() or timedelta(0))}"
 
     tone, verdict = _verdict(certificate, t)
     return {
@@ -63,7 +65,8 @@ def told(certificate: Certificate, differences: Iterable[Difference], t: Say = p
         "causes": [(name, CAUSES[name], tally) for name, tally in certificate.causes.items()],
         "kinds": KINDS,
         "tones": TONES,
-        "rows": [(row, CAUSES[row.cause].kind, is_unexplained(row)) for row in rows[:MOST_ROWS]],
+        "rows": [(row, CAUSES[row.cause].kind, is_unexplained(row)) for row in shown],
+        "columns": [name for name in ("field", "ours", "theirs", "note") if any(getattr(row, name) for row in shown)],
         "more": len(rows) > MOST_ROWS,
         "most": MOST_ROWS,
         "exactly": exactly,
@@ -77,8 +80,7 @@ def _verdict(certificate: Certificate, t: Say) -> tuple[str, str]:
         certificate.agreed + certificate.differing, certificate.differing, certificate.unexplained,
     )  # fmt: skip
     if unexplained:
-        need = "{n} order needs a person." if unexplained == 1 else "{n} orders need a person."
-        return "bad", t(need, n=number(unexplained))
+        return "bad", t("{n} order needs a person.|{n} orders need a person.", n=number(unexplained))
     open_ = certificate.state == "provisional"
     tone, so_far = ("warn", t(" so far; the day is not settled yet")) if open_ else ("good", "")
     if not orders:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from orderflow.domain.message import said
 from orderflow.domain.money import exponent
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -56,6 +57,11 @@ def in_words(amounts: Mapping[str, Decimal]) -> str:
     return ", ".join(shown[:3]) + (", …" if len(shown) > 3 else "") if shown else "unknown"
 
 
+def listed(amounts: Mapping[str, Decimal]) -> str:
+    """All of them in a line, the largest first; empty for none."""
+    return ", ".join(amount(value, currency) for currency, value in by_size(amounts))
+
+
 def moment(at: datetime) -> str:
     return f"{at:%d %b %Y %H:%M}{SPACE}{at.tzname() or ''}".rstrip()
 
@@ -71,7 +77,7 @@ def ago(length: timedelta) -> str:
         return f"{minutes} min"
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // 1440} days"
+    return said("{n} day|{n} days", n=minutes // 1440)
 
 
 def seconds(value: float | None) -> str:
@@ -91,12 +97,17 @@ def harmless(text: str) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    """At most so many characters; what is cut ends with a whole word, where a blank stands in its second half."""
+    if len(text) <= length:
+        return text
+    kept = text[:length]
+    words = kept[: kept.rfind(" ")] if kept.rfind(" ") > length // 2 else kept[:-1]
+    return f"{words.rstrip(' ,;:')}…"
 
 
 def plain(text: str, **values: object) -> str:
     """An English text with its `{names}` filled in: what pages are written with that speak no other language."""
-    return text.format(**values) if values else text
+    return said(text, **values)
 
 
 FILTERS = {each.__name__: each for each in (

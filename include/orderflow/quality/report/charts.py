@@ -12,7 +12,9 @@ from itertools import count
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 760, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 12, 30
+_RIGHT, _TOP, _BOTTOM = 8, 12, 30
+_DIGIT = 12
+"""Width of a digit at the size that the axis has on a phone (`style.css`)."""
 _ids = count(1)
 
 
@@ -26,12 +28,13 @@ def stacked(
     """Bars per day, one layer upon the other; a layer's name is its class. `band`: the span that is expected."""
     sums = [sum(values) for values in zip(*layers.values(), strict=True)] or [0]
     top = _round_up(max([*sums, band[1] if band else 0, 1]))
-    wide = (WIDTH - _LEFT - _RIGHT) / max(len(days), 1)
-    parts = [*_grid(top)]
+    left = 16 + _DIGIT * len(f"{top:,}")
+    wide = (WIDTH - left - _RIGHT) / max(len(days), 1)
+    parts = [*_grid(top, left)]
     if band:
         low, high = (_y(each, top) for each in band)
         parts.append(
-            f'<rect class="band" x="{_LEFT}" y="{high:.1f}" width="{WIDTH - _LEFT - _RIGHT}" '
+            f'<rect class="band" x="{left}" y="{high:.1f}" width="{WIDTH - left - _RIGHT}" '
             f'height="{max(low - high, 1):.1f}"/>'
         )
     below = [0] * len(days)
@@ -40,16 +43,16 @@ def stacked(
             if value:
                 start, end = _y(below[place], top), _y(below[place] + value, top)
                 parts.append(
-                    f'<rect class="{escape(name)}" x="{_LEFT + place * wide + wide * 0.14:.1f}" y="{end:.1f}" '
+                    f'<rect class="{escape(name)}" x="{left + place * wide + wide * 0.14:.1f}" y="{end:.1f}" '
                     f'width="{wide * 0.72:.1f}" height="{max(start - end, 0.6):.1f}">'
                     f"<title>{days[place]:%a %d %b}: {value:,} {escape(name)}</title></rect>"
                 )
             below[place] += value
-    every = max(1, -(-len(days) // 12))
+    every = max(1, -(-len(days) // 9))
     for place, day in enumerate(days):
         if (len(days) - 1 - place) % every == 0:
             parts.append(
-                f'<text class="axis" text-anchor="middle" x="{_LEFT + (place + 0.5) * wide:.1f}" '
+                f'<text class="axis" text-anchor="middle" x="{left + (place + 0.5) * wide:.1f}" '
                 f'y="{HEIGHT - 10}">{day:%d %b}</text>'
             )
     shown = ", ".join(f"{day:%d %b} {whole:,}" for day, whole in zip(days, sums, strict=False))
@@ -91,8 +94,8 @@ def shares(parts: Mapping[str, int], *, title: str) -> Markup:
 
 def _svg(parts: Sequence[str], width: float, height: float, title: str, description: str, kind: str) -> Markup:
     number = next(_ids)
-    small = f' width="{width}" height="{height}"' if kind == "sparkline" else ' preserveAspectRatio="none"'
-    fit = small if kind != "chart" else ""
+    small = f' width="{width}" height="{height}"' if kind == "sparkline" else ""
+    fit = f'{small} preserveAspectRatio="none"' if kind != "chart" else ""
     return Markup(  # noqa: S704 - every text in it is escaped
         f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-labelledby="c{number} d{number}"{fit}>'
         f'<title id="c{number}">{escape(title)}</title><desc id="d{number}">{escape(description)}</desc>'
@@ -100,14 +103,14 @@ def _svg(parts: Sequence[str], width: float, height: float, title: str, descript
     )
 
 
-def _grid(top: int) -> Iterator[str]:
+def _grid(top: int, left: int) -> Iterator[str]:
     for part in range(5):
         value = top * part // 4
         if part and value == top * (part - 1) // 4:
             continue
         at = _y(value, top)
-        yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
-        yield f'<text class="axis" text-anchor="end" x="{_LEFT - 8}" y="{at + 4:.1f}">{value:,}</text>'
+        yield f'<line class="grid" x1="{left}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
+        yield f'<text class="axis" text-anchor="end" x="{left - 8}" y="{at + 4:.1f}">{value:,}</text>'
 
 
 def _y(value: float, top: int) -> float:

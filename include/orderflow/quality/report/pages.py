@@ -94,7 +94,7 @@ def states(figures: Figures) -> list[tuple[str, str]]:
     fresh, volume = figures.freshness, figures.volume
     broken = [proof for proof in figures.proofs if not proof.holds]
     found = [
-        ("bad", "nothing pulled yet") if fresh.behind is None
+        ("warn", "nothing pulled yet") if fresh.behind is None
         else ("bad", f"late: {words.ago(fresh.behind)} behind") if fresh.late
         else ("good", "fresh"),
         {
@@ -110,7 +110,11 @@ def states(figures: Figures) -> list[tuple[str, str]]:
     if figures.runs:
         failed = figures.runs[-1]["failed"]
         many = "expectation" if failed == 1 else "expectations"
-        found.append(("warn", f"{failed} {many} not met") if failed else ("good", "expectations met"))
+        found.append(
+            ("warn", f"{failed} {many} not met") if failed
+            else ("good", "expectations met") if figures.runs[-1]["orders"]
+            else ("", "no orders to check")
+        )  # fmt: skip
     else:
         found.append(("", "expectations not checked"))
     return found
@@ -159,7 +163,7 @@ def _top_reasons(everything: Sequence[Figures]) -> list[tuple[str, dict[str, Any
 
 def _trends(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[list[bool | None], str]]:
     """Of every expectation: whether it was met, day by day, and the same in words."""
-    met = [{each["name"]: each["success"] for each in run["results"]} for run in runs]
+    met = [{each["name"]: _met(run, each) for each in run["results"]} for run in runs]
     names = dict.fromkeys(name for each in met for name in each)
     found: dict[str, tuple[list[bool | None], str]] = {}
     for name in names:
@@ -170,3 +174,8 @@ def _trends(runs: Sequence[Mapping[str, Any]]) -> dict[str, tuple[list[bool | No
         )
         found[name] = strip, said
     return found
+
+
+def _met(run: Mapping[str, Any], result: Mapping[str, Any]) -> bool | None:
+    """Whether an expectation was met; None where no order of the run could have broken it."""
+    return None if result["success"] and not run["orders"] else result["success"]
