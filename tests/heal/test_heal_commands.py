@@ -83,7 +83,7 @@ def test_a_dry_run_says_what_a_backfill_costs_and_starts_nothing(orderflow, stor
     assert len(gaps["left_out"]) == 2
     assert gaps["calls"] >= 14
     everything = orderflow("backfill", SHOP, span, "--dry-run", "--again")
-    assert "runs over 24.0 h" in everything.stdout
+    assert "1 run over 24.0 h" in everything.stdout
     assert "live windows first" in everything.stdout or "documents no rate" in everything.stdout
     assert ask("SELECT count(*) FROM orderflow.healings") == [(0,)]
 
