@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
@@ -33,6 +34,8 @@ from orderflow.sandbox.postgres import Postgres, start
 
 LATENCY, AT_ONCE = 0.05, 16
 """Of the pull over a slow network: seconds per request, and requests in flight."""
+MOST_WINDOWS = timedelta(days=1) // servers.EARLY
+"""The server tells the lists of windows apart that are at least as long as what is asked for before them."""
 
 
 @dataclass(slots=True)
@@ -234,6 +237,8 @@ def run(bench: Bench, pairs: int, others: list[Contestant]) -> None:
 def main() -> int:
     count, pairs = int(os.environ.get("N", "100000")), int(os.environ.get("PAIRS", "3"))
     windows = int(os.environ.get("WINDOWS", "1"))
+    if not 1 <= windows <= MOST_WINDOWS:
+        sys.exit(f"WINDOWS={windows}: the first day can be cut into 1 to {MOST_WINDOWS} windows")
     others = [LIMIT] if windows == 1 else []
     if windows == 1 and os.environ.get("PEERS"):
         others += contestants.peers(install())
