@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
-import pytest
+from edi_messages import Dialect
 
-from orderflow.adapters.edi.envelope import Interchange, Unit
-from orderflow.adapters.edi.message import Message, to_json
-from orderflow.adapters.edi_x12 import ADAPTER, Options, mapping
+from orderflow.adapters.edi.message import Message
+from orderflow.adapters.edi_x12 import ADAPTER, mapping
 from orderflow.adapters.edi_x12.envelopes import walk
-from orderflow.domain.errors import RecordError
-from orderflow.domain.order import Order
 
-DECODE = msgspec.json.Decoder(float_hook=str).decode
 ISA = "ISA*00*          *00*          *ZZ*BUYERCO        *ZZ*SELLERCO       *260301*0914*U*00401*{control}*{ask}*T*>~"
 LINES = [
     "BEG*00*SA*PO-1**20260301",
@@ -55,39 +50,8 @@ def interchange(*sets: str, code: str = "PO", control: str = "000000101", ask: s
     return f"{head}\n{group}{''.join(sets)}GE*{len(sets)}*{int(control)}~\nIEA*1*{control}~\n"
 
 
-def read(text: str) -> tuple[list[Unit], list[Interchange]]:
-    found = list(walk([text]))
-    return [each for each in found if isinstance(each, Unit)], [each for each in found if isinstance(each, Interchange)]
-
-
-def messages(text: str, sent_at: str = "2026-03-01T09:14:00") -> list[Message]:
-    units, envelopes = read(text)
-    return [
-        Message(
-            order_id=mapping.order_id(unit.text, envelopes[unit.interchange].syntax),
-            kind=unit.kind,
-            file="po.edi",
-            sha256="0" * 64,
-            syntax=envelopes[unit.interchange].syntax,
-            control=envelopes[unit.interchange].control,
-            reference=unit.reference,
-            position=unit.position,
-            sent_at=sent_at,
-            text=unit.text,
-        )
-        for unit in units
-    ]
-
-
-def order(message: Message, *history: Message, **options: object) -> Order:
-    record = to_json(msgspec.structs.replace(message, history=list(history)))
-    return ADAPTER.to_order(DECODE(record), Options(**options))
-
-
-def refusal(message: Message, *history: Message, **options: object) -> RecordError:
-    with pytest.raises(RecordError) as caught:
-        order(message, *history, **options)
-    return caught.value
+DIALECT = Dialect(ADAPTER, walk, mapping.order_id)
+read, messages, order, refusal = DIALECT.read, DIALECT.messages, DIALECT.order, DIALECT.refusal
 
 
 def base(lines: list[str] = LINES) -> Message:

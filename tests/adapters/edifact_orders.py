@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from edi_messages import Dialect
 
-import msgspec
-import pytest
-
-from orderflow.adapters.edi.envelope import Interchange, Unit
-from orderflow.adapters.edi.message import Message, to_json
-from orderflow.adapters.edifact import ADAPTER, Options, mapping
+from orderflow.adapters.edi.message import Message
+from orderflow.adapters.edifact import ADAPTER, mapping
 from orderflow.adapters.edifact.envelopes import walk
-from orderflow.domain.errors import RecordError
-from orderflow.domain.order import Order
 
-DECODE = msgspec.json.Decoder(float_hook=str).decode
 UNB = "UNB+{syntax}:3+7300000000011:14+7300000000028:14+260301:0914+{control}++++{ask}++1'"
 BODY = [
     "BGM+220+PO-1+9",
@@ -78,38 +71,8 @@ def interchange(
     return f"{head}\n{''.join(texts)}UNZ+{len(texts)}+{control}'\n"
 
 
-def read(text: str) -> tuple[list[Unit], list[Interchange]]:
-    found = list(walk([text]))
-    return [each for each in found if isinstance(each, Unit)], [each for each in found if isinstance(each, Interchange)]
-
-
-def messages(text: str, sent_at: str = "2026-03-01T09:14:00") -> list[Message]:
-    units, envelopes = read(text)
-    return [
-        Message(
-            order_id=mapping.order_id(unit.text, envelopes[unit.interchange].syntax),
-            kind=unit.kind,
-            file="po.edi",
-            sha256="0" * 64,
-            syntax=envelopes[unit.interchange].syntax,
-            control=envelopes[unit.interchange].control,
-            reference=unit.reference,
-            position=unit.position,
-            sent_at=sent_at,
-            text=unit.text,
-        )
-        for unit in units
-    ]
-
-
-def order(told: Message, *history: Message, **options: Any) -> Order:
-    return ADAPTER.to_order(DECODE(to_json(msgspec.structs.replace(told, history=list(history)))), Options(**options))
-
-
-def refusal(told: Message, *history: Message, **options: Any) -> RecordError:
-    with pytest.raises(RecordError) as caught:
-        order(told, *history, **options)
-    return caught.value
+DIALECT = Dialect(ADAPTER, walk, mapping.order_id)
+read, messages, order, refusal = DIALECT.read, DIALECT.messages, DIALECT.order, DIALECT.refusal
 
 
 def base(lines: list[str] = BODY) -> Message:
