@@ -82,7 +82,7 @@ def test_explain_answers_for_an_order_wherever_it_is(pulled: str):
     assert delivered[0] in answer["similar"]
 
 
-def test_a_channel_that_cannot_be_asked_is_said_and_the_question_stays_open(pulled: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_channel_that_cannot_be_asked_is_said_and_exits_with_1(pulled: str, monkeypatch: pytest.MonkeyPatch):
     wrong = {"conn_type": "http", "host": "http://127.0.0.1:9", "login": "ck_demo", "password": "cs_secret"}
     monkeypatch.setenv("AIRFLOW_CONN_DEMO_WOOCOMMERCE", json.dumps(wrong))
     monkeypatch.setattr("time.sleep", lambda _: None)
