@@ -76,6 +76,7 @@ def test_a_hole_is_shown_beside_the_freshness(client, staging):
     window(staging, "channel_01", NOW.replace(hour=12, minute=0))
     told = row(client().get("/channels").text, "channel_01")
     assert "2 h missing" in told
+    assert "chip good" not in told, "what is proven ends before the hole"
     assert "3 h 7 min ago" in told, "what lies behind a hole is not proven"
 
 
