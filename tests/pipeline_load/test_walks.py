@@ -3,7 +3,7 @@
 from contextlib import closing
 
 import pytest
-from staged import load, order
+from staged import WINDOW, load, order
 
 from orderflow.domain.target import Receipt
 
@@ -56,6 +56,10 @@ class Grown:
         with closing(self.store.claims(CHANNEL, ASKED)) as claims:
             return next(claims)
 
+    def give_basis(self):
+        """Every order as one that was judged on basis 00."""
+        self._do(r"UPDATE orderflow.orders SET basis = '\x00', raw_sha256 = sha256(convert_to(order_id, 'UTF8'))")
+
     def read(self) -> int:
         """Rows and index entries read so far."""
         self._do("SELECT pg_stat_force_next_flush()")
@@ -90,6 +94,10 @@ def test_what_the_oms_does_not_take_waits_and_gives_way_without_a_walk(store, kn
     before = grown.read()
     store.settle([(each, Receipt(each.key, "refused", reason="no")) for each in claim])
     assert grown.read() - before < 1500
+    grown.give_basis()
+    before = grown.read()
+    assert len(store.known(CHANNEL, "00", WINDOW)) == STAGED, "not what quarantine has seen"
+    assert grown.read() - before < 3 * STAGED
     before = grown.read()
     load(store, *grown.orders(tags=["gift"], channel_updated_at="2027-01-01T00:00:00Z"), channel=CHANNEL)
     assert grown.read() - before < 1500

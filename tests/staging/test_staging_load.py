@@ -1,5 +1,6 @@
 """Loading on a real PostgreSQL: once, whole, newest."""
 
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -204,6 +205,15 @@ def test_a_user_whom_the_database_does_not_let_in_calls_the_operator(postgres):
     with pytest.raises(DeniedError, match="does not let its user in") as denied:
         connect(stranger)
     assert "s3cret" not in str(denied.value)
+
+
+def test_moments_come_in_utc_from_a_server_in_another_zone(migrated):
+    with closing(connect(migrated)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {connection.info.dbname} SET timezone TO 'Asia/Taipei'")
+    with closing(connect(migrated)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT '2026-03-01T08:00+08:00'::timestamptz")
+        (moment,) = cursor.fetchone()
+    assert f"{moment:%H:%M %Z}" == "00:00 UTC"
 
 
 def test_an_order_twice_in_one_chunk_is_loaded_twice(store, ask):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
@@ -68,7 +67,7 @@ def list_rows(
         table.add_row(
             str(row.id), row.channel, Text(row.order_id or row.subject[:19] + "…"), state_now, "\n".join(row.codes),
             value, "\n".join(owners(row.codes)), row.assignee or "",
-            f"{row.last_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}", f"{row.times_seen:,}",
+            f"{row.last_seen_at:%Y-%m-%d %H:%MZ}", f"{row.times_seen:,}",
         )  # fmt: skip
     if not page.rows:
         _nothing(channel, reason)

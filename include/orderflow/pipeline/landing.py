@@ -5,8 +5,8 @@ A batch has one folder. Its raw files are Zstandard-compressed text: for each pa
     {"origin": "/orders?page=2", "fetched_at": "2026-03-01T09:00:00Z", "sizes": [3411, 2907], "sha256": ["...", "..."]}
 
 followed by the records, byte for byte, each ended by a newline (`sizes` tells them apart even where a platform sends
-line breaks inside a record, `sha256` proves each). `zstdcat raw-00000.jsonl.zst` shows everything to a person. In files
-from before December 2026 `sha256` is that of the whole page.
+line breaks inside a record, `sha256` proves each). `zstdcat raw-00000.jsonl.zst` shows everything to a person.
+Older files have one SHA-256 for the whole page.
 """
 
 from __future__ import annotations

@@ -58,13 +58,15 @@ class Store:
 
 
 def connect(dsn: str, *, name: str = "orderflow") -> Connection:
-    """A connection of one's own.
+    """A connection of one's own, whose moments come in UTC, whatever zone the server is set to.
 
     Raises `TransientError` when the server does not answer within ten seconds, `DeniedError` when it does not let the
     user in, `ConfigError` for what is no DSN.
     """
     try:
-        return psycopg2.connect(dsn, application_name=name, connect_timeout=10)
+        connection = psycopg2.connect(dsn, application_name=name, connect_timeout=10)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
     except psycopg2.OperationalError as error:
         said = " ".join(str(error).split())
         if any(words in said for words in _DENIED):
@@ -79,3 +81,4 @@ def connect(dsn: str, *, name: str = "orderflow") -> Connection:
             "the address of the staging database cannot be read; write it like "
             "postgresql://user:password@host:5432/name, special characters of the password percent-encoded"
         ) from None
+    return connection

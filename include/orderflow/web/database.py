@@ -43,7 +43,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection of one's own, for a decision; closed at the end."""
-        connection = _in_utc(connect(self._dsn(), name="orderflow pages, decision"))
+        connection = connect(self._dsn(), name="orderflow pages, decision")
         try:
             yield connection
         finally:
@@ -67,7 +67,7 @@ class Database:
         return None
 
     def _opened(self) -> Connection:
-        connection = _in_utc(connect(self._dsn(), name="orderflow pages"))
+        connection = connect(self._dsn(), name="orderflow pages")
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = %s", (int(self._longest.total_seconds() * 1000),))
         connection.commit()
@@ -83,10 +83,3 @@ class Database:
             connection.close()
         else:
             self._idle.append(connection)
-
-
-def _in_utc(connection: Connection) -> Connection:
-    """The connection, whose moments come in UTC, whatever zone the server is set to."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'")
-    return connection
