@@ -18,7 +18,10 @@ KNOWN = {"order_id": "A-0", "oms_id": "7", "version": "1", "key": "k0", "total":
 
 
 class Oms:
-    """Answers by path, one after the other (the last for ever), and remembers what it was asked."""
+    """Answers by path, one after the other (the last for ever), and remembers what it was asked.
+
+    What is looked up has answers of its own where `lookup` is given.
+    """
 
     def __init__(self, **answers):
         self.answers = {path: list(each) if isinstance(each, list) else [each] for path, each in answers.items()}
@@ -27,7 +30,8 @@ class Oms:
 
     def __call__(self, request):
         self.asked.append(request)
-        name = request.url.path.split("/")[1]
+        names = request.url.path.split("/")
+        name = "lookup" if names[-1] == "lookup" and "lookup" in self.answers else names[1]
         answers = self.answers[name]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, Exception):
@@ -133,15 +137,15 @@ def test_a_batch_refused_as_a_whole_is_halved_down_to_the_order_that_spoils_it()
             return httpx.Response(422, json={"reason": "no such country"})
         return accept_all(request) if b"orders" in request.content else accepted(json.loads(request.content)["n"])
 
-    oms = Oms(api=picky)
+    oms = Oms(api=picky, lookup={"orders": []})
     receipts = {each.key: each.outcome for each in oms.target().submit([submission(n) for n in range(8)])}
     assert receipts == {f"k{n}": "refused" if n == 5 else "accepted" for n in range(8)}
-    assert len(oms.asked) <= 7
+    assert len([path for path in oms.paths if "lookup" not in path]) <= 7
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])
 def test_an_order_that_alone_is_answered_badly_is_refused_once_the_oms_took_another(status):
-    oms = Oms(api=[accepted(0), httpx.Response(status, json={"reason": "broken"})])
+    oms = Oms(api=[accepted(0), httpx.Response(status, json={"reason": "broken"})], lookup={"orders": []})
     target = oms.target()
     list(target.submit([submission(0)]))
     (receipt,) = target.submit([submission(1)])
@@ -151,6 +155,8 @@ def test_an_order_that_alone_is_answered_badly_is_refused_once_the_oms_took_anot
 def test_an_oms_that_never_took_an_order_is_asked_wrongly():
     with pytest.raises(DriftError, match="the requests are wrong"):
         list(Oms(api=httpx.Response(400)).target().submit([submission(n) for n in range(4)]))
+    with pytest.raises(DriftError, match="the requests are wrong"):
+        list(Oms(api=httpx.Response(400), lookup={"orders": []}).target().submit([submission(n) for n in range(4)]))
 
 
 @pytest.mark.parametrize(
@@ -229,7 +235,8 @@ def test_credentials_go_where_the_oms_wants_them(options, header, value):
 
 def test_an_oms_that_speaks_by_status_alone():
     oms = Oms(
-        api=[httpx.Response(201, json={"id": 77}), httpx.Response(204), httpx.Response(409, json={"detail": "old"})]
+        api=[httpx.Response(201, json={"id": 77}), httpx.Response(204), httpx.Response(409, json={"detail": "old"})],
+        lookup={"orders": []},
     )
     answer = {"outcome": None, "oms_id": "id", "reason": ["detail"]}
     target = oms.target(single={"method": "POST", "path": "/o/{key}"}, answer=answer, look_up=LOOK_UP)

@@ -178,6 +178,6 @@ def test_messages_are_masked_and_countries_and_short_words_stay() -> None:
     who = person(1, name="Li", company="Tea & Co", address=["Road 1", "Floor 2"])
     order = document(contacts=[who])
 
-    text = masked(f"Li of Tea & Co, Road 1, {who.email}, {who.phone} in TW: value too long", order)
+    text = masked(f"Li of Tea & Co, Road 1, {who.email}, {who.phone} in TW: value too long", order.contacts)
 
     assert text == "Li of ***, ***, ***, *** in TW: value too long"

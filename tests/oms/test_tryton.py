@@ -278,6 +278,24 @@ def test_an_older_version_never_overwrites_a_newer_one(target: Target) -> None:
     assert (held.version, held.total) == (5, "94.5")
 
 
+def test_a_buyer_whose_party_was_merged_into_another_is_booked_on_that_one(server: Server, target: Target) -> None:
+    settle(target, submission(801), submission(802))
+    code = f"{CHANNEL}/buyer-80"
+    rows(server, "update party_party set active = false where code = %s returning 1", f"{code}1")
+    (archived,) = settle(target, submission(803, buyer_id="buyer-801"))
+    rows(
+        server,
+        "update party_party set replaced_by = (select id from party_party where code = %s) where code = %s returning 1",
+        f"{code}2",
+        f"{code}1",
+    )
+    (merged,) = settle(target, submission(804, buyer_id="buyer-801"))
+
+    ids = [int(archived.oms_id or 0), int(merged.oms_id or 0)]
+    booked = "select p.code from sale_sale s join party_party p on p.id = s.party where s.id = any(%s) order by s.id"
+    assert rows(server, booked, ids) == [(f"{code}1",), (f"{code}2",)]
+
+
 def test_two_orders_of_one_buyer_share_the_party_and_its_addresses(server: Server, target: Target) -> None:
     settle(target, submission(18, buyer_id="stammkunde"), submission(19, buyer_id="stammkunde", contacts=[person(18)]))
     settle(target, submission(20, buyer_id="stammkunde", contacts=[person(18), person(3, role="bill_to")]))

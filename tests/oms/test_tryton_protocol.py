@@ -13,6 +13,8 @@ from orderflow.domain.errors import ConfigError, DeniedError, DriftError, Orderf
 from orderflow.domain.source import Account, Secret
 from orderflow.domain.target import Target
 from orderflow.oms import tryton
+from orderflow.oms.document import read
+from orderflow.oms.tryton.party import Parties
 
 
 class Scripted:
@@ -124,3 +126,16 @@ def test_a_login_that_is_refused_names_no_password() -> None:
 def test_an_answer_without_result_and_error_is_drift() -> None:
     with pytest.raises(DriftError, match="without result and error"):
         opened(Scripted(search_read=httpx.Response(200, json=["?"]))).look_up(CHANNEL, ["1"])
+
+
+def test_a_buyer_whose_party_was_archived_or_merged_is_found_all_the_same() -> None:
+    class Book:
+        """A Tryton where party 2 was merged into 3, and 3, which is archived, stands for itself."""
+
+        def search(self, model: str, domain: Any, fields: list[str], *, limit: int | None = None) -> list[Any]:
+            if model != "party.party":
+                return [{"id": 30}] if ["party", "=", 3] in domain else []
+            asked = {"code": 2, "id": 3}[domain[0][0]] if ["active", "in", [True, False]] in domain else None
+            return [{"id": asked, "_timestamp": "1", "replaced_by": 3 if asked == 2 else None}] if asked else []
+
+    assert Parties(Book(), None).resolve(read(submission(1))) == (3, 30, 30)  # type: ignore[arg-type]

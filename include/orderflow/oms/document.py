@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -18,6 +19,7 @@ Wish: TypeAlias = Literal["held", "confirmed", "cancelled"]
 
 _HELD = frozenset({"draft", "pending", "on_hold"})
 _SHORTEST_MASKED = 3
+_LONGEST_REASON = 1000
 
 
 class Document(Order, frozen=True, kw_only=True, forbid_unknown_fields=False):
@@ -25,6 +27,10 @@ class Document(Order, frozen=True, kw_only=True, forbid_unknown_fields=False):
 
     channel: str
     version: int
+
+
+class _People(msgspec.Struct):
+    contacts: list[Contact] = []
 
 
 _decoder = msgspec.json.Decoder(Document)
@@ -77,23 +83,29 @@ def buyer_code(document: Document) -> str:
     return f"{document.channel}/{document.buyer_id or f'order/{document.order_id}'}"
 
 
-def masked(text: str, document: Document) -> str:
-    """`text` without the buyer's data: an OMS likes to repeat values in its messages."""
+def people(submission: Submission) -> list[Contact]:
+    """The contacts of the document, whatever else is in it."""
+    return msgspec.json.decode(submission.document, type=_People).contacts
+
+
+def masked(text: str, contacts: Sequence[Contact]) -> str:
+    """`text` without the buyer's data: an OMS likes to repeat values in its messages, in capitals or without."""
     personal: set[str] = set()
-    for each in document.contacts:
+    for each in contacts:
         for value in msgspec.structs.astuple(each)[1:]:
             personal.update(value if isinstance(value, list) else [value] if value else [])
-    kept = {each.country for each in document.contacts}
+    kept = {each.country for each in contacts}
     for value in sorted(personal - kept, key=len, reverse=True):
         if len(value) >= _SHORTEST_MASKED:
-            text = text.replace(value, "***")
+            text = re.sub(re.escape(value), "***", text, flags=re.IGNORECASE)
     return text
 
 
 def reason(error: RecordError, document: Document | RecordError | None) -> str:
     """A receipt's reason: `CODE: what happened`, without the buyer's data."""
     text = f"{error.code}: {error.message}" + (f" (found {error.value})" if error.value else "")
-    return masked(text, document) if isinstance(document, Document) else text
+    text = masked(text, document.contacts) if isinstance(document, Document) else text
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} ..."
 
 
 def fingerprint(*values: object) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from orderflow.domain.errors import RecordError, TransientError
+from orderflow.domain.errors import DriftError, RecordError, TransientError
 from orderflow.domain.life import Stage
 from orderflow.domain.target import Receipt, Submission
 from orderflow.oms.document import Document, Marker, address_fingerprint, reason, wish
@@ -51,10 +51,11 @@ def settle(
 ) -> Iterator[Receipt]:
     """Bring each order to what the channel wants with `bring`, which returns its id in the OMS.
 
-    `bring` raises `RecordError` to refuse an order and `UnsettledError` to leave it pending; the last of those is
-    raised at the end. `documents` stand by key, `found` (what the OMS held before) by channel and order id.
+    `bring` raises `RecordError` to refuse an order and `UnsettledError` to leave it pending; an ERP that fails over one
+    order (`DriftError`) leaves it pending as well. The last of those is raised at the end. `documents` stand by key,
+    `found` (what the OMS held before) by channel and order id.
     """
-    unsettled: UnsettledError | None = None
+    unsettled: UnsettledError | DriftError | None = None
     for submission in submissions:
         start = time.perf_counter()
         oms_id, refusal = None, None
@@ -68,7 +69,7 @@ def settle(
             refusal, stage = reason(error, document), error.stage
         except RecordError as error:
             refusal = reason(error, document)
-        except UnsettledError as error:
+        except (UnsettledError, DriftError) as error:
             unsettled = error
             continue
         yield Receipt(

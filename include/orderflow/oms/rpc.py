@@ -12,6 +12,7 @@ import msgspec
 
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
+from orderflow.oms import answers
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,6 @@ _ATTEMPTS = 3
 _PATIENCE = 60.0
 """Seconds; who is asked to wait longer gives the worker back."""
 _BUSY = frozenset({408, 429, 502, 503, 504})
-_decoder = msgspec.json.Decoder(float_hook=str)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -33,7 +33,12 @@ class Rpc:
     def __init__(self, account: Account, runtime: Runtime, *, timeout: float) -> None:
         self.name = account.name
         self._runtime = runtime
-        self._client = httpx.Client(base_url=account.url, transport=runtime.transport, timeout=timeout)
+        self._client = httpx.Client(
+            base_url=answers.address(account),
+            transport=answers.Network(runtime, timeout),
+            timeout=timeout,
+            trust_env=False,
+        )
 
     def post(
         self, path: str, body: JsonValue, *, endpoint: str, headers: Mapping[str, str] | None = None
@@ -41,16 +46,15 @@ class Rpc:
         """Send `body` as JSON; returns HTTP status and decoded answer (numbers with a fraction as text).
 
         Answers of 4xx and 5xx that hold JSON are returned, for the protocol to explain. Raises `TransientError` when
-        no answer came in three attempts, `DeniedError` for 401 and 403, `ConfigError` for 404, `DriftError` for an
-        answer that is not JSON.
+        no answer came in three attempts and for a web page or a torn answer, `DeniedError` for 401 and 403,
+        `ConfigError` for 404 and a certificate that is not trusted, `DriftError` for any other answer that is not JSON.
         """
         content = _encoder.encode(body)
         answer = self._answer(path, content, endpoint, {"Content-Type": "application/json", **(headers or {})})
         try:
-            decoded = _decoder.decode(answer.content)
+            return answer.status_code, answers.body(answer)
         except msgspec.DecodeError as error:
             raise self._unreadable(answer, endpoint) from error
-        return answer.status_code, decoded
 
     def _answer(self, path: str, content: bytes, endpoint: str, headers: Mapping[str, str]) -> httpx.Response:
         meter = self._runtime.meter.endpoint(endpoint)
@@ -64,11 +68,13 @@ class Rpc:
             start = time.perf_counter()
             try:
                 answer = self._client.post(path, content=content, headers=headers)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
+                if fault := answers.distrust(f"{self.name}: {endpoint}", error):
+                    raise fault from error
                 status, reason, asked, size = "error", f"{type(error).__name__}: {error}", None, 0
             else:
-                status, reason, asked = str(answer.status_code), f"HTTP {answer.status_code}", _retry_after(answer)
-                size = len(answer.content)
+                status, reason, size = str(answer.status_code), f"HTTP {answer.status_code}", len(answer.content)
+                asked = answers.retry_after(answer, self._runtime.clock())
             meter.answered(status, time.perf_counter() - start, size)
             if status != "error" and answer.status_code not in _BUSY:
                 return answer
@@ -91,11 +97,15 @@ class Rpc:
             return ConfigError(f"{place} answered HTTP 404; check the URL of the connection and the target's database")
         if answer.status_code >= 500:
             return TransientError(f"{place} answered HTTP {answer.status_code} without saying why; read the OMS's log")
+        if 300 <= answer.status_code < 400:
+            return DriftError(
+                f"{place} answered HTTP {answer.status_code}, a redirect; put the final address (https?) into the "
+                "connection"
+            )
+        if answers.is_page(answer) or answer.content[:1] in (b"", b"{", b"["):
+            return TransientError(
+                f"{place} answered HTTP {answer.status_code} with a web page or with torn JSON (maintenance, a "
+                "firewall); it is asked again later; when it stays, open the address in a browser"
+            )
         kind = answer.headers.get("content-type", "no content type")
         return DriftError(f"{place} answered HTTP {answer.status_code} with {kind}, which is not JSON")
-
-
-def _retry_after(answer: httpx.Response) -> float | None:
-    """Seconds the other side asked for; dates, which no known OMS sends, count as not asked."""
-    text = answer.headers.get("retry-after", "")
-    return float(text) if text.isdecimal() else None

@@ -59,7 +59,7 @@ class _Answer:
 
     settled: list[tuple[Submission, Receipt]]
     unknown: list[Submission]
-    error: OrderflowError | None
+    error: Exception | None
 
 
 def sync(
@@ -77,8 +77,8 @@ def sync(
     of that, in turns: between them a live sync that waits for its channel's sender has its own.
 
     Raises, after everything known is stored, the error that kept orders from being delivered: `TransientError` when the
-    OMS is down or the outcome of some orders stays unknown, `DeniedError` when it does not let us in. Nothing is ever
-    lost by raising: what is pending stays in the outbox. `pause` waits that many seconds between attempts. A shadow
+    OMS is down or the outcome of some orders stays unknown, `DeniedError` when it does not let us in. An OMS that takes
+    some orders and denies others, or fails over them, gets the rest first. Nothing is ever lost by raising: what is pending stays in the outbox. `pause` waits that many seconds between attempts. A shadow
     channel sends nothing.
     """
     if channel.shadow:
@@ -114,7 +114,7 @@ class _Turn:
     refused: int
     postponed: int
     more: bool
-    error: OrderflowError | None
+    error: Exception | None
 
 
 def _turn(
@@ -124,7 +124,8 @@ def _turn(
     sent = accepted = refused = postponed = barren = 0
     flying: set[Future[_Answer]] = set()
     answers: list[_Answer] = []
-    error: OrderflowError | None = None
+    error: Exception | None = None
+    works = False
     size, most = channel.oms.batch, channel.oms.concurrency
     behind = _Counted(staging.claims(channel.name, size, behind=True), TURN)
     claims = chain(staging.claims(channel.name, size), behind)
@@ -146,10 +147,12 @@ def _turn(
                     coming = reader.submit(next, claims, None)
             for delivery in flying & done:
                 answers.append(answer := delivery.result())
+                works = works or bool(answer.settled)
                 barren = 0 if answer.settled else barren + 1
                 if answer.error is not None:
                     error = _graver(error, answer.error)
-                    if isinstance(answer.error, DeniedError | ConfigError) or barren >= max(BARREN, most):
+                    denied = isinstance(answer.error, DeniedError | ConfigError) and not works
+                    if denied or barren >= max(BARREN, most):
                         coming = None
             flying -= done
             if answers and (not done or len(answers) >= most or not accepted):
@@ -168,7 +171,7 @@ def _store(staging: Staging, answers: Sequence[_Answer]) -> Counter[str]:
     staging.settle(settled)
     for answer in answers:
         if answer.error is not None:
-            staging.postpone(answer.unknown, str(answer.error))
+            staging.postpone(answer.unknown, _told(answer.error))
     return Counter(receipt.outcome for _, receipt in settled)
 
 
@@ -202,7 +205,7 @@ def _deliver(target: Target, claim: Sequence[Submission], pause: Callable[[float
             error = None
         except TransientError as failure:
             error = failure
-        except OrderflowError as failure:
+        except Exception as failure:  # noqa: BLE001 - even a fault of the target's code leaves what is known to be stored
             return _answer(claim, receipts, failure)
         waiting = [msgspec.structs.replace(each, earlier=True) for each in claim if each.key not in receipts]
         if not waiting:
@@ -220,13 +223,20 @@ def _deliver(target: Target, claim: Sequence[Submission], pause: Callable[[float
     return _answer(claim, receipts, error)
 
 
-def _answer(claim: Sequence[Submission], receipts: dict[str, Receipt], error: OrderflowError | None) -> _Answer:
+def _answer(claim: Sequence[Submission], receipts: dict[str, Receipt], error: Exception | None) -> _Answer:
     settled = [(each, receipts[each.key]) for each in claim if each.key in receipts]
     unknown = [each for each in claim if each.key not in receipts]
     return _Answer(settled, unknown, error if unknown else None)
 
 
-def _graver(first: OrderflowError | None, second: OrderflowError) -> OrderflowError:
+def _told(error: Exception) -> str:
+    """An error for the outbox; what is none of ours may quote the order, so only its kind is told."""
+    if isinstance(error, OrderflowError):
+        return str(error)
+    return f"a fault in the code that talks to the OMS ({type(error).__name__}); the task's log shows where"
+
+
+def _graver(first: Exception | None, second: Exception) -> Exception:
     """The error to raise: one that needs a person before one that time may heal, the earlier before the later."""
     if first is None or (isinstance(first, TransientError) and not isinstance(second, TransientError)):
         return second

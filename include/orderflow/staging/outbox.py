@@ -71,7 +71,7 @@ def claims(
         found = [row for row in claimed if row[_DOCUMENT] is not None]
         together = [row for row in found if row[_ATTEMPTS] <= ALONE_AFTER]
         alone = [[row] for row in found if row[_ATTEMPTS] > ALONE_AFTER]
-        for rows in chain(alone, (together[first : first + size] for first in range(0, len(together), size))):
+        for rows in chain((together[first : first + size] for first in range(0, len(together), size)), alone):
             yield [_submission(vault, channel, *row) for row in rows]
 
 

@@ -10,7 +10,7 @@
       results: results               # where the list of answers stands in the answer to a batch
       key: key                       # in each: the key sent, what became of it, the OMS's own id, and why not
       outcome: outcome
-      accepted: [accepted]
+      accepted: [accepted]           # text as it comes; "true" where the OMS says true
       refused: [refused, stale]
       oms_id: oms_id
       reason: [code, reason]
@@ -20,16 +20,20 @@
     look_up: {path: /orders/lookup, channel: channel, order_ids: order_ids, orders: orders}
     shipments: {path: /shipments, shipments: shipments}            # what was shipped, for the channels that are told
 
-Places in answers are dotted paths. `{channel}`, `{order_id}` and `{key}` in paths are percent-encoded.
+Places in answers are dotted paths. `{channel}`, `{order_id}` and `{key}` in paths are percent-encoded. What an OMS says
+of an order is kept without the buyer's data.
 
-**At most once.** Every order carries its idempotency key. A request without an answer (time-out, lost connection) and
-one answered 5xx may have had its effect, so its orders are looked up before they are sent again; so are orders whose
-earlier attempt left no answer. A request that never left (no connection) and one answered 429 are repeated here after a
-wait.
+**At most once.** Every order carries its idempotency key. A request without an answer (time-out, lost connection, an
+answer that does not end) and one answered 5xx or with a web page may have had its effect, so its orders are looked up
+before they are sent again; so are orders whose earlier attempt left no answer. A request that never left (no
+connection), one answered 429, and one answered 4xx with `Retry-After` are repeated here after a wait.
 
-**One bad order never blocks the rest.** A batch that is refused as a whole (400, 413, 422) is sent again in halves, in
-the end order by order. An order that is answered 4xx alone is refused, provided that the OMS took any other; if it
-takes none, the requests are wrong, not the orders, and that is a `DriftError`.
+**One bad order never blocks the rest.** A batch that is refused as a whole (400, 409, 413, 422) is sent again in
+halves, in the end order by order; what the OMS took of it all the same is looked up first. An order that is answered
+4xx alone is refused, provided that the OMS took any other; if it takes none, the requests are wrong, not the orders,
+and that is a `DriftError`. Where only the status refuses, and no outcome, the order is looked up before that is
+believed: the OMS may hold it already, be at work on an earlier request (409), or be away behind a server that answers
+404 for it. Two outcomes for one order that differ settle nothing.
 
 **Too late.** An answer whose status is one of `stages` tells that the OMS had begun its work when the version came; a
 change that it can no longer carry out becomes a conflict with a proposed action (`orderflow.domain.life`).

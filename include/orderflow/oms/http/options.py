@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from string import Formatter
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from orderflow.domain.channel import Block, Duration
 from orderflow.domain.life import Stage
 
 Place = Annotated[str, Field(min_length=1)]
 """A dotted path into JSON, such as `result.orders`."""
+
+
+def _with(*names: str) -> AfterValidator:
+    """Lets through a path that holds no other `{name}` than these."""
+
+    def check(path: str) -> str:
+        found = [name for _, name, _, _ in Formatter().parse(path) if name is not None]
+        if unknown := [name for name in found if name not in names]:
+            allowed = " and ".join(f"{{{name}}}" for name in names)
+            raise ValueError(
+                f"{{{unknown[0]}}} means nothing in this path; " + (f"known: {allowed}" if names else "remove it")
+            )
+        return path
+
+    return AfterValidator(check)
+
+
 Path = Annotated[str, Field(pattern="^/")]
 
 
@@ -19,7 +37,7 @@ class Single(Block):
     """How one order is sent: its document is the body."""
 
     method: Literal["PUT", "POST"] = "PUT"
-    path: Path
+    path: Annotated[Path, _with("channel", "order_id", "key")]
     """With `{channel}`, `{order_id}` and `{key}` where they belong."""
 
 
@@ -27,7 +45,7 @@ class Batch(Block):
     """How several orders are sent: a list of objects that hold key and document."""
 
     method: Literal["POST", "PUT"] = "POST"
-    path: Path
+    path: Annotated[Path, _with()]
     orders: str = "orders"
     """Name of the list in the body."""
     key: str = "key"
@@ -57,7 +75,7 @@ class LookUp(Block):
     """How to ask what the OMS holds: many orders at once, or one by one where the path names `{order_id}`."""
 
     method: Literal["POST", "GET"] = "POST"
-    path: Path
+    path: Annotated[Path, _with("channel", "order_id")]
     channel: str = "channel"
     """Name of the channel in the body."""
     order_ids: str = "order_ids"
@@ -74,11 +92,17 @@ class LookUp(Block):
     currency: Place = "currency"
     lines: Place = "lines"
 
+    @model_validator(mode="after")
+    def _can_ask(self) -> LookUp:
+        if self.method == "GET" and "{order_id}" not in self.path:
+            raise ValueError("GET carries no list of ids; name {order_id} in the path, or use POST")
+        return self
+
 
 class Shipments(Block):
     """How to ask what the OMS shipped for a channel: a list, oldest first, with the names of places in each entry."""
 
-    path: Path
+    path: Annotated[Path, _with()]
     """Asked with GET and the query that `channel`, `since` and `after` name."""
     channel: str = "channel"
     since: str = "since"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from orderflow.domain.source import JsonValue
 
 
@@ -15,4 +17,7 @@ def at(body: Any, place: str) -> JsonValue:
 
 
 def text(value: JsonValue) -> str | None:
+    """A value as text; what is neither text nor a number as it stands in JSON: `true`, `["one","two"]`."""
+    if isinstance(value, bool | list | dict):
+        return msgspec.json.encode(value).decode()
     return None if value is None else str(value)

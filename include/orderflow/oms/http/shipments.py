@@ -17,7 +17,7 @@ from orderflow.oms.http.places import at, text
 
 def parcels(client: Client, how: Shipments, channel: str, since: datetime | None) -> Iterator[Parcel]:
     """Walk the OMS's list to its end. Raises `DriftError` for what cannot be read as a parcel."""
-    after = None
+    after, seen = None, set()
     while True:
         asked = {how.channel: channel, how.since: since and since.isoformat(), how.after: after}
         query = urlencode({name: value for name, value in asked.items() if value is not None})
@@ -32,9 +32,9 @@ def parcels(client: Client, how: Shipments, channel: str, since: datetime | None
         following = text(at(reply.body, how.next))
         if not following:
             return
-        if following == after:
+        if following in seen:
             raise DriftError(f"{client.name}: shipments: {how.next!r} leads to the same answer again")
-        after = following
+        seen.add(after := following)
 
 
 def _parcel(name: str, how: Shipments, entry: JsonValue) -> Parcel:
@@ -48,6 +48,12 @@ def _parcel(name: str, how: Shipments, entry: JsonValue) -> Parcel:
     tracking = at(entry, how.tracking_numbers)
     numbers = tracking if isinstance(tracking, list) else [tracking]
     lines = at(entry, how.lines) or []
+    inside = [(text(at(line, how.line_id)), text(at(line, how.quantity))) for line in lines]
+    if not all(line_id and quantity for line_id, quantity in inside):
+        raise DriftError(
+            f"{name}: shipments: a line of parcel {number!r} has no {how.line_id} or no {how.quantity}; compare "
+            "shipments in the target file with the OMS's documentation"
+        )
     return Parcel(
         order_id,
         Shipment(
@@ -55,7 +61,7 @@ def _parcel(name: str, how: Shipments, entry: JsonValue) -> Parcel:
             carrier=text(at(entry, how.carrier)),
             tracking_numbers=[str(each) for each in numbers if each],
             shipped_at=text(at(entry, how.shipped_at)),
-            lines=[(str(at(line, how.line_id)), str(at(line, how.quantity))) for line in lines],
+            lines=[(str(line_id), str(quantity)) for line_id, quantity in inside],
         ),
         recorded,
     )

@@ -15,6 +15,7 @@ from orderflow.domain.fulfilment import Parcel
 from orderflow.domain.life import Stage
 from orderflow.domain.source import JsonValue
 from orderflow.domain.target import OmsOrder, Receipt, Submission
+from orderflow.oms.document import masked, people
 from orderflow.oms.http.client import AmbiguousError, Client, Reply
 from orderflow.oms.http.options import Batch, HttpOptions
 from orderflow.oms.http.places import at, text
@@ -23,8 +24,11 @@ from orderflow.oms.http.shipments import parcels
 log = logging.getLogger(__name__)
 
 _LONGEST_REASON = 500
-_WHOLE_BATCH = frozenset({400, 413, 422})
+_TOO_LARGE = 413
+_WHOLE_BATCH = frozenset({400, 409, _TOO_LARGE, 422})
 """Answers to a batch that may be due to one of its orders."""
+_AT_WORK = (1.0, 2.0, 4.0, 8.0)
+"""Seconds between looks for an order that the OMS may be at work on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +58,13 @@ class HttpTarget:
             else:
                 self._works |= result.outcome == "accepted"
                 yield result
-        if suspects and not self._works:
-            status, words = suspects[0].reply.status, self._reason(suspects[0].reply.body)
-            raise DriftError(
-                f"{self._client.name}: the OMS answered HTTP {status} to all of {len(suspects)} orders ({words}); "
-                "the requests are wrong, not the orders; compare the target file with the OMS's documentation"
-            )
-        for suspect in suspects:
-            yield self._refused(suspect.submission, suspect.reply)
+        yield from self._judged(suspects)
 
     def look_up(self, channel: str, order_ids: Sequence[str]) -> Mapping[str, OmsOrder]:
-        how, held = self._options.look_up, {}
-        for body in self._held(channel, order_ids):
-            order = OmsOrder(
-                order_id=str(at(body, how.order_id)),
-                oms_id=str(at(body, how.oms_id)),
-                version=_whole(at(body, how.version)),
-                key=text(at(body, how.key)),
-                status=text(at(body, how.status)),
-                total=text(at(body, how.total)),
-                currency=text(at(body, how.currency)),
-                lines=_whole(at(body, how.lines)),
-            )
-            held[order.order_id] = order
+        held: dict[str, OmsOrder] = {}
+        for order in self._held(channel, order_ids):
+            if (other := held.get(order.order_id)) is None or (order.version or 0) >= (other.version or 0):
+                held[order.order_id] = order
         return held
 
     def shipped(self, channel: str, since: datetime | None) -> Iterator[Parcel]:
@@ -92,12 +80,40 @@ class HttpTarget:
         """Receipts, by key, for those that the OMS holds: an earlier request reached it, only its answer did not."""
         if not submissions:
             return {}
-        held = self.look_up(submissions[0].channel, [each.order_id for each in submissions])
+        asked = {each.order_id: each for each in submissions}
         return {
-            each.key: Receipt(each.key, "accepted", oms_id=order.oms_id, stage=self._stage(order.status))
-            for each in submissions
-            if (order := held.get(each.order_id)) is not None and _is(order, each)
+            each.key: Receipt(each.key, "accepted", oms_id=order.oms_id or None, stage=self._stage(order.status))
+            for order in self._held(submissions[0].channel, list(asked))
+            if (each := asked.get(order.order_id)) is not None and _is(order, each)
         }
+
+    def _judged(self, suspects: Sequence[_Suspect]) -> Iterator[Receipt]:
+        """Receipts for orders that were not taken, and not told why in words that the target file knows.
+
+        The OMS is asked for them first: it may hold such an order (a proxy on the way sent the request twice), or be
+        away for a moment (its address answers, its application does not). A conflict over an order that was sent before
+        may mean that the OMS is at work on the first request.
+        """
+        statuses = self._options.refused_statuses
+        doubtful = [] if self._works else [each for each in suspects if each.reply.status not in statuses]
+        waiting = [each.submission for each in suspects if each not in doubtful]
+        found = self._found(waiting)
+        for seconds in _AT_WORK:
+            at_work = [each.submission for each in suspects if each.reply.status == 409 and each.submission.earlier]
+            if not (at_work := [each for each in at_work if each.key not in found]):
+                break
+            self._client.pause(seconds)
+            found |= self._found(at_work)
+        for each in suspects:
+            if each not in doubtful:
+                yield found.get(each.submission.key) or self._refused(each.submission, each.reply)
+        if doubtful:
+            first = doubtful[0]
+            raise DriftError(
+                f"{self._client.name}: the OMS answered HTTP {first.reply.status} to all of {len(doubtful)} orders "
+                f"({self._reason(first.submission, first.reply.body)}); the requests are wrong, not the orders; "
+                "compare the target file with the OMS's documentation"
+            )
 
     def _send(self, submissions: Sequence[Submission]) -> Iterator[Receipt | _Suspect]:
         batch, single = self._options.batch, self._options.single
@@ -122,18 +138,33 @@ class HttpTarget:
             yield self._judge(submissions[0], reply)
         else:
             log.info("batch refused, sent in halves target=%s orders=%d", self._client.name, len(submissions))
-            middle = len(submissions) // 2
-            yield from self._send(submissions[:middle])
-            yield from self._send(submissions[middle:])
+            try:
+                found = {} if reply.status == _TOO_LARGE else self._found(submissions)
+            except DriftError as error:
+                raise DriftError(
+                    f"{self._client.name}: the OMS answered HTTP {reply.status} to a batch, and what it took of it "
+                    f"cannot be found out ({error}); the requests are wrong, not the orders; compare the target file "
+                    "with the OMS's documentation"
+                ) from error
+            yield from found.values()
+            rest = [each for each in submissions if each.key not in found]
+            middle = len(rest) // 2
+            yield from self._send(rest[:middle])
+            yield from self._send(rest[middle:])
 
     def _read(
         self, submissions: Sequence[Submission], results: Sequence[JsonValue], reply: Reply
     ) -> Iterator[Receipt | _Suspect]:
         by_key = {each.key: each for each in submissions}
+        receipts: dict[str, Receipt | None] = {}
         for result in results:
-            submission = by_key.pop(str(at(result, self._options.answer.key)), None)
-            if submission is not None and (receipt := self._receipt(submission, result, reply.seconds)) is not None:
-                yield receipt
+            submission = by_key.get(str(at(result, self._options.answer.key)))
+            if submission is not None:
+                receipt = self._receipt(submission, result, reply.seconds)
+                first = receipts.setdefault(submission.key, receipt)
+                if first is None or receipt is None or first.outcome != receipt.outcome:
+                    receipts[submission.key] = None
+        yield from filter(None, receipts.values())
 
     def _send_alone(self, submission: Submission) -> Receipt | _Suspect:
         single = self._options.single
@@ -150,13 +181,13 @@ class HttpTarget:
         """What the answer to one order means."""
         receipt = self._receipt(submission, reply.body, reply.seconds)
         if reply.status < 300:
-            if receipt is None and self._options.answer.outcome is not None:
+            if receipt is None and (reply.page or self._options.answer.outcome is not None):
                 raise self._unknown("submit", reply)
             oms_id = text(at(reply.body, self._options.answer.oms_id))
             stage = self._stage(text(at(reply.body, self._options.answer.status)))
             return receipt or Receipt(submission.key, "accepted", oms_id=oms_id, seconds=reply.seconds, stage=stage)
-        if reply.status in self._options.refused_statuses:
-            return receipt or self._refused(submission, reply)
+        if receipt is not None and reply.status in self._options.refused_statuses:
+            return receipt
         return _Suspect(submission, reply)
 
     def _receipt(self, submission: Submission, result: JsonValue, seconds: float) -> Receipt | None:
@@ -168,36 +199,60 @@ class HttpTarget:
             oms_id = text(at(result, answer.oms_id))
             return Receipt(submission.key, "accepted", oms_id=oms_id, seconds=seconds, stage=stage)
         if outcome in answer.refused:
-            return Receipt(submission.key, "refused", reason=self._reason(result), seconds=seconds, stage=stage)
+            why = self._reason(submission, result)
+            return Receipt(submission.key, "refused", reason=why, seconds=seconds, stage=stage)
         return None
 
     def _stage(self, status: str | None) -> Stage | None:
         return None if status is None else self._options.stages.get(status)
 
     def _refused(self, submission: Submission, reply: Reply) -> Receipt:
-        reason = f"HTTP {reply.status}: {self._reason(reply.body)}"
+        reason = f"HTTP {reply.status}: {self._reason(submission, reply.body)}"
         stage = self._stage(text(at(reply.body, self._options.answer.status)))
         return Receipt(submission.key, "refused", reason=reason, seconds=reply.seconds, stage=stage)
 
-    def _reason(self, result: JsonValue) -> str:
+    def _reason(self, submission: Submission, result: JsonValue) -> str:
+        """What the OMS said, without the buyer's data."""
         words = [word for place in self._options.answer.reason if (word := text(at(result, place)))]
-        return ": ".join(words)[:_LONGEST_REASON] or "the OMS gave no reason"
+        return masked(": ".join(words), people(submission))[:_LONGEST_REASON] or "the OMS gave no reason"
 
     def _unknown(self, endpoint: str, reply: Reply) -> Exception:
         """The error for an answer that nobody described. A 2xx one may have had its effect."""
+        what = "with a web page (maintenance, a firewall, a login page)" if reply.page else "in a shape"
         message = (
-            f"{self._client.name}: {endpoint} was answered HTTP {reply.status} in a shape that the target file does "
+            f"{self._client.name}: {endpoint} was answered HTTP {reply.status} {what} that the target file does "
             "not describe; compare it with the OMS's documentation"
         )
         return AmbiguousError(message) if reply.status < 300 else DriftError(message)
 
-    def _held(self, channel: str, order_ids: Sequence[str]) -> Iterator[JsonValue]:
+    def _held(self, channel: str, order_ids: Sequence[str]) -> Iterator[OmsOrder]:
+        """What the OMS holds of these orders; an order may come several times."""
+        how = self._options.look_up
+        for body in self._entries(channel, order_ids):
+            order_id = text(at(body, how.order_id))
+            if not order_id:
+                raise DriftError(
+                    f"{self._client.name}: look up: an order in the answer has no {how.order_id!r}, so nobody can tell "
+                    "which one it is; compare look_up in the target file with the OMS's documentation"
+                )
+            yield OmsOrder(
+                order_id=order_id,
+                oms_id=text(at(body, how.oms_id)) or "",
+                version=_whole(at(body, how.version)),
+                key=text(at(body, how.key)),
+                status=text(at(body, how.status)),
+                total=text(at(body, how.total)),
+                currency=text(at(body, how.currency)),
+                lines=_whole(at(body, how.lines)),
+            )
+
+    def _entries(self, channel: str, order_ids: Sequence[str]) -> Iterator[JsonValue]:
         how = self._options.look_up
         if "{order_id}" in how.path:
             for order_id in order_ids:
                 path = how.path.format(channel=quote(channel, safe=""), order_id=quote(order_id, safe=""))
                 reply = self._client.ask("look up", how.method, path)
-                if reply.status != 404:
+                if reply.status not in (204, 404):
                     yield self._good(reply)
             return
         for start in range(0, len(order_ids), how.largest):

@@ -34,14 +34,15 @@ Contacts are made by external id as well: one per buyer, one per address. Produc
 never made. Where the platform masks a buyer later, known data stays.
 
 **What it cannot express.** Taxes: every line has its taxes cleared and the channel's own amounts, taxes that come on
-top are a line, taxes inside prices stay inside; the VAT split of the books has to come from elsewhere. Discounts: the
-unit price is what was paid; only a discount that no line carries is a line. Unit prices beyond `price_places` (Odoo's
-decimal accuracy "Product Price"): the difference goes to a line "Rounding". Currencies without a pricelist in them. The
-order's time (Odoo puts the time of confirmation), tax ids and notes of the buyer, bundles, payments, refunds, returns,
-parcels and tracking numbers, the shop's own currency, tags: not written; only their version is noted. An order that
-arrives paid or shipped is confirmed like any other: its order status decides, and its delivery waits in Odoo. Orders
-copied by hand inside Odoo are Odoo's own. Statuses map to ours as draft, sent: pending; sale: open; sale and fully
-delivered: completed. An edit of a confirmed order cancels its open deliveries and makes new ones.
+top are a line, taxes inside prices stay inside; the VAT split of the books has to come from elsewhere. Units: a
+quantity counts in the product's own unit of sale, whatever unit the channel names. Discounts: the unit price is what
+was paid; only a discount that no line carries is a line. Unit prices beyond `price_places` (Odoo's decimal accuracy
+"Product Price"): the difference goes to a line "Rounding". Currencies without a pricelist in them. The order's time
+(Odoo puts the time of confirmation), tax ids and notes of the buyer, bundles, payments, refunds, returns, parcels and
+tracking numbers, the shop's own currency, tags: not written; only their version is noted. An order that arrives paid or
+shipped is confirmed like any other: its order status decides, and its delivery waits in Odoo. Orders copied by hand
+inside Odoo are Odoo's own. Statuses map to ours as draft, sent: pending; sale: open; sale and fully delivered:
+completed. An edit of a confirmed order cancels its open deliveries and makes new ones.
 
 **Refusals** (receipt `refused`, the reason begins with its code): `OMS_SKU_UNKNOWN`, `OMS_SKU_MISSING`,
 `OMS_CHARGE_UNMAPPED`, `OMS_AMOUNT_MISSING`, `OMS_TOTAL_DIFFERS`, `OMS_CURRENCY_DIFFERS`, `OMS_PARTY_UNKNOWN`,

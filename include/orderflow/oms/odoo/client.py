@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, RecordError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
+from orderflow.oms import answers
 from orderflow.oms.one_by_one import UnsettledError
 from orderflow.oms.rpc import Rpc
 
@@ -19,7 +20,10 @@ _ATTEMPTS = 3
 _REFUSED = ("odoo.exceptions.UserError", "odoo.exceptions.ValidationError", "odoo.exceptions.RedirectWarning")
 _DENIED = ("odoo.exceptions.AccessError", "odoo.exceptions.AccessDenied", "werkzeug.exceptions.Unauthorized",
            "werkzeug.exceptions.Forbidden")  # fmt: skip
-_CONFLICTS = ("exceptions.MissingError", "SerializationFailure", "DeadlockDetected", "LockNotAvailable")
+_CONFLICTS = ("exceptions.MissingError", "exceptions.LockError", "exceptions.ConcurrencyError", "SerializationFailure",
+              "DeadlockDetected", "LockNotAvailable")  # fmt: skip
+_HIDDEN = ("top-secret records", "Due to security restrictions")
+"""What Odoo says when a rule, often that of another company, hides a record from a user who may use its model."""
 
 
 class ConflictError(UnsettledError):
@@ -40,6 +44,8 @@ class Client:
     ) -> None:
         if not account.password or (api == "jsonrpc" and not account.login):
             raise ConfigError(f"connection {account.name}: Odoo needs a login and an API key (or password)")
+        if api == "json2":
+            answers.header_secret(account)
         self._rpc = Rpc(account, runtime, timeout=timeout)
         self._database, self._login, self._secret = database, account.login, account.password
         self._context: dict[str, JsonValue] = {"lang": "en_US"} | (
@@ -127,7 +133,7 @@ class Client:
         )
         if status < 400:
             return answer
-        if status == 404:
+        if status == 404 and not (isinstance(answer, dict) and str(answer.get("name")).endswith(_CONFLICTS)):
             raise ConfigError(
                 f"{self._rpc.name}: Odoo knows no {model}.{method}; it needs version 19 and its app Sales"
             )
@@ -142,7 +148,8 @@ class Client:
 
     def _error(self, endpoint: str, data: dict[str, Any], status: int) -> Exception:
         name, message = str(data.get("name", "")), str(data.get("message", "")).strip()
-        if name in _REFUSED:
+        hidden = name == "odoo.exceptions.AccessError" and any(words in message for words in _HIDDEN)
+        if name in _REFUSED or hidden:
             return RecordError("OMS_REFUSED", endpoint, None, message)
         if name in _DENIED:
             return DeniedError(f"{self._rpc.name}: {endpoint} is not allowed for the connection's user: {message}")

@@ -48,7 +48,7 @@ class Partners:
         if who.region and state is None:
             street.append(who.region)
         return {
-            "name": " / ".join(filter(None, (who.company, who.name))),
+            "name": " / ".join(filter(None, (who.company, who.name))) or who.party_id or "",
             "street": street[0] if street else "",
             "street2": ", ".join(street[1:]),
             "city": who.city or "",

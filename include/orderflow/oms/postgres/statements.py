@@ -19,11 +19,14 @@ RELEASE SAVEPOINT one_order
 
 
 def upsert(table: Table) -> Composed:
-    """Insert, or update when the row holds an older version; returns the id of a written row, no row otherwise."""
+    """Insert, or update when the row holds an older version; returns the id of a written row, no row otherwise.
+
+    Versions are compared as numbers, whatever type their column has: as text, 10 would be older than 9.
+    """
     version = _name(table.column("version") or "")
     return SQL(
         "INSERT INTO {table} AS held ({columns}) VALUES ({values}) ON CONFLICT ({unique}) DO UPDATE SET {updates} "
-        "WHERE held.{version} IS NULL OR held.{version} < excluded.{version} RETURNING held.{id}"
+        "WHERE held.{version} IS NULL OR held.{version}::numeric < excluded.{version}::numeric RETURNING held.{id}"
     ).format(
         table=_name(table.name),
         columns=_names(list(table.columns)),
@@ -36,11 +39,12 @@ def upsert(table: Table) -> Composed:
 
 
 def find(table: Table) -> Composed:
-    """The id of the row that `upsert` left alone, by the unique columns."""
-    return SQL("SELECT {id} FROM {table} WHERE {same}").format(
+    """The id of the row that `upsert` left alone, by the unique columns and the least version it has to have."""
+    return SQL("SELECT {id} FROM {table} WHERE {same} AND {version}::numeric >= %s").format(
         id=_name(table.id),
         table=_name(table.name),
         same=SQL(" AND ").join(SQL("{} = %s").format(_name(column)) for column in table.unique),
+        version=_name(table.column("version") or ""),
     )
 
 
@@ -73,7 +77,10 @@ def shipped(shipments: Shipments) -> Composed:
 
 
 def held(table: Table | None, look_up: LookUp | None, count: int) -> Composed:
-    """`(order_id, oms_id, version, key, status, total, currency, lines)` of some orders; bind channel and ids."""
+    """`(order_id, oms_id, version, key, status, total, currency, lines)` of some orders; bind channel and ids.
+
+    Each as PostgreSQL writes it: without the blanks that fill up a `char`, and a floating-point total as it was meant.
+    """
     lines: Composed | None = None
     if look_up is None:
         assert table is not None
@@ -96,7 +103,7 @@ def held(table: Table | None, look_up: LookUp | None, count: int) -> Composed:
     ]
     fields.append(lines if lines is not None else _column(columns.get("lines")))
     return SQL("SELECT {fields} FROM {table} AS held WHERE held.{channel} = %s AND held.{order_id} IN ({ids})").format(
-        fields=SQL(", ").join(fields),
+        fields=SQL(", ").join(SQL("{}::text").format(field) for field in fields),
         table=_name(name),
         channel=_name(columns["channel"] or ""),
         order_id=_name(columns["order_id"] or ""),

@@ -7,9 +7,10 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -75,18 +76,8 @@ class PostgresTarget:
             )
         with self._transaction() as cursor:
             cursor.execute(statements.shipped(self._shipments), (channel, since))
-            for number, order_id, recorded_at, carrier, tracking, shipped_at, lines in cursor.fetchall():
-                yield Parcel(
-                    str(order_id),
-                    Shipment(
-                        shipment_id=str(number),
-                        carrier=_text(carrier),
-                        tracking_numbers=[str(tracking)] if tracking else [],
-                        shipped_at=shipped_at and shipped_at.isoformat(),
-                        lines=[(str(line["line_id"]), str(line["quantity"])) for line in lines or []],
-                    ),
-                    recorded_at,
-                )
+            for row in cursor.fetchall():
+                yield _parcel(self._account.name, *row)
 
     def _one(self, cursor: Cursor, submission: Submission) -> Receipt:
         """Write one order, or leave no trace of it when it is refused."""
@@ -132,9 +123,17 @@ class PostgresTarget:
         assert table is not None
         cursor.execute(statements.upsert(table), values(table.columns.values(), submission, document))
         if (written := cursor.fetchone()) is None:
-            paths = (table.columns[column] for column in table.unique)
+            paths = (*(table.columns[column] for column in table.unique), "version")
             cursor.execute(statements.find(table), values(paths, submission, document))
-            return str(_first(cursor)), b""
+            if (held := _first(cursor)) is None:
+                raise RecordError(
+                    "OMS_REFUSED",
+                    table.name,
+                    None,
+                    f"{table.name} took no row, and holds none of this version: a trigger or a rule of the OMS dropped "
+                    "it without a word; let it raise instead",
+                )
+            return str(held), b""
         return str(written[0]), b"".join(self._parts(cursor, table, document, written[0]))
 
     def _parts(self, cursor: Cursor, table: Table, document: Document, link: Any) -> Iterator[bytes]:
@@ -166,13 +165,22 @@ class PostgresTarget:
                 yield OmsOrder(
                     order_id=str(order_id),
                     oms_id=str(oms_id),
-                    version=None if version is None else int(version),
+                    version=None if version is None else int(self._number(version, "version")),
                     key=_text(key),
                     status=_text(status),
-                    total=None if total is None else plain(Decimal(total)),
+                    total=None if total is None else plain(self._number(total, "total")),
                     currency=_text(currency),
                     lines=None if lines is None else int(lines),
                 )
+
+    def _number(self, text: str, what: str) -> Decimal:
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            raise ConfigError(
+                f"{self._account.name}: the {what} of an order in the OMS is {text!r}, which is no plain number; name "
+                "a column of type numeric or integer in the target file (a view may convert `money` or text)"
+            ) from None
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Cursor]:
@@ -195,8 +203,16 @@ class PostgresTarget:
                 user=account.login,
                 password=secret,
                 connect_timeout=self._timeout,
+                keepalives_idle=30,
+                keepalives_interval=10,
+                keepalives_count=3,
                 application_name="orderflow",
+                client_encoding="UTF8",
             )
+        except psycopg2.ProgrammingError:
+            raise ConfigError(
+                f"{account.name}: its address is none of PostgreSQL's; write it like postgresql://host:5432/database"
+            ) from None
         except psycopg2.OperationalError as error:
             raise self._unreachable(str(error).strip()) from error
 
@@ -232,7 +248,9 @@ class PostgresTarget:
     def _unreachable(self, text: str) -> OrderflowError:
         """psycopg2 tells nothing but text when no connection comes about."""
         name = self._account.name
-        if any(word in text for word in ("password", "authentication", "pg_hba.conf", "role ")):
+        if "too many connections" not in text and any(
+            word in text for word in ("password", "authentication", "pg_hba.conf", "role ")
+        ):
             return DeniedError(f"{name}: PostgreSQL does not let the connection's user in; check login and password")
         if "does not exist" in text or "invalid" in text:
             return ConfigError(f"{name}: {text}; check the URL of the connection")
@@ -252,6 +270,36 @@ def _message(error: psycopg2.Error) -> str:
     """PostgreSQL's main message; where it ends with the value that was wrong, without the value."""
     text = error.diag.message_primary or str(error).strip() or type(error).__name__
     return re.sub(r': ".*"$', "", text, flags=re.DOTALL) if (error.pgcode or "").startswith("22") else text
+
+
+def _parcel(
+    name: str, number: Any, order_id: Any, recorded_at: Any, carrier: Any, tracking: Any, shipped_at: Any, lines: Any
+) -> Parcel:
+    moments = [each for each in (recorded_at, shipped_at) if each is not None]
+    if recorded_at is None or any(getattr(each, "tzinfo", None) is None for each in moments):
+        raise ConfigError(
+            f"{name}: recorded_at or shipped_at of parcel {number} is no moment with a zone; name columns of type "
+            "timestamptz in `shipments` (a view may convert others)"
+        )
+    try:
+        read = msgspec.json.decode(lines) if isinstance(lines, str) else lines or []
+        inside = [(str(line["line_id"]), str(line["quantity"])) for line in read]
+    except (ValueError, TypeError, KeyError):
+        raise ConfigError(
+            f"{name}: the lines of parcel {number} cannot be read; the column has to hold JSON such as "
+            '[{"line_id": "L1", "quantity": "2"}], or nothing'
+        ) from None
+    return Parcel(
+        str(order_id),
+        Shipment(
+            shipment_id=str(number),
+            carrier=_text(carrier),
+            tracking_numbers=[str(tracking)] if tracking else [],
+            shipped_at=shipped_at and shipped_at.isoformat(),
+            lines=inside,
+        ),
+        recorded_at,
+    )
 
 
 def _first(cursor: Cursor) -> Any:

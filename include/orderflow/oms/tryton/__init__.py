@@ -30,13 +30,14 @@ Products are found by code and never made. Parties are found or made by code `<c
 database), addresses are reused where they say the same. Where the platform masks a buyer later, known data stays.
 
 **What it cannot express.** Taxes: every line has an empty tax list and the channel's own amounts, taxes that come on
-top are a line, taxes inside prices stay inside; the VAT split of the books has to come from elsewhere. Discounts: the
-unit price is what was paid; only a discount that no line carries is a line. Unit prices beyond `price_places`: the
-difference goes to a line "Rounding". Which bundle a line belongs to, payments, refunds, returns, parcels and tracking
-numbers, the shop's own currency, tags: not written; only their version is noted. An order that arrives paid or shipped
-is processed like any other: its order status decides, and its shipment waits in Tryton. Quantities are floating-point
-in Tryton; its units decide which fractions it takes. Statuses map to ours as draft, quotation: pending; confirmed,
-processing: open; done: completed.
+top are a line, taxes inside prices stay inside; the VAT split of the books has to come from elsewhere. Units: a
+quantity counts in the product's own unit of sale, whatever unit the channel names. Discounts: the unit price is what
+was paid; only a discount that no line carries is a line. Unit prices beyond `price_places`: the difference goes to a
+line "Rounding". Which bundle a line belongs to, payments, refunds, returns, parcels and tracking numbers, the shop's
+own currency, tags: not written; only their version is noted. An order that arrives paid or shipped is processed like
+any other: its order status decides, and its shipment waits in Tryton. Quantities are floating-point in Tryton; its
+units decide which fractions it takes. Statuses map to ours as draft, quotation: pending; confirmed, processing: open;
+done: completed.
 
 **Refusals** (receipt `refused`, the reason begins with its code): `OMS_SKU_UNKNOWN`, `OMS_SKU_MISSING`,
 `OMS_AMOUNT_MISSING`, `OMS_TOTAL_DIFFERS`, `OMS_CURRENCY_UNKNOWN`, `OMS_CURRENCY_DIFFERS`, `OMS_PARTY_UNKNOWN`,

@@ -42,7 +42,17 @@ class Parties:
         raise ConflictError(f"party {code} changed {_ATTEMPTS} times while addresses were added to it")
 
     def _find(self, code: str) -> dict[str, Any] | None:
-        found = self._client.search("party.party", [["code", "=", code]], ["_timestamp"])
+        """The party with this code, archived or not; where somebody merged it into another party, that one."""
+        found = self._look("code", code)
+        for _ in range(_ATTEMPTS):
+            if found is None or not found["replaced_by"]:
+                break
+            found = self._look("id", found["replaced_by"])
+        return found
+
+    def _look(self, field: str, value: JsonValue) -> dict[str, Any] | None:
+        anyone = [[field, "=", value], ["active", "in", [True, False]]]
+        found = self._client.search("party.party", anyone, ["_timestamp", "replaced_by"])
         return found[0] if found else None
 
     def _address(self, party: int, place: dict[str, JsonValue]) -> int | None:
@@ -87,7 +97,7 @@ class Parties:
         if who.region:
             subdivision = self._subdivision(who.country, who.region) if country else None
             street += [] if subdivision else [who.region]
-        name = " / ".join(filter(None, (who.company, who.name)))
+        name = " / ".join(filter(None, (who.company, who.name))) or who.party_id or ""
         values = (name, "\n".join(street), who.postal_code, who.city, country, subdivision)
         return dict(zip(_PLACE, map(_stripped, values), strict=True))
 
