@@ -5,7 +5,7 @@ import pytest
 from defects import at, cancelled, grown, moved, refunded, shipped, two_sets
 
 from good_orders import channel, land, order, with_line, with_part
-from orderflow.domain.order import Charge, Line, Order, Payment, Refund, Shipment
+from orderflow.domain.order import Charge, Contact, Line, Order, Payment, Refund, Shipment
 from orderflow.pipeline.clean import clean
 from orderflow.pipeline.cleaning import files
 from orderflow.pipeline.validate import validate
@@ -65,6 +65,9 @@ RIGHT = {
     ),
     "masked, without an address": order(7, masking="masked", contacts=[]),
     "masked, with asterisks": with_part(order(8, masking="masked"), "contacts", phone="****5678", postal_code="1****"),
+    "delivered to a place that partners know by its number": order(
+        31, contacts=[Contact(role="ship_to", party_id="7300000000011")]
+    ),
     "sold over the counter": order(9, origin="pos", contacts=[]),
     "shipped by the marketplace": msgspec.structs.replace(
         order(10, contacts=[]), lines=[msgspec.structs.replace(line, fulfilled_by="amazon") for line in order(10).lines]

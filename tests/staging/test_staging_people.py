@@ -104,6 +104,18 @@ def test_a_new_address_replaces_the_old_one_whole(store):
     assert now["phone"] == "+886912345678"
 
 
+def test_the_number_of_a_place_comes_and_goes_with_its_address(store, ask):
+    load(store, order(contacts=[person(party_id="STORE-7")]))
+    load(store, order(minute=1, contacts=[person(party_id="STORE-8", address=[], city=None, postal_code=None)]))
+    now = known(store)[0][0]
+    assert (now["party_id"], now.get("address"), now.get("city")) == ("STORE-8", None, None)
+    load(store, order(minute=2, contacts=[person()]))
+    now = known(store)[0][0]
+    assert (now.get("party_id"), now["address"]) == (None, ["信義路五段7號"])
+    changes = ask("SELECT changes FROM orderflow.order_versions WHERE version > 1 ORDER BY version")
+    assert changes == [(["address_changed"],), (["address_changed"],)]
+
+
 def test_a_changed_address_is_a_new_version(store, ask):
     load(store, order())
     assert counts(load(store, order(minute=1, contacts=[person(city="台中市")]))) == (0, 1, 0, 0)

@@ -184,6 +184,9 @@ class Contact(Part, frozen=True, kw_only=True):
     postal_code: Code = None
     country: Code = None
     """ISO 3166-1 alpha-2 after cleaning; as the channel spells it before."""
+    party_id: Code = None
+    """The number by which partners know a place or company (GLN, DUNS, store); where there is one, it can stand for the
+    address."""
     tax_id: Code = None
     note: Text = None
     """What the buyer wrote, for instance a delivery wish."""

@@ -23,7 +23,7 @@ NONE = b"[]"
 """The JSON of an order without contacts."""
 
 _CLARITY = {"erased": 0, "masked": 1, "plain": 2}
-_PLACE = ("address", "city", "postal_code")
+_PLACE = ("address", "city", "postal_code", "party_id")
 _ADDRESS = (*_PLACE, "region", "country")
 _ROLES = ("ship_to", "bill_to", "sold_to")
 

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from orderflow.adapters.csv_drop.layout import CHARGE, CHOSEN, LINE, ORDER, Constant, value
+from orderflow.adapters.files import amount, bare, whole
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Charge, Contact, Line, Order
 from orderflow.domain.source import Raw
@@ -59,7 +60,9 @@ def _head(rows: Sequence[Raw], options: Options) -> Raw:
     first = rows[0]
     for row in rows[1:]:
         for column, field in options.needed().items():
-            if not field.startswith("line.") and value(row, column) != value(first, column):
+            if field.startswith("line.") or value(row, column) == value(first, column):
+                continue
+            if _text(row, column) != _text(first, column):
                 raise RecordError(
                     "ROWS_DISAGREE", column, None, f"the rows of this order do not agree on its {field}; ask the sender"
                 )
@@ -105,37 +108,29 @@ def _text(row: Raw, column: Column) -> str | None:
     found = column.constant if isinstance(column, Constant) else value(row, column)
     if found is None or isinstance(found, (dict, list)):
         return None
-    return str(found).lower() if isinstance(found, bool) else str(found) or None
+    return str(found).lower() if isinstance(found, bool) else bare(str(found)) or None
 
 
-def _as_is(_: str, text: str, __: _Form | Options) -> str:
-    return text
+def _as_is(field: str, text: str, _: _Form | Options) -> str:
+    return whole(field, text)
 
 
 def _amount(field: str, text: str, form: _Form | Options) -> str:
-    """Decimal text with a point; grouping marks go, and any other mark that is not the declared one is refused."""
-    plain = text.strip()
-    if form.grouping:
-        plain = plain.replace(form.grouping, "")
-    if form.decimal == ",":
-        if "." in plain:
-            raise RecordError("AMOUNT_MALFORMED", field, text, "the file's decimal mark is a comma; declare grouping")
-        plain = plain.replace(",", ".")
-    return plain
+    return amount(field, text, decimal=form.decimal, grouping=form.grouping)
 
 
 def _time(field: str, text: str, form: _Form | Options) -> str:
     if form.time_format is None:
         return text
     try:
-        return datetime.strptime(text.strip(), form.time_format).isoformat()  # noqa: DTZ007 -- the zone is the channel's
+        return datetime.strptime(text, form.time_format).isoformat()  # noqa: DTZ007 -- the zone is the channel's
     except ValueError:
         raise RecordError("TIME_MALFORMED", field, text, f"a time is written as {form.time_format}") from None
 
 
 def _flag(field: str, text: str, _: _Form | Options) -> bool:
     try:
-        return FLAGS[text.strip().lower()]
+        return FLAGS[text.lower()]
     except KeyError:
         raise RecordError("FLAG_MALFORMED", field, text, f"a flag is one of {', '.join(filter(None, FLAGS))}") from None
 
@@ -191,7 +186,7 @@ def _contact(
     found: dict[str, Any] = {}
     for field, column in columns.items():
         parts = [_text(row, each) for each in (column if isinstance(column, list) else [column])]
-        words = [part for part in parts if part]
+        words = [whole(field, part) for part in parts if part]
         if words:
             found[field] = words if field == "address" else " ".join(words)
     return Contact(role=role, **found) if found else None

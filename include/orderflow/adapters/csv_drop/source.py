@@ -12,7 +12,7 @@ import msgspec
 from orderflow.adapters.csv_drop import LIMITS
 from orderflow.adapters.csv_drop.layout import Options, value
 from orderflow.adapters.csv_drop.table import Row, rows
-from orderflow.adapters.files import Copy, FileError, Inbox, Manifest
+from orderflow.adapters.files import Copy, FileError, Inbox, Manifest, bare
 from orderflow.domain.source import Account, JsonValue, Page, Runtime
 from orderflow.domain.window import Window
 
@@ -86,7 +86,7 @@ class CsvDrop:
 
     def _order_id(self, row: Mapping[str, Any] | msgspec.Raw) -> str:
         decoded = _decode(row) if isinstance(row, msgspec.Raw) else row
-        return str(value(decoded, str(self._options.order["order_id"])) or "")
+        return bare(str(value(decoded, str(self._options.order["order_id"])) or ""))
 
 
 def _vouched(copy: Copy) -> bool:

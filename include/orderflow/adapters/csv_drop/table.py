@@ -50,7 +50,7 @@ def _objects(lines: Iterator[str]) -> Iterator[Row]:
         if line.strip():
             try:
                 _OBJECT.decode(line)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 raise FileError(number, f"is no JSON object; {_ENDS}") from None
             yield number, msgspec.Raw(line.strip().encode())
 
@@ -67,7 +67,7 @@ def _records(lines: Iterator[str], options: Options) -> Iterator[Row]:
     begins = 1
     try:
         for values in reader:
-            if not values:
+            if not any(values) or _names_delimiter(begins, values):
                 pass
             elif names is None:
                 names = _header(values, options)
@@ -84,9 +84,14 @@ def _records(lines: Iterator[str], options: Options) -> Iterator[Row]:
         raise FileError(None, f"is empty: not even a header; {_ENDS}, or declare the columns")
 
 
+def _names_delimiter(line: int, values: list[str]) -> bool:
+    """Whether this is the first line `sep=;` by which a sender tells Excel the delimiter."""
+    return line == 1 and values[0].startswith("sep=") and len(values[0]) <= len("sep=;") and not any(values[1:])
+
+
 def _header(names: list[str], options: Options) -> list[str]:
-    """The header, checked: every declared column is there, and no name twice."""
-    for name in names:
+    """The header, checked: every declared column is there, and no name twice. Columns may be without a name."""
+    for name in filter(None, names):
         if names.count(name) > 1:
             raise FileError(1, f"names the column {name!r} twice; which of them is meant cannot be known; {_ENDS}")
     for column, field in options.needed().items():

@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from orderflow.adapters.edi.message import Message
 from orderflow.domain.errors import RecordError
 from orderflow.domain.money import decimal, exponent
 from orderflow.domain.order import Line, Order
@@ -44,6 +45,37 @@ class Step:
     """The message states its grand total."""
 
 
+_WHOLE = ("original", "replacement", "confirmation")
+
+
+def steps(messages: Sequence[Message], current: Message, read: Callable[[Message], Step]) -> list[Step]:
+    """What the messages about an order say, oldest first; raises `RecordError` where one cannot be understood.
+
+    One before `current` no longer counts once the sender has stated the whole order anew behind it, or cancelled it:
+    that is how its sender mends it.
+    """
+    told: list[Step] = []
+    unread: RecordError | None = None
+    begun = False
+    for message in messages:
+        try:
+            one = read(message)
+        except RecordError as error:
+            if message is current:
+                raise
+            unread = unread or error
+            begun = begun or message.kind in ("850", "ORDERS", "Order")
+            continue
+        anew = begun and one.kind in ("original", "replacement") and all(one.content != each.content for each in told)
+        if anew or one.kind == "cancellation":
+            unread = None
+        begun = begun or one.kind in _WHOLE
+        told.append(one)
+    if unread is not None:
+        raise unread
+    return told
+
+
 def fold(steps: Sequence[Step], *, order_id: str, first_change: int = 1) -> Order:
     """The order as it stands after all `steps`, which are in the order in which they were sent.
 
@@ -51,7 +83,7 @@ def fold(steps: Sequence[Step], *, order_id: str, first_change: int = 1) -> Orde
     `first_change` is the sequence number of the first change. Raises `RecordError` `CHANGE_NEEDS_BASE` when nothing
     states the whole order, `CHANGE_GAP` when a numbered change is missing, and others where a change contradicts it.
     """
-    whole = [place for place, step in enumerate(steps) if step.kind in ("original", "replacement", "confirmation")]
+    whole = [place for place, step in enumerate(steps) if step.kind in _WHOLE]
     if not whole:
         raise RecordError(
             "CHANGE_NEEDS_BASE",
@@ -72,7 +104,7 @@ def fold(steps: Sequence[Step], *, order_id: str, first_change: int = 1) -> Orde
     order, last = base.order, None
     for step in _in_sequence(changes):
         if step.sequence is not None:
-            if last is not None or len(begun) == 1:
+            if step.kind == "change" and (last is not None or len(begun) == 1):
                 _check_sequence(step.sequence, last, first_change, order_id)
             last = step.sequence
         order = cancelled(order, step) if step.kind == "cancellation" else apply(order, step)
@@ -217,6 +249,13 @@ def altered(known: Line, said: Line, action: Action, currency: str | None) -> Li
     return line
 
 
+def unnumbered(field: str) -> RecordError:
+    """Counting instead would change whichever line stands at that place in the order."""
+    return RecordError(
+        "ELEMENT_MISSING", field, None, "a change tells the number of each line that it means; ask the sender for it"
+    )
+
+
 def _check_direction(known: Line, said: Line, action: Action) -> None:
     if known.quantity is None or said.quantity is None:
         return
@@ -239,6 +278,21 @@ def line_total(line: Line, currency: str | None) -> str | None:
     return text(rounded(exact - decimal(line.discount or "0", "discount"), currency))
 
 
+_PIECES = {"PCE", "C62", "EA", "H87", "NAR", "NMP"}
+"""Codes of UN/ECE recommendations 20 and 21 for one piece."""
+
+
+def demand_one_unit(field: str, priced: str | None, ordered: str | None) -> None:
+    """Raise `RecordError` where a price is for another unit than the quantity, so that the two make no total."""
+    if priced and ordered and priced != ordered and not {priced, ordered} <= _PIECES:
+        raise RecordError(
+            "AMOUNT_MISSING",
+            field,
+            priced,
+            f"the price is for {priced}, the quantity in {ordered}; ask the sender for one unit, or the line's total",
+        )
+
+
 def rounded(amount: Decimal, currency: str | None) -> Decimal:
     """To the currency's minor unit, halves away from zero."""
     return amount.quantize(Decimal(1).scaleb(-exponent(currency or "")), rounding="ROUND_HALF_UP")
@@ -249,18 +303,15 @@ def text(amount: Decimal) -> str:
 
 
 def totalled(order: Order, grand_total: str | None) -> Order:
-    """The order with its sums. `grand_total` is the one that the sender states; without it the sum of the parts."""
+    """The order with its sums. `grand_total` is the one that the sender states; without it the sum of the parts.
+
+    The order's own taxes are all of it: where lines tell theirs, too, those are shares.
+    """
     items = _sum(order.lines, lambda line: line.total)
     charges = _sum(order.charges, lambda charge: charge.total)
     discounts = _sum(order.discounts, lambda discount: discount.amount)
-    taxes = sum(
-        (
-            _sum(order.lines, lambda line: line.tax),
-            _sum(order.charges, lambda charge: charge.tax),
-            _sum(order.taxes, lambda tax: tax.amount),
-        ),
-        Decimal(0),
-    )
+    shares = _sum(order.lines, lambda line: line.tax) + _sum(order.charges, lambda charge: charge.tax)
+    taxes = _sum(order.taxes, lambda tax: tax.amount) if any(tax.amount for tax in order.taxes) else shares
     return msgspec.structs.replace(
         order,
         items_total=text(items),

@@ -44,9 +44,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The other messages about the same order that came so far, oldest first, this one left out."""
 
     @property
-    def place(self) -> tuple[int, str, str, int, str]:
-        """Where the message stands among all about its order, and which one it is: sent earlier comes first."""
-        return self.rank, self.sent_at, self.control, self.position, self.text
+    def place(self) -> tuple[int, str, int, str, int, str]:
+        """Where the message stands among all about its order, and which one it is: sent earlier comes first.
+
+        Of one minute the control number decides, and 10 comes behind 9.
+        """
+        return self.rank, self.sent_at, len(self.control), self.control, self.position, self.text
 
 
 _encode = msgspec.json.Encoder().encode

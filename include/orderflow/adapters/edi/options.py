@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pydantic import field_validator
+
 from orderflow.domain.channel import Duration
 from orderflow.domain.source import Options
 
@@ -26,3 +28,12 @@ class MailboxOptions(Options):
     """How long a file must stay unchanged before it is read."""
     patience: Duration = timedelta(minutes=15)
     """How long a file that ends early may still be on its way before that is reported."""
+
+    @field_validator("charset")
+    @classmethod
+    def _known_charset(cls, name: str | None) -> str | None:
+        try:
+            "".encode(name or "utf-8")
+        except LookupError as error:
+            raise ValueError(f"{name!r} is no character set; write cp1252, latin-1, utf-8 ...") from error
+        return name

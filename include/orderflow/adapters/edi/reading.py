@@ -109,6 +109,10 @@ def judge(copy: Copy, format_: Format, terms: Terms, archive: Archive, taken: di
         value = None if error.value is None else str(error.value)
         file.faults[WHOLE] = Fault(code=error.code, field=error.field, value=value, message=error.message)
         return file
+    except UnicodeError:  # some character sets, such as UTF-7, can spell what is no character at all
+        message = f"it holds what is no character in {file.charset}; {format_.cure}"
+        file.faults[WHOLE] = Fault(code="CHARACTER_SET", field="file", message=message)
+        return file
     for interchange, content in zip(file.interchanges, file.digests, strict=True):
         unique = interchange.control and not terms.reuses_control_numbers
         name = key(interchange.sender, interchange.sent_at, interchange.control, "" if unique else content)

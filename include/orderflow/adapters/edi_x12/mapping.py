@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from msgspec.structs import replace
 
 from orderflow.adapters.edi.envelope import Fault
-from orderflow.adapters.edi.history import Action, Step, fold, totalled
+from orderflow.adapters.edi.history import Action, Step, fold, steps, totalled, unnumbered
 from orderflow.adapters.edi.message import Message, read, story
 from orderflow.adapters.edi_x12 import allowances, lines, parties
 from orderflow.adapters.edi_x12.check import LINE, check, date
@@ -85,8 +85,12 @@ def to_order(raw: Raw, options: Partner) -> Order:
     message = read(raw)
     if message.fault is not None:
         raise message.fault.error()
-    steps = [step(each, options) for each in story(message) if each is message or not faults(each)]
-    return fold(steps, order_id=message.order_id or "", first_change=options.first_change)
+    sound = [each for each in story(message) if each is message or not faults(each)]
+    return fold(
+        steps(sound, message, lambda each: step(each, options)),
+        order_id=message.order_id or "",
+        first_change=options.first_change,
+    )
 
 
 def order_id(text: str, syntax: str) -> str | None:
@@ -160,6 +164,8 @@ def _order(message: Message, begin: Sequence[str], parts: _Sections, options: Pa
         action = "add" if message.kind == "850" else _action(loop[0])
         if whole and action == "delete":
             continue
+        if not whole and not element(loop[0], 1):
+            raise unnumbered("POC01")
         item = lines.item(loop, place, currency, options.sku, days if whole else {})
         items.append(item)
         held += [replace(line, number=len(held) + at) for at, line in enumerate([item.line, *item.children], 1)]

@@ -18,24 +18,24 @@ TAGS = {"N1", "N2", "N3", "N4", "PER", "MSG", "NTE"}
 
 def contacts(header: Sequence[Sequence[str]]) -> list[Contact]:
     """Buyer, ship-to and bill-to, with what the buyer wrote on the first of them."""
-    loops: dict[str, list[Sequence[str]]] = {"": []}
-    order, current = [], ""
+    told: list[tuple[str, list[Sequence[str]]]] = [("", [])]
     for segment in header:
         if segment[0] == "N1":
-            current = element(segment, 1)
-            order.append(current)
-            loops[current] = []
+            told.append((element(segment, 1), []))
         if segment[0] in TAGS:
-            loops[current].append(segment)
+            told[-1][1].append(segment)
+    loops = dict(told)
     found = {code: contact(loops[code], role) for code, role in ROLES.items() if code in loops}
-    people = _person([segment for segment in loops[""] if segment[0] == "PER"])
+    # Another address stays for validation to refuse: which of them counts cannot be known.
+    others = [contact(loop, "ship_to") for code, loop in told if code == "ST" and loop != loops["ST"]]
+    people = _person([segment for segment in told[0][1] if segment[0] == "PER"])
     if any(people.values()):
         found["BY"] = _joined(found.get("BY"), people)
     note = "\n".join(_words(segment) for segment in header if segment[0] in ("MSG", "NTE"))
     first = next((code for code in ROLES if code in found), None)
     if note and first is None:
         found["BY"], first = Contact(role="sold_to"), "BY"
-    return [_noted(each, note if code == first else "") for code, each in found.items()]
+    return [*(_noted(each, note if code == first else "") for code, each in found.items()), *others]
 
 
 def contact(loop: Sequence[Sequence[str]], role: Literal["ship_to", "bill_to", "sold_to"]) -> Contact:
@@ -57,6 +57,7 @@ def contact(loop: Sequence[Sequence[str]], role: Literal["ship_to", "bill_to", "
         region=element(place, 2) or None,
         postal_code=element(place, 3) or None,
         country=element(place, 4) or None,
+        party_id=element(by_tag["N1"][0], 4) or None,
     )
 
 
@@ -84,17 +85,12 @@ def _joined(party: Contact | None, person: dict[str, str | None]) -> Contact:
     if party is None:
         return Contact(role="sold_to", name=person["name"], email=person["email"], phone=person["phone"])
     named = person["name"] and not party.company
-    return Contact(
-        role="sold_to",
+    return replace(
+        party,
         name=person["name"] if named else party.name,
         company=party.name if named else party.company,
         email=party.email or person["email"],
         phone=party.phone or person["phone"],
-        address=party.address,
-        city=party.city,
-        region=party.region,
-        postal_code=party.postal_code,
-        country=party.country,
     )
 
 

@@ -28,7 +28,7 @@ FORMAT = Format(
     faults=faults,
     acknowledgement=acknowledgement,
     answers=frozenset({"997", "999", "824"}),
-    cure="X12 declares no character set: set source.charset to the one agreed on, such as latin-1",
+    cure="X12 declares no character set: set source.charset to the one agreed on, such as cp1252",
 )
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from orderflow.adapters.edi.history import line_total, rounded, text
+from orderflow.adapters.edi.history import demand_one_unit, line_total, rounded, text
 from orderflow.adapters.edifact.check import moment, number
 from orderflow.adapters.edifact.syntax import Segment, get
 from orderflow.domain.errors import RecordError
@@ -92,6 +92,8 @@ def item(
     charges = [replace(each, charge_id=f"{line.line_id}/{each.charge_id}") for each in found.charges]
     charged = sum((Decimal(each.total or 0) for each in charges), Decimal(0))
     stated = amount(found.rest, ("203", "66", "38"))
+    if stated is None and (pri := _first(found.rest, "PRI", _PRICES)):
+        demand_one_unit("PRI 6411", get(pri, 1, 6), line.uom)
     if stated is not None:
         total = text(Decimal(stated) - charged)
     elif per is not None and price and quantity:

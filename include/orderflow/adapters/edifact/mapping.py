@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from msgspec.structs import replace
 
 from orderflow.adapters.edi.envelope import Fault
-from orderflow.adapters.edi.history import Action, Step, fold, totalled
+from orderflow.adapters.edi.history import Action, Step, fold, steps, totalled, unnumbered
 from orderflow.adapters.edi.message import Message, read, story
 from orderflow.adapters.edifact import lines, parties
 from orderflow.adapters.edifact.check import check, moment, number
@@ -82,8 +82,8 @@ def to_order(raw: Raw, options: Partner) -> Order:
     message = read(raw)
     if message.fault is not None:
         raise message.fault.error()
-    steps = [step(each, options) for each in story(message) if each is message or not faults(each)]
-    return fold(steps, order_id=message.order_id or "")
+    sound = [each for each in story(message) if each is message or not faults(each)]
+    return fold(steps(sound, message, lambda each: step(each, options)), order_id=message.order_id or "")
 
 
 def order_id(text: str, syntax: str) -> str | None:
@@ -147,7 +147,7 @@ def _sections(whole: Sequence[Segment]) -> _Sections:
 
 
 def _order(message: Message, bgm: Segment, parts: _Sections, kind: str, options: Partner) -> tuple[Order, list[Action]]:
-    currency = _currency(parts.header)
+    currency = _currency(parts)
     whole = kind != "change"
     found = ((name, lines.when(parts.header, codes)) for name, codes in _DAYS) if whole else ()
     days = {name: day for name, day in found if day}
@@ -158,6 +158,8 @@ def _order(message: Message, bgm: Segment, parts: _Sections, kind: str, options:
         action = "add" if message.kind == "ORDERS" else _action(group[0])
         if whole and action == "delete":
             continue
+        if not whole and get(bgm, 3) != "21" and not get(group[0], 1):
+            raise unnumbered("LIN 1082")
         lines.refuse_own_address(group)
         item = lines.item(group, place, currency, options.sku, days)
         items.append(item)
@@ -200,11 +202,20 @@ def _order(message: Message, bgm: Segment, parts: _Sections, kind: str, options:
 _DAYS = (("ship_by", lines.SHIP_BY), ("deliver_by", lines.DELIVER_BY))
 
 
-def _currency(header: Sequence[Segment]) -> str | None:
-    """The order currency (6343 = 9), else the first reference currency."""
-    told = [cux[at] for cux in header if cux[0][0] == "CUX" for at in range(1, len(cux)) if len(cux[at]) > 1]
+def _currency(parts: _Sections) -> str | None:
+    """The order currency (6343 = 9), else the first reference currency, else that of the amounts.
+
+    Raises `RecordError` for an amount in another one: nothing is ever converted.
+    """
+    told = [cux[at] for cux in parts.header if cux[0][0] == "CUX" for at in range(1, len(cux)) if len(cux[at]) > 1]
     best = sorted(told, key=lambda one: (one[2:3] != ["9"], one[0] != "2"))
-    return best[0][1].strip() or None if best else None
+    currency = best[0][1].strip() or None if best else None
+    for moa in (one for part in (parts.header, *parts.groups, parts.summary) for one in part if one[0][0] == "MOA"):
+        own = get(moa, 1, 3)
+        currency = currency or own or None
+        if own and own != currency:
+            raise RecordError("CURRENCY_MIXED", f"MOA {get(moa, 1)}", own, f"the order's currency is {currency}")
+    return currency
 
 
 def _has_allowance(group: Sequence[Segment]) -> bool:

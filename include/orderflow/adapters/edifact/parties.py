@@ -45,14 +45,20 @@ def contacts(header: Sequence[Segment]) -> list[Contact]:
     """Ship-to, bill-to and buyer, with what the buyer wrote on the first of them."""
     parties = {get(group[0], 1): group for group in reversed(groups(header))}
     found: dict[Role, Contact] = {}
+    others: list[Contact] = []
     for code, role in ROLES:
         if code in parties and role not in found:
             found[role] = _contact(parties[code], role)
+            if role == "ship_to":
+                # Another address stays for validation to refuse: which of them counts cannot be known.
+                rivals = (each for each in groups(header) if get(each[0], 1) == code and each[0] != parties[code][0])
+                others = [_contact(each, role) for each in rivals]
     note = "\n".join(text for segment in header if segment[0][0] == "FTX" and (text := _words(segment)))
     if note and not found:
         found["sold_to"] = Contact(role="sold_to")
     first = next(iter(found), None)
-    return [replace(each, note=note) if note and role == first else each for role, each in found.items()]
+    people = [replace(each, note=note) if note and role == first else each for role, each in found.items()]
+    return [*people, *others]
 
 
 def _contact(group: Sequence[Segment], role: Role) -> Contact:
@@ -74,6 +80,7 @@ def _contact(group: Sequence[Segment], role: Role) -> Contact:
         region=get(nad, 7) or None,
         postal_code=get(nad, 8) or None,
         country=get(nad, 9) or None,
+        party_id=get(nad, 2) or None,
         tax_id=next((get(rff, 1, 2) for rff in group if rff[0][0] == "RFF" and get(rff, 1) == "VA"), None),
     )
 

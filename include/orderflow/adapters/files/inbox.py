@@ -30,7 +30,9 @@ from orderflow.domain.source import Account, Runtime
 log = logging.getLogger(__name__)
 
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
-"""Endings under which programs write what is not complete yet; so does a leading dot."""
+"""Endings under which programs write what is not complete yet."""
+HIDDEN = (".", "~$")
+"""How names begin that are no partner's files: hidden ones, and the locks of Office programs."""
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of a copy that stay in memory; a longer one goes to a temporary file."""
 BLOCK = 1024 * 1024
@@ -152,23 +154,24 @@ class Inbox:
             number += 1
 
     def _look(self) -> dict[str, Drop]:
-        """What lies there now, by name, without what is unfinished and without manifests."""
+        """What lies there now, by name, without what is unfinished and without manifests. Capitals do not matter."""
         files, root = self._storage()
         with self._speaking("its listing"):
             files.invalidate_cache()
             entries: list[Mapping[str, Any]] = files.ls(root, detail=True)
         there = {PurePosixPath(entry["name"]).name: entry for entry in entries if entry["type"] == "file"}
+        spelled = {name.lower(): name for name in there}
         return {
             name: Drop(
                 name,
                 int(entry["size"] or 0),
                 _modified(entry),
-                next((name + ending for ending in manifest.ENDINGS if name + ending in there), None),
+                next(filter(None, (spelled.get(name.lower() + ending) for ending in manifest.ENDINGS)), None),
             )
             for name, entry in there.items()
-            if fnmatchcase(name, self._pattern)
-            and not name.startswith(".")
-            and not name.endswith((*UNFINISHED, *manifest.ENDINGS))
+            if fnmatchcase(name.lower(), self._pattern.lower())
+            and not name.startswith(HIDDEN)
+            and not name.lower().endswith((*UNFINISHED, *manifest.ENDINGS))
         }
 
     def _digest(self, name: str) -> str:

@@ -42,6 +42,6 @@ def read(name: str, content: bytes) -> Manifest:
         manifest = _DECODER.decode(content)
     except msgspec.DecodeError:
         manifest = Manifest()
-    if name.endswith(STATEMENTS) and manifest == Manifest():
+    if name.lower().endswith(STATEMENTS) and manifest == Manifest():
         raise FileError(None, f'its manifest {name} states nothing; it must hold {{"rows": 17, "sha256": "..."}}')
     return manifest

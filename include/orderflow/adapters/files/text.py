@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import codecs
-import io
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    b"\x1f\x8b": "gzip",
+    b"PK": "zip",
+}
+_OWN_MARK = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+"""Encodings that leave a byte order mark in the text."""
+
+_CONTROL = re.compile("[\x80-\x84\x86-\x9f]")
+_CHUNK = 1 << 16
 
 
 class FileError(Exception):
@@ -23,30 +34,45 @@ class FileError(Exception):
 
 
 def text(content: BinaryIO, encoding: str) -> Iterator[str]:
-    """The lines of a file with their ends, in `encoding`; the byte order mark of UTF-8 is taken off.
+    """The lines of a file with their ends, in `encoding`; a byte order mark is taken off.
 
     A line ends with a line feed and nothing else. Raises `FileError` for bytes that are none of this encoding: nothing
     is replaced or left out.
     """
     content.seek(0)
-    mark = content.read(3)
-    content.seek(len(codecs.BOM_UTF8) if _is_utf8(encoding) and mark == codecs.BOM_UTF8 else 0)
+    head = content.read(3)
+    mark = _OWN_MARK.get(codecs.lookup(encoding).name)
+    content.seek(len(mark) if mark and head.startswith(mark) else 0)
     lines = _lines(content, encoding) if "\n".encode(encoding) == b"\n" else _wide_lines(content, encoding)
     number = 0
     try:
         for line in lines:
             number += 1
+            if (found := undeclared(line, encoding)) is not None:
+                raise FileError(
+                    number,
+                    f"holds the byte {ord(line[found]):02x}, which is no letter in {encoding}, but is one in the code "
+                    "pages of Windows; declare its encoding (cp1252?), or have it sent as declared",
+                )
             yield line
     except UnicodeError as error:
-        found = next((name for each, name in _MARKS.items() if mark.startswith(each)), None)
-        hint = f" (it begins with the mark of {found})" if found else ""
+        found_mark = next((name for each, name in _MARKS.items() if head.startswith(each)), None)
+        hint = f" (it begins with the mark of {found_mark})" if found_mark else ""
         raise FileError(
             number + 1, f"holds a byte that is no {encoding}{hint}; declare its encoding, or have it sent as {encoding}"
         ) from error
 
 
-def _is_utf8(encoding: str) -> bool:
-    return codecs.lookup(encoding).name == "utf-8"
+def undeclared(decoded: str, encoding: str) -> int | None:
+    """Where a text in an encoding of ISO 8859 has one of the bytes 80 to 9f; None where it has none.
+
+    The standard gives them no letters. Windows writes its own there, such as the euro sign, and Python reads control
+    characters, which cleaning would take out of names. 85 stays: it is the line end of mainframes.
+    """
+    if decoded.isascii() or not codecs.lookup(encoding).name.startswith("iso8859"):
+        return None
+    found = _CONTROL.search(decoded)
+    return found.start() if found else None
 
 
 def _lines(content: BinaryIO, encoding: str) -> Iterator[str]:
@@ -56,8 +82,10 @@ def _lines(content: BinaryIO, encoding: str) -> Iterator[str]:
 
 def _wide_lines(content: BinaryIO, encoding: str) -> Iterator[str]:
     """Lines in an encoding whose characters are two or four bytes wide."""
-    wrapper = io.TextIOWrapper(content, encoding=encoding, newline="\n")
-    try:
-        yield from wrapper
-    finally:
-        wrapper.detach()
+    decoder, rest = codecs.getincrementaldecoder(encoding)("strict"), ""
+    while chunk := content.read(_CHUNK):
+        *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+        for line in lines:
+            yield f"{line}\n"
+    if rest := rest + decoder.decode(b"", final=True):
+        yield rest

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
+from orderflow.adapters.files import amount, bare, whole
 from orderflow.adapters.spreadsheet.layout import (
     CHARGE,
     CHOSEN,
@@ -28,6 +29,9 @@ _SERIAL = re.compile(r"\d{1,7}(\.\d+)?", re.ASCII)
 
 _DAY_0 = {"1900": datetime(1899, 12, 30), "1904": datetime(1904, 1, 1)}  # noqa: DTZ001  a sheet's times have no zone
 """Day 0 of the two date systems; 1900 counts a 29 February that never was, so its day 0 lies a day early."""
+
+_DAYS = 2958466
+"""Days that a spreadsheet has, up to the year 9999."""
 
 FLAGS = {"1": True, "true": True, "yes": True, "y": True, "0": False, "false": False, "no": False, "n": False}
 
@@ -54,13 +58,13 @@ class _Place:
         if isinstance(cell, dict) and "formula" in cell:
             cell = self._computed(field, column, cell)
         if cell is None or isinstance(cell, str):
-            return self._typed(field, cell.strip() if cell else None, kind)
+            return self._typed(field, bare(cell) if cell else None, kind)
         if "error" in cell:
             raise RecordError(
                 "CELL_ERROR", field, cell["error"], f"{self.name}: the cell shows an error; ask the sender"
             )
         if "time" in cell:
-            return str(cell["time"])
+            return self._moment(field, str(cell["time"]), kind)
         return self._number(field, str(cell["number"]), kind)
 
     def _computed(self, field: str, column: str, cell: Mapping[str, Any]) -> Any:
@@ -84,14 +88,8 @@ class _Place:
     def _typed(self, field: str, value: str | None, kind: str) -> str | None:
         """Text that means an amount or a moment, in the sender's spelling."""
         if value and kind == "amount":
-            plain = value.replace(self.options.grouping, "") if self.options.grouping else value
-            if self.options.decimal == ",":
-                if "." in plain:
-                    raise RecordError(
-                        "AMOUNT_MALFORMED", field, value, f"{self.name}: the decimal mark is a comma; declare grouping"
-                    )
-                return plain.replace(",", ".")
-            return plain
+            form = self.options
+            return amount(field, value, decimal=form.decimal, grouping=form.grouping, place=f"{self.name}: ")
         if value and kind == "time" and self.options.time_format:
             try:
                 return datetime.strptime(value, self.options.time_format).isoformat()  # noqa: DTZ007  the channel's zone
@@ -99,7 +97,19 @@ class _Place:
                 raise RecordError(
                     "TIME_MALFORMED", field, value, f"{self.name}: a time is written as {self.options.time_format}"
                 ) from None
-        return value
+        return whole(field, value, f"{self.name}: ") if value and kind in ("code", "text") else value
+
+    def _moment(self, field: str, moment: str, kind: str) -> str:
+        """A date; spreadsheet programs also make one out of an article MAR1 and a house number 3-5."""
+        if kind != "time":
+            raise RecordError(
+                "CELL_ERROR",
+                field,
+                moment,
+                f"{self.name}: the cell holds a date where none belongs, because a spreadsheet program takes much for "
+                "one (MAR1, 3-5); have this column formatted as text, and written again",
+            )
+        return moment
 
     def _number(self, field: str, number: str, kind: str) -> str:
         if kind in ("code", "text") and len(number.lstrip("-").partition(".")[0]) > _LONGEST:
@@ -109,7 +119,7 @@ class _Place:
                 number,
                 f"{self.name}: a spreadsheet keeps {_LONGEST} digits of a number; have this column formatted as text",
             )
-        if kind == "time" and _SERIAL.fullmatch(number):
+        if kind == "time" and _SERIAL.fullmatch(number) and Decimal(number) < _DAYS:
             moment = _DAY_0[self.raw["epoch"]] + timedelta(seconds=round(float(Decimal(number) * 86400)))
             return moment.isoformat()
         return number
@@ -152,13 +162,18 @@ def _head(places: Sequence[_Place], options: Options) -> _Place:
     first = places[0]
     for place in places[1:]:
         for column, field in options.needed().items():
-            said = place.row["cells"].get(column)
+            said = _said(place, column)
             blank = said is None and options.order_id == "first_row"
-            if not field.startswith("line.") and not blank and said != first.row["cells"].get(column):
+            if not field.startswith("line.") and not blank and said != _said(first, column):
                 raise RecordError(
                     "ROWS_DISAGREE", column, None, f"{place.name}: the rows do not agree on {field}; ask the sender"
                 )
     return first
+
+
+def _said(place: _Place, column: str) -> Any:
+    cell = place.row["cells"].get(column)
+    return bare(cell) if isinstance(cell, str) else cell
 
 
 def _fields(place: _Place, columns: Mapping[str, Column], kinds: Mapping[str, str]) -> dict[str, Any]:

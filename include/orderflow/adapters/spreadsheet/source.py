@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from orderflow.adapters.files import Copy, FileError, Inbox
+from orderflow.adapters.files import Copy, FileError, Inbox, bare
 from orderflow.adapters.spreadsheet import LIMITS, workbook
 from orderflow.adapters.spreadsheet.layout import Options, heading
 from orderflow.adapters.spreadsheet.workbook import Book, Row
@@ -82,7 +82,7 @@ def _orders(copy: Copy, options: Options) -> list[bytes]:
 def _key(row: Row, column: str) -> str:
     """What tells the row's order apart from others; empty where it names none."""
     cell = row.cells.get(column, "")
-    return cell.strip() if isinstance(cell, str) else str(cell.get("number") or _encode(cell).decode())
+    return bare(cell) if isinstance(cell, str) else str(cell.get("number") or _encode(cell).decode())
 
 
 def _record(copy: Copy, book: Book, name: str, rows: list[Row]) -> bytes:

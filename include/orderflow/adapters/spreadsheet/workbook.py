@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import openpyxl
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
-from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.utils.escape import unescape
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from orderflow.adapters.files import FileError
@@ -59,7 +59,18 @@ class Book:
 
 def read(content: BinaryIO, options: Options) -> Book:
     """Every row of every sheet that counts; raises `FileError` for a workbook in doubt."""
-    _refuse_bombs(content)
+    try:
+        _refuse_bombs(content)
+        return _read(content, options)
+    except FileError:
+        raise
+    except Exception as error:  # openpyxl promises no errors: a workbook may name a style, a sheet or a part it lacks
+        raise FileError(
+            None, f"cannot be read as a workbook ({type(error).__name__}); have it saved in Excel and sent again"
+        ) from error
+
+
+def _read(content: BinaryIO, options: Options) -> Book:
     book = _load(content, values=False)
     computed: Any = None
     rows: list[Row] = []
@@ -69,7 +80,7 @@ def read(content: BinaryIO, options: Options) -> Book:
     for sheet in sheets:
         try:
             top, columns = _header(sheet, options)
-        except FileError as error:
+        except _NoHeaderError as error:
             misses.append(error.message)
             continue
         found += 1
@@ -103,12 +114,9 @@ def _refuse_bombs(content: BinaryIO) -> None:
 def _load(content: BinaryIO, *, values: bool) -> Any:
     """The workbook with formulas, or with the values that were computed last."""
     content.seek(0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions that do not concern values
-            return openpyxl.load_workbook(content, data_only=values)
-    except (InvalidFileException, KeyError, ValueError, TypeError, zipfile.BadZipFile, SyntaxError, OSError) as error:
-        raise FileError(None, f"cannot be read as a workbook ({type(error).__name__}); have it sent again") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and extensions that do not concern values
+        return openpyxl.load_workbook(content, data_only=values)
 
 
 def _chosen(book: Any, options: Options) -> list[Worksheet]:
@@ -122,8 +130,16 @@ def _chosen(book: Any, options: Options) -> list[Worksheet]:
     return named
 
 
+class _NoHeaderError(FileError):
+    """A sheet without a header row, and without the column of order numbers: notes, a summary."""
+
+
 def _header(sheet: Worksheet, options: Options) -> tuple[int, dict[int, str]]:
-    """The first row that has every heading: its number, and the headings by column."""
+    """The first row that has every heading: its number, and the headings by column.
+
+    Raises `_NoHeaderError` where there is none, and a plain `FileError` for a sheet that has order numbers and lacks
+    another heading, because its orders must not be passed over.
+    """
     needed = options.needed()
     best: dict[int, str] = {}
     for row in sheet.iter_rows(max_row=HEADER_WITHIN):
@@ -139,10 +155,11 @@ def _header(sheet: Worksheet, options: Options) -> tuple[int, dict[int, str]]:
     missing = next(name for name in needed if name not in best.values())
     near = difflib.get_close_matches(missing, best.values(), n=1)
     hint = f"perhaps {near[0]!r} now" if near else f"headings found: {', '.join(map(repr, best.values())) or 'none'}"
-    raise FileError(
+    in_doubt = heading(str(options.order["order_id"])) in best.values()
+    raise (FileError if in_doubt else _NoHeaderError)(
         None,
         f"has no header row with column {missing!r} for {needed[missing]} in sheet {sheet.title!r} ({hint}); "
-        "correct the channel file, or have the file sent again",
+        "correct the channel file, have the file sent again, or name the sheet of the orders in source.sheet",
     )
 
 
@@ -191,7 +208,8 @@ def _value(cell: SheetCell, computed: SheetCell | None) -> Cell | None:
         return {"error": str(cell.value)}
     value = cell.value
     if value is None or isinstance(value, str):
-        return value if value is None or value.strip() else None
+        # Control characters stand in workbooks as _x000D_, which openpyxl leaves so.
+        return unescape(value) if value and value.strip() else None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (datetime, date, time)):

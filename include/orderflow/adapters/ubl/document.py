@@ -18,6 +18,7 @@ _UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
 NAMES = {"cac": f"{_UBL}CommonAggregateComponents-2", "cbc": f"{_UBL}CommonBasicComponents-2"}
 _HEADER = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
 KINDS = ("Order", "OrderChange", "OrderCancellation")
+ITEMS = "cac:OrderLine/cac:LineItem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,12 @@ class Document:
         """The number of a change; 0 where it has none."""
         told = text(self.root, "cbc:SequenceNumberID") or "0"
         return int(told) if told.isascii() and told.isdigit() and len(told) < 10 else 0
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether this is a change that states only what is to be changed; Peppol's state the whole order."""
+        coded = self.kind == "OrderChange" and one(self.root, f"{ITEMS}/cbc:LineStatusCode") is not None
+        return coded and "peppol" not in (text(self.root, "cbc:CustomizationID") or "")
 
     @property
     def issued_at(self) -> str | None:

@@ -16,12 +16,12 @@ from xml.etree.ElementTree import Element
 
 from msgspec.structs import replace
 
-from orderflow.adapters.edi.history import Action, Step, fold, line_total, totalled
+from orderflow.adapters.edi.history import Action, Step, demand_one_unit, fold, line_total, steps, totalled, unnumbered
 from orderflow.adapters.edi.history import text as spelled
 from orderflow.adapters.edi.message import Message, story
 from orderflow.adapters.edi.message import read as read_record
 from orderflow.adapters.ubl import parties
-from orderflow.adapters.ubl.document import Document, every, leaves, moment, name, one, read, text
+from orderflow.adapters.ubl.document import ITEMS, Document, every, leaves, moment, name, one, read, text
 from orderflow.domain.errors import RecordError
 from orderflow.domain.money import AMOUNT, decimal
 from orderflow.domain.order import Charge, Discount, Line, Order, Tax
@@ -90,17 +90,35 @@ def to_order(raw: Raw, options: Partner) -> Order:
     message = read_record(raw)
     if message.fault is not None:
         raise message.fault.error()
-    steps = [step(each, options) for each in story(message)]
-    return fold(steps, order_id=message.order_id or "")
+    told = story(message)
+    _demand_latest(told)
+    return fold(steps(told, message, lambda each: step(each, options)), order_id=message.order_id or "")
+
+
+def _content(message: Message) -> str:
+    return re.sub(r">\s+<", "><", message.text.strip())
+
+
+def _demand_latest(told: Sequence[Message]) -> None:
+    """Raise `RecordError` where two documents state the whole order at one moment: which is newer cannot be known."""
+    whole = [each for each in told if each.kind != "OrderCancellation" and not read(each.text).is_partial]
+    before, last = whole[-2:] if len(whole) > 1 else (None, None)
+    if before and last and before.place[:2] == last.place[:2] and _content(before) != _content(last):
+        raise RecordError(
+            "CHANGE_NUMBER_REUSED",
+            "cbc:IssueTime",
+            last.sent_at,
+            f"two different documents of this moment state the whole order {last.order_id}; ask the sender for one "
+            "with a later IssueDate or IssueTime, or for an OrderChange with the next SequenceNumberID",
+        )
 
 
 def step(message: Message, options: Partner) -> Step:
     """What one document says; raises `RecordError` for the first thing that is wrong with it."""
     document = read(message.text)
-    _one_currency(document.root)
     order, actions = _order(document, message, options)
     stated = order.grand_total is not None
-    partial = document.kind == "OrderChange" and _is_partial(document)
+    partial = document.is_partial
     kinds: dict[str, Literal["original", "replacement", "cancellation"]] = {
         "Order": "original",
         "OrderChange": "replacement",
@@ -109,7 +127,7 @@ def step(message: Message, options: Partner) -> Step:
     return Step(
         kind="change" if partial else kinds[document.kind],
         order=order if partial or stated else totalled(order, None),
-        content=re.sub(r">\s+<", "><", message.text.strip()),
+        content=_content(message),
         sent_at=message.sent_at,
         actions=actions if partial else (),
         sequence=document.sequence or None if partial else None,
@@ -117,28 +135,26 @@ def step(message: Message, options: Partner) -> Step:
     )
 
 
-def _is_partial(document: Document) -> bool:
-    customization = text(document.root, "cbc:CustomizationID") or ""
-    coded = one(document.root, "cac:OrderLine/cac:LineItem/cbc:LineStatusCode") is not None
-    return coded and "peppol" not in customization
-
-
-def _one_currency(root: Element) -> None:
-    """Every amount is in the document's currency; a second one is never converted."""
+def _currency(root: Element) -> str | None:
+    """The document's currency, in which every amount is; a second one is never converted."""
     currency = text(root, "cbc:DocumentCurrencyCode")
     for element in root.iter():
         told = element.get("currencyID")
-        if told and currency and told != currency:
+        currency = currency or told
+        if told and told != currency:
             raise RecordError(
                 "CURRENCY_MIXED", f"{name(element)}/@currencyID", told, f"the document's currency is {currency}"
             )
+    return currency
 
 
 def _order(document: Document, message: Message, options: Partner) -> tuple[Order, list[Action]]:
     root = document.root
     deliver_by = _deliver_by(root)
-    items = [_line(item, place, deliver_by, options) for place, item in enumerate(every(root, _ITEMS), 1)]
-    partial = document.kind == "OrderChange" and _is_partial(document)
+    partial = document.is_partial
+    if partial and not all(text(item, "cbc:ID") for item in every(root, ITEMS)):
+        raise unnumbered("cac:LineItem/cbc:ID")
+    items = [_line(item, place, deliver_by, options) for place, item in enumerate(every(root, ITEMS), 1)]
     kept = items if partial else [each for each in items if each.action != "delete"]
     header = _allowances(root)
     total = one(root, "cac:AnticipatedMonetaryTotal")
@@ -157,7 +173,7 @@ def _order(document: Document, message: Message, options: Partner) -> tuple[Orde
         raw_status={document.kind: text(root, "cbc:OrderTypeCode") or str(document.sequence or "")},
         cancel_reason=text(root, "cbc:CancellationNote"),
         buyer_id=document.buyer or None,
-        currency=text(root, "cbc:DocumentCurrencyCode"),
+        currency=_currency(root),
         rounding=rounding,
         paid=prepaid,
         lines=[replace(each.line, number=number) for number, each in enumerate(kept, 1)],
@@ -172,7 +188,6 @@ def _order(document: Document, message: Message, options: Partner) -> tuple[Orde
     return order, [each.action for each in kept]
 
 
-_ITEMS = "cac:OrderLine/cac:LineItem"
 _PLACED = "cac:OrderReference/cbc:IssueDate"
 
 
@@ -201,7 +216,9 @@ def _line(item: Element, place: int, deliver_by: str | None, options: Partner) -
     found = _allowances(item)
     charges = [replace(each, charge_id=f"{number}/{each.charge_id or place}") for each in found.charges]
     quantity, stated = text(item, "cbc:Quantity"), text(item, "cbc:LineExtensionAmount")
-    unit = one(item, "cbc:Quantity")
+    unit = _unit(item, "cbc:Quantity")
+    if stated is None:
+        demand_one_unit("cac:Price/cbc:BaseQuantity/@unitCode", _unit(item, "cac:Price/cbc:BaseQuantity"), unit)
     line = Line(
         number=place,
         line_id=number,
@@ -209,7 +226,7 @@ def _line(item: Element, place: int, deliver_by: str | None, options: Partner) -
         product_id=ids["buyer"],
         gtin=_gtin(item),
         title=text(item, "cac:Item/cbc:Name") or text(item, "cac:Item/cbc:Description"),
-        uom=unit.get("unitCode") if unit is not None else None,
+        uom=unit,
         quantity=quantity,
         quantity_ordered=quantity,
         unit_price=_unit_price(item),
@@ -221,6 +238,11 @@ def _line(item: Element, place: int, deliver_by: str | None, options: Partner) -
         stated = spelled(decimal(stated) - sum((decimal(each.total or "0") for each in charges), Decimal(0)))
     line = replace(line, total=stated or line_total(line, _price_currency(item)))
     return _Item(line, _ACTIONS[status], charges, _line_ext(item, number))
+
+
+def _unit(item: Element, path: str) -> str | None:
+    quantity = one(item, path)
+    return quantity.get("unitCode") if quantity is not None else None
 
 
 def _price_currency(item: Element) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 from xml.etree.ElementTree import Element
 
 from msgspec.structs import replace
@@ -25,10 +25,11 @@ def contacts(root: Element) -> list[Contact]:
     """Ship-to, bill-to and buyer, with what the buyer wrote on the first of them."""
     buyer = one(root, "cac:BuyerCustomerParty/cac:Party")
     account = one(root, "cac:AccountingCustomerParty/cac:Party")
-    delivery = one(root, "cac:Delivery")
-    found = []
-    if delivery is not None and (shipped := _delivered(delivery, buyer)):
-        found.append(shipped)
+    found: list[Contact] = []
+    for delivery in every(root, "cac:Delivery"):
+        # A second address stays for validation to refuse: which of them counts cannot be known.
+        if (shipped := _delivered(delivery, buyer)) and shipped not in found:
+            found.append(shipped)
     if account is not None:
         found.append(_contact(account, "bill_to"))
     if buyer is not None:
@@ -42,12 +43,14 @@ def contacts(root: Element) -> list[Contact]:
 def _delivered(delivery: Element, buyer: Element | None) -> Contact | None:
     """Where the goods go: the delivery party at the delivery location; without a party of its own it is the buyer."""
     party, address = one(delivery, "cac:DeliveryParty"), one(delivery, "cac:DeliveryLocation/cac:Address")
-    if party is None and address is None:
+    place = text(delivery, "cac:DeliveryLocation/cbc:ID")
+    if party is None and address is None and place is None:
         return None
     who = _contact(party if party is not None else buyer, "ship_to")
-    if address is None:
+    if address is None and place is None:
         return who
-    return replace(who, **_address(address), tax_id=None)
+    known_by = place or (who.party_id if party is not None else None)
+    return replace(who, **_address(address), party_id=known_by, tax_id=None)
 
 
 def _contact(party: Element | None, role: Literal["ship_to", "bill_to", "sold_to"]) -> Contact:
@@ -64,9 +67,10 @@ def _contact(party: Element | None, role: Literal["ship_to", "bill_to", "sold_to
             company=company if person else None,
             email=text(party, "cac:Contact/cbc:ElectronicMail"),
             phone=text(party, "cac:Contact/cbc:Telephone"),
+            party_id=text(party, "cac:PartyIdentification/cbc:ID"),
             tax_id=text(party, "cac:PartyTaxScheme/cbc:CompanyID"),
         ),
-        **(_address(address) if address is not None else {}),
+        **_address(address),
     )
 
 
@@ -79,7 +83,10 @@ def _person(person: Element | None) -> str | None:
     )
 
 
-def _address(address: Element) -> dict[str, object]:
+def _address(address: Element | None) -> dict[str, Any]:
+    """The fields of an address; none of them where there is none."""
+    if address is None:
+        return dict.fromkeys(("city", "region", "postal_code", "country")) | {"address": list[str]()}
     street = [
         text(address, f"cbc:{part}") for part in ("StreetName", "BuildingNumber", "AdditionalStreetName", "Postbox")
     ]

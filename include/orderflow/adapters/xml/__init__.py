@@ -40,7 +40,7 @@ def charset(head: bytes) -> tuple[str, int]:
     name = wide or (declared[1].decode("ascii").lower() if declared else "utf-8")
     try:
         "".encode(name)
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise RecordError("CHARACTER_SET", "encoding", name, "no character set of this name is known") from error
     return name, 0
 

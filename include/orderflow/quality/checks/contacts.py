@@ -41,7 +41,9 @@ def _plain(view: View) -> Mask:
 
 
 def _readable_recipient(view: View) -> Mask:
-    return _plain(view) & view.is_one_of("contacts", "role", ("ship_to",))
+    """Delivery addresses that no number of a place stands for."""
+    unnumbered = ~view.known("contacts", "party_id")
+    return _plain(view) & view.is_one_of("contacts", "role", ("ship_to",)) & unnumbered
 
 
 def _ship_to_missing(view: View) -> Mask:
@@ -52,7 +54,7 @@ def _ship_to_missing(view: View) -> Mask:
     waiting &= view.is_one_of("orders", "fulfilment_status", ("unfulfilled", "partial"))
     waiting &= view.is_one_of("orders", "masking", ("plain",)) & ~view.is_one_of("orders", "origin", ("pos",))
     somewhere = pc.list_value_length(view.column("contacts", "address")).fill_null(0).to_numpy(zero_copy_only=False) > 0
-    for name in ("city", "postal_code", "country"):
+    for name in ("city", "postal_code", "country", "party_id"):
         somewhere = somewhere | view.known("contacts", name)
     return waiting & goods & ~view.some("contacts", view.is_one_of("contacts", "role", ("ship_to",)) & somewhere)
 

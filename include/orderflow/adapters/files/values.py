@@ -1,0 +1,62 @@
+"""Values as people and their spreadsheet programs write them, read without guessing."""
+
+from __future__ import annotations
+
+import re
+
+from orderflow.domain.errors import RecordError
+
+_EDGES = (
+    " \t\n\x0b\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\0\xad\u200b\u200e\u200f\u2060\ufeff"
+)
+"""White space and invisible characters, which two spellings of one order number often differ in."""
+
+_EXPONENT = re.compile(r"\d([.,]\d+)?E\+\d{1,3}", re.ASCII)
+"""How spreadsheet programs write a long number into text."""
+
+
+def bare(text: str) -> str:
+    """Text without white space around it, and out of the `="0012"` that keeps a spreadsheet from taking its zeros."""
+    plain = text.strip(_EDGES)
+    return plain[2:-1].strip(_EDGES) if plain[:2] == '="' and plain[2:].endswith('"') else plain
+
+
+def whole(field: str, text: str, place: str = "") -> str:
+    """Text or an identifier as it stands; raises `RecordError` for the rest of a number that a spreadsheet cut."""
+    if "E+" in text and _EXPONENT.fullmatch(text):
+        raise RecordError(
+            "DIGITS_LOST",
+            field,
+            text,
+            f"{place}a spreadsheet program wrote a long number like this, and its last digits are gone; have the "
+            "column formatted as text, and the file sent again",
+        )
+    return text
+
+
+def amount(field: str, text: str, *, decimal: str, grouping: str, place: str = "") -> str:
+    """Decimal text with a point. Raises `RecordError` where a mark cannot mean what the channel file declares.
+
+    `24,50` where the comma groups thousands is no 2450: grouping marks have digits by threes behind them (by twos
+    further left, as in India).
+    """
+    plain = text.strip()
+    if grouping and grouping in plain:
+        mark = re.escape(grouping)
+        if not re.fullmatch(
+            rf"[+-]?\d{{1,3}}({mark}\d{{2,3}})*{mark}\d{{3}}({re.escape(decimal)}\d*)?", plain, re.ASCII
+        ):
+            raise RecordError(
+                "AMOUNT_MALFORMED",
+                field,
+                text,
+                f"{place}{grouping!r} groups thousands and {decimal!r} is the decimal mark in this channel, which "
+                "cannot be so here; ask the sender, or correct grouping and decimal",
+            )
+        plain = plain.replace(grouping, "")
+    if decimal == ",":
+        if "." in plain:
+            raise RecordError("AMOUNT_MALFORMED", field, text, f"{place}the decimal mark is a comma; declare grouping")
+        plain = plain.replace(",", ".")
+    return plain
