@@ -78,8 +78,8 @@ def test_zero_and_false_are_values_and_nothing_is_none():
 class Shop:
     """The API of docs/new-channel.md."""
 
-    def __init__(self, orders, key="sesame"):
-        self.orders, self.key = orders, key
+    def __init__(self, orders, key="sesame", filters=True):
+        self.orders, self.key, self.filters = orders, key, filters
 
     def __call__(self, asked: Asked) -> Reply:
         query = {name: values[0] for name, values in parse_qs(urlsplit(asked.path).query).items()}
@@ -87,7 +87,7 @@ class Shop:
             return Reply(body=b'{"code": 40100, "msg": "wrong key"}')
         size, page = int(query["limit"]), int(query["page"])
         since, until = int(query["changed_from"]), int(query["changed_to"])
-        found = [order for order in self.orders if since <= int(order["changed"]) < until]
+        found = [order for order in self.orders if since <= int(order["changed"]) < until or not self.filters]
         body = {"code": 0, "data": {"total": len(found), "list": found[(page - 1) * size : page * size]}}
         return Reply(body=json.dumps(body).encode())
 
@@ -124,6 +124,9 @@ def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
     with serve(Shop(orders)) as (url, seen):
         monkeypatch.setenv("AIRFLOW_CONN_SHOP_SE", json.dumps({"conn_type": "http", "host": url, "password": "sesame"}))
         tried = command.invoke(app, [*run, "--limit", "250"])
+    with serve(Shop(orders[:3], filters=False)) as (url, _):
+        monkeypatch.setenv("AIRFLOW_CONN_SHOP_SE", json.dumps({"conn_type": "http", "host": url, "password": "sesame"}))
+        noted = command.invoke(app, ["channel", "try", "shop_se", "-w", "2026-03-02T09:00Z/2026-03-02T10:00Z"])
     assert tried.exit_code == 0, tried.output
     told = json.loads(tried.stdout)
     assert (told["records"], told["mapped"], told["reasons"]) == (250, 250, {})
@@ -133,6 +136,7 @@ def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
     assert [line["fulfilled_by"] for line in document["lines"]] == ["MUC"]
     assert "Łukasiewicz" not in tried.output, "buyers are not shown"
     assert told["unused"] == {}
+    assert "note 3 of 3 orders changed before the span asked for" in noted.output
 
 
 DAY_OF_RECORD = "2026-03-01T09:00Z/2026-03-01T10:00Z"

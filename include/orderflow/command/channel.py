@@ -192,6 +192,14 @@ def _show(found: Acquaintance, channel: Channel, span: Window, documents: int) -
         f"warnings: {_counted(found.warnings) or 'none'}",
         highlight=False,
     )
+    if early := _early(found, channel, span):
+        console.print(
+            f"[yellow]note[/yellow] {early} of {len(found.documents)} orders changed before the span asked for: the "
+            "file names no filter by time, the platform ignores the one it names, or channel_updated_at is another "
+            "time than the one filtered by",
+            soft_wrap=True,
+            highlight=False,
+        )
     for said, count in found.unreadable.items():
         console.print(f"  [red]not mapped[/red] {count} x {escape(said)}", soft_wrap=True, highlight=False)
     _columns("our fields, with the share of orders that fill them", found.filled)
@@ -199,6 +207,14 @@ def _show(found: Acquaintance, channel: Channel, span: Window, documents: int) -
     for document in found.documents[:documents]:
         console.print("what the OMS would get (without contacts):")
         console.print_json(json.dumps(document, ensure_ascii=False))
+
+
+def _early(found: Acquaintance, channel: Channel, span: Window) -> int:
+    """How many orders were changed before what was asked for; files have no such filter."""
+    if channel.adapter.limits.acknowledges:
+        return 0
+    times = [document.get("channel_updated_at") for document in found.documents]
+    return sum(datetime.fromisoformat(each) < channel.asks(span).start for each in times if each)
 
 
 def _counted(codes: dict[str, int]) -> str:

@@ -28,6 +28,14 @@ _SECRET_VALUE = re.compile(
     r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@|-----BEGIN |\b(shpat|shpss|ck|cs|xox[bp]|sk_live)_\w{8}"
 )
 
+_SENT = frozenset({"headers", "params", "constants"})
+"""Blocks whose keys are names of the platform's own, sent as they stand in the file."""
+_SENT_SECRET = re.compile(
+    r"(pass(word|wd|phrase|code)|secret|token|credential|signature|(api|private|access|auth|consumer|license)[-_]?key|"
+    r"authorization|cookie)$",
+    re.IGNORECASE,
+)
+
 _EXAMPLES: Mapping[Location, str] = MappingProxyType(
     {
         ("title",): "title: Demo shop",
@@ -56,7 +64,17 @@ _PATTERNS = MappingProxyType(
 
 def explained(error: ValidationError, model: type[BaseModel], document: Document, prefix: Location = ()) -> list[Fault]:
     """Every finding as a fault; `model` is what was validated, `prefix` where it stands in the file."""
-    return [_explain(finding, model, document, prefix) for finding in error.errors(include_url=False)]
+    findings = (each for finding in error.errors(include_url=False) for each in _apart(finding))
+    return [_explain(finding, model, document, prefix) for finding in findings]
+
+
+def _apart(finding: Finding) -> Iterator[Finding]:
+    """One finding, or each of several that were found together: an error's `places` say where each of them stands."""
+    places: Mapping[Location, str] = getattr(finding.get("ctx", {}).get("error"), "places", {})
+    if not places:
+        yield finding
+    for at, said in places.items():
+        yield {**finding, "loc": (*finding["loc"], *at), "ctx": {"error": said}}
 
 
 def _unknown_key(path: Location, known: set[str], connection: object, blocks: Mapping[str, set[str]]) -> Fault:
@@ -74,12 +92,16 @@ def _unknown_key(path: Location, known: set[str], connection: object, blocks: Ma
 
 
 def secrets(value: object, connection: object, path: Location = ()) -> Iterator[Fault]:
-    """Values anywhere in the file that look like secrets: passwords in addresses, private keys, access tokens."""
+    """What looks like a secret anywhere in the file: passwords in addresses, private keys, tokens that are sent."""
     if isinstance(value, str) and _SECRET_VALUE.search(value):
         yield _secret(path, "the value holds a password, key or token", connection)
     elif isinstance(value, dict):
+        sent = bool(path) and path[-1] in _SENT
         for key, inner in value.items():
-            yield from secrets(inner, connection, (*path, key))
+            if sent and isinstance(inner, str) and _SENT_SECRET.search(key):
+                yield _secret((*path, key), f"{key!r} looks like a secret; `auth` says how one is sent", connection)
+            else:
+                yield from secrets(inner, connection, (*path, key))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
             yield from secrets(inner, connection, (*path, number))
@@ -174,8 +196,9 @@ def _expects(what: str, cure: str) -> Callable[[Finding], Words]:
 
 def _text(finding: Finding) -> Words:
     value = finding["input"]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f"{shown(value)} is not text", f'quote it: "{value}"' if number else "write text"
+    return f"{shown(value)} is not text", f'quote it: "{shown(value)}"' if isinstance(
+        value, int | float
+    ) else "write text"
 
 
 def _literal(finding: Finding) -> Words:

@@ -47,6 +47,9 @@ def _open(options: Described, account: Account, runtime: Runtime) -> Source:
 def _to_order(raw: Raw, options: Described) -> Order:
     if options.detail and raw.get("detail") is None:
         raise RecordError(
-            "DETAIL_MISSING", "detail", None, "the platform listed this order but does not give its details; look there"
+            "DETAIL_MISSING",
+            "detail",
+            None,
+            "the platform listed this order but does not give its details; look there, and at `id` in the file",
         )
     return options.map.compiled(raw)

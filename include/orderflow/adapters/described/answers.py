@@ -10,10 +10,11 @@ import httpx
 import msgspec
 
 from orderflow.adapters.described.asking import Success
-from orderflow.adapters.described.values import Path, parse, plain
-from orderflow.adapters.http import named, words
+from orderflow.adapters.described.values import Path, Step, parse, plain
+from orderflow.adapters.http import BOM, named, words
 from orderflow.domain.errors import DeniedError, DriftError, TransientError
 
+_JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=str)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -29,11 +30,20 @@ class Answer:
 
 
 def told(response: httpx.Response, body: Any, place: str) -> str | None:
-    """What an answer says at a path or, behind `header:`, in a header; None for nothing."""
+    """What an answer says at a path or, behind `header:`, in a header; None for nothing.
+
+    Raises `DriftError` where no single value stands there.
+    """
     if place.startswith("header:"):
         return response.headers.get(place.removeprefix("header:").strip()) or None
     found = at(body, place)
-    return None if found is None or found is False else plain(found)
+    try:
+        return None if found is None or found is False else plain(found)
+    except TypeError:
+        raise DriftError(
+            f"{named(response.request)}: a list or an object stands at {place}, not one value; name the place inside "
+            "of it in the channel file"
+        ) from None
 
 
 def at(body: Any, place: str) -> Any:
@@ -42,24 +52,57 @@ def at(body: Any, place: str) -> Any:
 
 
 def rows(content: bytes, path: Path) -> list[bytes] | None:
-    """The records that stand at a path, byte for byte; None where there is neither a list nor null."""
-    found = [msgspec.Raw(content)]
-    for step in path.steps:
-        if step.key is not None:
-            found = [value for each in found for value in _key(each, step.key)]
-        else:
-            found = [value for each in found for value in _list(each) or []]
-        if not found:
+    """The records that stand at a path, byte for byte; None where there is neither a list nor null.
+
+    An empty list stands for an object without anything in it: so PHP writes one.
+    """
+    found, empty = _found(content, path)
+    if not found:
+        return [] if empty else None
+    through, records = any(step.key is None for step in path.steps), list[bytes]()
+    for each in found:
+        start = bytes(each).lstrip()[:1]
+        if start == b"[":
+            records += map(bytes, _list(each) or [])
+        elif bytes(each).strip() == b"null":
+            continue
+        elif not through:
             return None
-    if path.steps and path.steps[-1].key is None:
-        return [bytes(each) for each in found]
-    if len(found) == 1 and bytes(found[0]).strip() == b"null":
-        return []
-    through = any(step.key is None for step in path.steps)
-    if through:
-        return [bytes(each) for each in found if bytes(each) != b"null"]
-    listed = _list(found[0]) if bytes(found[0]).lstrip()[:1] == b"[" else None
-    return None if listed is None else [bytes(each) for each in listed]
+        else:
+            records.append(bytes(each))
+    return records
+
+
+def _found(content: bytes, path: Path) -> tuple[list[msgspec.Raw], bool]:
+    """What stands at a path, as it is spelled; and whether the way ends at a list with nothing in it."""
+    found, empty = [msgspec.Raw(content.removeprefix(BOM))], False
+    for step in path.steps:
+        empty = any(bytes(each).split() in ([b"[]"], [b"[", b"]"]) for each in found)
+        found = [value for each in found for value in _into(each, step)]
+        if not found:
+            break
+    return found, empty
+
+
+def _into(raw: msgspec.Raw, step: Step) -> Iterator[msgspec.Raw]:
+    if step.key is not None:
+        yield from _key(raw, step.key)
+        return
+    elements = _list(raw) or []
+    if step.at is not None:
+        yield from elements[step.at :][:1]
+    elif step.match is not None:
+        key, wanted = step.match
+        yield from (each for each in elements if wanted in map(_text, _key(each, key)))
+    else:
+        yield from elements
+
+
+def _text(raw: msgspec.Raw) -> str | None:
+    try:
+        return plain(_JSON.decode(raw))
+    except TypeError:
+        return None
 
 
 def _key(raw: msgspec.Raw, key: str) -> Iterator[msgspec.Raw]:
@@ -91,6 +134,14 @@ def codes(success: Success, body: Any) -> set[str | None]:
     )
 
 
+def words_at(success: Success, response: httpx.Response, body: Any) -> str | None:
+    """What the platform says is wrong, where one value says it."""
+    try:
+        return told(response, body, success.message) if success.message else None
+    except DriftError:
+        return None
+
+
 def fault(success: Success, response: httpx.Response, body: Any) -> TransientError | DeniedError | DriftError | None:
     """The error that a good status hides; None for a good answer."""
     found = codes(success, body)
@@ -100,7 +151,7 @@ def fault(success: Success, response: httpx.Response, body: Any) -> TransientErr
     if not bad:
         return None
     said = ", ".join(sorted(filter(None, found))) or "no code"
-    text = told(response, body, success.message) if success.message else None
+    text = words_at(success, response, body)
     where = f"{named(response.request)}: an error instead of orders ({words(said + ' ' + (text or ''))})"
     if found & set(map(plain, success.again)):
         return TransientError(f"{where}; the platform is busy; the run tries again by itself")
@@ -112,14 +163,6 @@ def fault(success: Success, response: httpx.Response, body: Any) -> TransientErr
 
 
 def raw_at(content: bytes, place: str) -> bytes | None:
-    """The JSON document at a path of keys, byte for byte; None for nothing."""
-    raw = msgspec.Raw(content)
-    for step in parse(place).steps:
-        try:
-            inner = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        except msgspec.ValidationError:
-            return None
-        if step.key not in inner:
-            return None
-        raw = inner[step.key]
-    return None if bytes(raw).strip() == b"null" else bytes(raw)
+    """The first JSON document at a path, byte for byte; None for nothing."""
+    found, _ = _found(content, parse(place))
+    return None if not found or bytes(found[0]).strip() == b"null" else bytes(found[0])

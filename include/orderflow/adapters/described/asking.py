@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import copy
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from orderflow.adapters.described.mapping import Mapped
-from orderflow.adapters.described.values import PathText
+from orderflow.adapters.described.mapping import Mapped, MistakesError
+from orderflow.adapters.described.values import PathText, parse
 from orderflow.adapters.described.webhook import Hook
 from orderflow.domain import source
 from orderflow.domain.channel import Duration, Zone
@@ -18,8 +20,40 @@ Scalar: TypeAlias = str | bool | int
 Params: TypeAlias = dict[str, Any]
 
 
+FORMS = frozenset({"iso", "iso_ms", "epoch", "epoch_ms"})
+"""How a time can be written in UTC; every other form is signs of strftime."""
+
+
 class Block(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def unit(form: str) -> timedelta:
+    """The shortest time that signs of strftime tell apart; nothing where they write every day the same."""
+    moment = datetime(2026, 1, 1)  # noqa: DTZ001 -- any moment will do
+    units = (timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(1))
+    return next((each for each in units if moment.strftime(form) != (moment + each).strftime(form)), timedelta())
+
+
+def _writes_time(form: str) -> str:
+    if form not in FORMS and (not unit(form) or "%s" in form):  # %s counts in the zone of this machine
+        raise ValueError(
+            f"{form!r} is none of {', '.join(sorted(FORMS))}, nor signs of strftime that name a day; "
+            "write one of these, or signs such as %Y-%m-%d %H:%M:%S"
+        )
+    return form
+
+
+Form = Annotated[str, AfterValidator(_writes_time)]
+
+
+def _fits_a_header(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or text != text.strip():
+        raise ValueError(f"{text!r} is no value that HTTP allows in a header; write ASCII without blanks around it")
+    return text
+
+
+HeaderText = Annotated[str, AfterValidator(_fits_a_header)]
 
 
 class Open(Block):
@@ -29,7 +63,7 @@ class Open(Block):
 
 
 class Basic(Block):
-    """HTTP Basic with the connection's login and password."""
+    """HTTP Basic with the connection's login and password, one of which may be empty where the platform has it so."""
 
     kind: Literal["basic"]
 
@@ -47,6 +81,7 @@ class Login(Block):
 
     kind: Literal["token"]
     path: str
+    """Behind the connection's address; a whole address where another host gives tokens."""
     send: Literal["json", "form"] = "json"
     constants: Params = {}
     """What the request holds besides (`grant_type: client_credentials`)."""
@@ -74,12 +109,16 @@ Auth: TypeAlias = Annotated[Open | Basic | Fixed | Login, Field(discriminator="k
 class Moment(Block):
     """One end of the window in the request."""
 
-    name: str
-    """Name of the parameter; in JSON, dots lead into objects."""
-    form: str = "iso"
+    name: str | list[str]
+    """Name of the parameter, or of several; in JSON, dots lead into objects and `[0]` into a list that stands there."""
+    form: Form = "iso"
     """`iso`, `iso_ms`, `epoch`, `epoch_ms`, or the signs of strftime."""
     quoted: bool = False
     """An epoch as text, where numbers would stand in JSON."""
+
+    @property
+    def names(self) -> list[str]:
+        return [self.name] if isinstance(self.name, str) else self.name
 
 
 class Sentence(Block):
@@ -87,7 +126,7 @@ class Sentence(Block):
 
     name: str
     text: Annotated[str, Field(pattern=r"\{start\}")]
-    form: str = "iso"
+    form: Form = "iso"
 
 
 class Between(Block):
@@ -178,7 +217,7 @@ class Call(Block):
     """One kind of request."""
 
     path: str = ""
-    """Behind the connection's address; `{id}` stands for an order's id."""
+    """Behind the connection's address, with a query if need be; `{id}` stands for an order's id."""
     method: Literal["GET", "POST"] = "GET"
     params: dict[str, Scalar] = {}
     """In the address."""
@@ -225,7 +264,7 @@ class Described(source.Options):
     """A platform that the channel file describes: facts only, nothing in it is ever evaluated."""
 
     auth: Auth
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, HeaderText] = Field(default_factory=dict)
     """Fixed headers of every request; no secrets."""
     limits: Sheet = Sheet()
     orders: Listing
@@ -242,11 +281,9 @@ class Described(source.Options):
     map: Mapped
 
     @model_validator(mode="after")
-    def _ids(self) -> Described:
-        if self.detail and not _takes_id(self.detail):
-            raise ValueError("detail: neither its path nor its params or body hold {id}")
-        if self.by_id and not _takes_id(self.by_id) and self.by_id.name is None:
-            raise ValueError("by_id: say where the ids go: {id} in the path, or `name`")
+    def _possible(self) -> Described:
+        if found := dict(_impossible(self)):
+            raise MistakesError(found)
         return self
 
     def sheet(self) -> Limits:
@@ -256,13 +293,57 @@ class Described(source.Options):
         return Limits(page_size=size, **told)
 
 
+def _impossible(told: Described) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Requests that could only be wrong, by the keys that lead there."""
+    page = told.orders.page
+    size = None if isinstance(page, Whole) else page.size
+    names = [page.name] if isinstance(page, Numbered | Cursor) else []
+    if size and size.name in names:
+        said = (
+            f"{size.name!r} names both the page and its size; name one for each, or do without pages (kind: none) and "
+        )
+        yield ("orders", "page", "name"), said + "keep windows short (limits.longest_window)"
+    names += [size.name] if size else []
+    names += [*_names_of(told.orders.window), *_names_of(told.created)]
+    ids = [told.by_id.name] if told.by_id and told.by_id.name else []
+    for call, asked, placed in (("orders", told.orders, names), ("by_id", told.by_id, ids)):
+        for name in placed:
+            if asked and not _has_place(asked, name):
+                said = f"{name!r} leads nowhere in it; dots lead into objects, [0] to the first element of a list"
+                yield (call, "body"), said
+    if told.detail and not _takes_id(told.detail):
+        yield ("detail",), "neither its path nor its params or body hold {id}; put it there"
+    if told.by_id and not _takes_id(told.by_id) and not ids:
+        yield ("by_id",), "it does not say where the ids go; put {id} in its path, or add `name`"
+
+
+def _names_of(between: Between | None) -> list[str]:
+    if between is None:
+        return []
+    ends = [name for moment in (between.start, between.end) if moment for name in moment.names]
+    return [between.sentence.name] if between.sentence else ends
+
+
+def _has_place(call: Call, name: str) -> bool:
+    """Whether a value of this name can be put into the request; a body of JSON may have no place for it."""
+    try:
+        within(copy.deepcopy(call.body or {}), name, "")
+    except (LookupError, TypeError, AttributeError, ValueError):
+        return call.body is None
+    return True
+
+
 def _takes_id(call: Call) -> bool:
     return "{id}" in call.path or "{id}" in str(call.params) or "{id}" in str(call.body)
 
 
 def within(body: dict[str, Any], name: str, value: Any) -> None:
-    """Put a value where a dotted name leads, making the objects on the way."""
-    *above, last = name.split(".")
-    for key in above:
-        body = body.setdefault(key, {})
-    body[last] = value
+    """Put a value where a name leads: `a.b` into objects, made on the way, `[0]` into a list that stands there.
+
+    Raises `LookupError`, `TypeError` or `AttributeError` for a name that leads elsewhere.
+    """
+    place: Any = body
+    *above, last = parse(name).steps
+    for step in above:
+        place = place[step.at] if step.key is None else place.setdefault(step.key, {})
+    place[last.at if last.key is None else last.key] = value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
@@ -111,19 +111,23 @@ class Mapped(Block):
 
     @model_validator(mode="after")
     def _known_fields(self) -> Mapped:
-        _check("order", self.order)
+        found = dict(_mistakes("order", self.order, ("order",)))
         for name in ours.PARTS:
             if name == "contacts":
-                for fields in self.contacts.values():
-                    _check(name, fields)
+                for role, fields in self.contacts.items():
+                    found |= _mistakes(name, fields, (name, role))
                 continue
-            for block in getattr(self, name):
-                _check(name, block.fields)
+            blocks = getattr(self, name)
+            for number, block in enumerate(blocks):
+                place = (name, number) if len(blocks) > 1 else (name,)
+                found |= _mistakes(name, block.fields, (*place, "fields"))
                 if block.lines and name not in {"shipments", "refunds"}:
-                    raise ValueError(f"{name}: only shipments and refunds say which lines they are about")
-        if isinstance(self.order.get("order_id"), Value | str):
-            return self
-        raise ValueError("order.order_id must say where the order's id stands")
+                    found[*place, "lines"] = f"{name}: only shipments and refunds say which lines they are about"
+        if "order_id" not in self.order:
+            found["order",] = "order.order_id must say where the order's id stands"
+        if found:
+            raise MistakesError(found)
+        return self
 
     @cached_property
     def compiled(self) -> Callable[[Raw], Order]:
@@ -131,26 +135,30 @@ class Mapped(Block):
         return _compiled(self)
 
 
-def _check(part: str, fields: Mapping[str, Places]) -> None:
+class MistakesError(ValueError):
+    """Several things that are wrong, by the keys that lead to each."""
+
+    def __init__(self, places: Mapping[tuple[str | int, ...], str]) -> None:
+        super().__init__(" | ".join(places.values()))
+        self.places = places
+
+
+def _mistakes(
+    part: str, fields: Mapping[str, Places], above: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What is wrong with the fields of one part, with the keys that lead there."""
     known, several = FIELDS[part], LISTS.get(part, ())
     for name, place in fields.items():
         if name not in known and name not in several:
             near = difflib.get_close_matches(name, [*known, *several], n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join([*known, *several])}"
-            raise ValueError(f"{part}.{name} is no field of ours; {hint}")
-        if isinstance(place, list) and name not in several:
-            raise ValueError(f"{part}.{name} holds one value; name one path, or join several with `join`")
-        if words := WORDS.get(part, {}).get(name):
-            _check_words(f"{part}.{name}", place, words)
-
-
-def _check_words(field: str, place: Places, words: tuple[str, ...]) -> None:
-    if not isinstance(place, Value):
-        return
-    said = [*place.values.values(), *filter(None, [place.default, plain(place.constant)])]
-    for word in said:
-        if word not in words:
-            raise ValueError(f"{field}: {word!r} is none of {', '.join(words)}")
+            yield (*above, name), f"{part}.{name} is no field of ours; {hint}"
+        elif isinstance(place, list) and name not in several:
+            yield (*above, name), f"{part}.{name} holds one value; name one path, or join several with `join`"
+        elif isinstance(place, Value) and (words := WORDS.get(part, {}).get(name)):
+            said = [*place.values.values(), *filter(None, [place.default, plain(place.constant)])]
+            if wrong := next((word for word in said if word not in words), None):
+                yield (*above, name), f"{part}.{name}: {wrong!r} is none of {', '.join(words)}"
 
 
 Fill: TypeAlias = Callable[[Scope, str], dict[str, Any]]
@@ -158,7 +166,7 @@ Fill: TypeAlias = Callable[[Scope, str], dict[str, Any]]
 
 def _compiled(told: Mapped) -> Callable[[Raw], Order]:
     fill = _filler("order", told.order)
-    currency_of = reader("currency", "code", told.order["currency"]) if "currency" in told.order else None  # type: ignore[arg-type] # `_check` refused lists
+    currency_of = reader("currency", "code", told.order["currency"]) if "currency" in told.order else None  # type: ignore[arg-type] # `_mistakes` refused lists
     makers = {name: [_maker(name, block) for block in getattr(told, name)] for name in ours.PARTS if name != "contacts"}
     contacts = [(role, _filler("contacts", fields)) for role, fields in told.contacts.items()]
     raw_status = [(field, told.order[field]) for field in STATUSES if field in told.order]
@@ -298,9 +306,9 @@ def _pairs(told: Quantities) -> Callable[[Scope], list[tuple[str, str]]]:
     def pairs(scope: Scope) -> list[tuple[str, str]]:
         found = []
         for element in each.elements(scope):
-            ids, counts = line_id.of(element), quantity.of(element)
+            ids, counts = (list(filter(None, map(_shown, path.of(element)))) for path in (line_id, quantity))
             if ids and counts:
-                found.append((str(ids[0]), str(counts[0])))
+                found.append((ids[0], counts[0]))
         return found
 
     return pairs

@@ -6,24 +6,27 @@ import copy
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import httpx
 
-from orderflow.adapters.described.asking import Between, Call, Moment, within
+from orderflow.adapters.described.asking import FORMS, Between, Call, unit, within
 from orderflow.domain.window import Window
 
 _TICK = timedelta(microseconds=1)
 
 
 def question(call: Call, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Method, path, query and body of a call with `values` in their places."""
+    """Method, path, query and body of a call with `values` in their places; a query in the path stays."""
+    path, _, query = call.path.partition("?")
+    params = {**parse_qs(query, keep_blank_values=True), **call.params}
     if call.body is None:
-        return {"method": call.method, "path": call.path, "params": {**call.params, **values}, "json": None}
+        return {"method": call.method, "path": path, "params": {**params, **values}, "json": None}
     body = copy.deepcopy(call.body)
     for name, value in values.items():
         within(body, name, value)
-    return {"method": call.method, "path": call.path, "params": dict(call.params), "json": body}
+    return {"method": call.method, "path": path, "params": params, "json": body}
 
 
 def with_id(asked: Mapping[str, Any], order_id: str) -> dict[str, Any]:
@@ -42,29 +45,38 @@ def _filled(value: Any, order_id: str) -> Any:
 
 
 def filtered(between: Between, window: Window, *, resolution: timedelta, timezone: str) -> dict[str, Any]:
-    """The parameters that ask for this window. The end is rounded up to what the platform's time can tell apart."""
-    end = window.end + resolution - _TICK
+    """The parameters that ask for this window, and never for less.
+
+    The end is rounded up to what the platform's time, and the form that it is written in, can tell apart. Where the
+    clocks are put back, a local time is written that lies outside of the window in both of its meanings.
+    """
     if sentence := between.sentence:
-        texts = {
-            "start": _written(window.start, sentence.form, timezone),
-            "end": _written(end, sentence.form, timezone),
-        }
-        return {
-            sentence.name: sentence.text.replace("{start}", str(texts["start"])).replace("{end}", str(texts["end"]))
-        }
-    found = {}
-    for moment, at_ in ((between.start, window.start), (between.end, end)):
+        start, end = _written(window, sentence.form, resolution, timezone)
+        return {sentence.name: sentence.text.replace("{start}", str(start)).replace("{end}", str(end))}
+    found: dict[str, Any] = {}
+    for place, moment in enumerate((between.start, between.end)):
         if moment is not None:
-            found[moment.name] = _sent(moment, at_, timezone)
+            written = _written(window, moment.form, resolution, timezone)[place]
+            found |= dict.fromkeys(moment.names, str(written) if moment.quoted else written)
     return found
 
 
-def _sent(moment: Moment, when: datetime, timezone: str) -> str | int:
-    written = _written(when, moment.form, timezone)
-    return str(written) if moment.quoted else written
+def _written(window: Window, form: str, resolution: timedelta, timezone: str) -> tuple[str | int, str | int]:
+    """Both ends of a window in a form."""
+    if form in FORMS:
+        return _universal(window.start, form), _universal(window.end + resolution - _TICK, form)
+    start, end = (each.astimezone(ZoneInfo(timezone)) for each in (window.start, window.end))
+    end += max(resolution, unit(form)) - _TICK
+    return (start - _twice(start)).strftime(form), (end + _twice(end)).strftime(form)
 
 
-def _written(when: datetime, form: str, timezone: str) -> str | int:
+def _twice(local: datetime) -> timedelta:
+    """By how much the clocks are put back, for a local time that comes twice; else nothing."""
+    first, second = (local.replace(fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    return max(first - second, timedelta())
+
+
+def _universal(when: datetime, form: str) -> str | int:
     match form:
         case "iso":
             return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -72,7 +84,4 @@ def _written(when: datetime, form: str, timezone: str) -> str | int:
             return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
         case "epoch":
             return int(when.timestamp())
-        case "epoch_ms":
-            return int(when.timestamp()) * 1000 + when.microsecond // 1000
-        case _:
-            return when.astimezone(ZoneInfo(timezone)).strftime(form)
+    return int(when.timestamp()) * 1000 + when.microsecond // 1000

@@ -12,8 +12,8 @@ import msgspec
 
 from orderflow.adapters.described.answers import at, told
 from orderflow.adapters.described.asking import Auth, Basic, Fixed, Login, Open, within
-from orderflow.adapters.http import Bearer, Header, Token, basic, bearer, judge, login, read
-from orderflow.domain.errors import ConfigError, DeniedError
+from orderflow.adapters.http import Bearer, Header, Token, bearer, judge, login, read
+from orderflow.domain.errors import ConfigError, DeniedError, DriftError
 from orderflow.domain.source import Account, Runtime, Secret
 
 _JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=str)
@@ -27,6 +27,7 @@ class _Query(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.url = request.url.copy_set_param(self._name, self._secret.reveal())
+        request.extensions = {**request.extensions, "secret": self._name}
         yield request
 
 
@@ -38,7 +39,9 @@ def signing(
         case Open():
             return None
         case Basic():
-            return basic(account)
+            if not account.login:
+                _password(account)
+            return httpx.BasicAuth(account.login or "", account.password.reveal() if account.password else "")
         case Fixed():
             secret = _password(account)
             if auth.kind == "query":
@@ -67,7 +70,8 @@ def _bearer(auth: Login, account: Account, runtime: Runtime, refused: Callable[[
             within(values, auth.login_as, name)
         if auth.password_as:
             within(values, auth.password_as, (password or _password(account)).reveal())
-        url = httpx.URL(account.url.rstrip("/") + "/" + auth.path.lstrip("/"))
+        whole = httpx.URL(auth.path).is_absolute_url
+        url = httpx.URL(auth.path if whole else f"{account.url.rstrip('/')}/{auth.path.lstrip('/')}")
         headers = {"accept": "application/json"}
         sent = {"json": values} if auth.send == "json" else {"data": values}
         request = httpx.Request("POST", url, headers=headers, **sent)  # type: ignore[arg-type] # one of two keywords
@@ -99,7 +103,13 @@ def _bearer(auth: Login, account: Account, runtime: Runtime, refused: Callable[[
 
 def _end(auth: Login, body: Any, runtime: Runtime) -> Any:
     seconds = at(body, auth.expires_in) if auth.expires_in else None
-    life = timedelta(seconds=float(seconds)) if seconds else auth.lifetime
+    try:
+        life = timedelta(seconds=float(seconds)) if seconds else auth.lifetime
+    except (TypeError, ValueError, OverflowError):
+        raise DriftError(
+            f"no number of seconds stands at {auth.expires_in} of the answer to the login; correct auth.expires_in in "
+            "the channel file, or say auth.lifetime instead"
+        ) from None
     return None if life is None else runtime.clock() + life
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from math import ceil
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,20 +12,34 @@ from urllib.parse import quote, urlencode
 import httpx
 import msgspec
 
-from orderflow.adapters.described.answers import Answer, codes, fault, raw_at, rows, told
+from orderflow.adapters.described.answers import Answer, codes, fault, raw_at, rows, told, words_at
 from orderflow.adapters.described.asking import (
     Between,
+    ByIds,
     Call,
     Cursor,
     Described,
+    Fixed,
     Linked,
     Numbered,
     Whole,
 )
+from orderflow.adapters.described.paging import by_cursor, by_link, first, numbered, sized
 from orderflow.adapters.described.requests import filtered, question, with_id
 from orderflow.adapters.described.signing import signing
 from orderflow.adapters.described.values import parse, plain
-from orderflow.adapters.http import Question, client, judge, last_page_first, named, read, side_by_side, walk
+from orderflow.adapters.http import (
+    Question,
+    Verdict,
+    client,
+    judge,
+    last_page_first,
+    named,
+    read,
+    shown,
+    side_by_side,
+    walk,
+)
 from orderflow.domain.errors import DriftError, RecordError, TransientError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
@@ -35,6 +51,11 @@ MOST_PASSES = 4
 """How often a list without a total is read until a pass brings nothing new."""
 AT_ONCE = 4
 """Detail calls on their way together."""
+_NOTHING, _UNKNOWN = 204, frozenset({404, 410})
+_TABLE: Mapping[int, Verdict] = dict.fromkeys(
+    (400, 404, 405, 406, 410, 415, 422, 501),
+    (DriftError, "compare the request with the platform's documentation, and correct the channel file"),
+)
 
 
 class Platform:
@@ -66,8 +87,8 @@ class Platform:
     def _count(self, window: Window) -> int:
         page, values = self._options.orders.page, self._filter(self._options.orders.window, window)
         if isinstance(page, Numbered):
-            return self._total(self._page(_numbered(page, values, _first(page))))
-        return self._total(self._page(values if isinstance(page, Whole) else _sized(page, values, {})))
+            return self._total(self._page(numbered(page, values, first(page))))
+        return self._total(self._page(values if isinstance(page, Whole) else sized(page, values, {})))
 
     def _identify(self, window: Window) -> Iterator[OrderStub]:
         """Orders created within `window`."""
@@ -81,13 +102,33 @@ class Platform:
         if call.name is None:
             for order_id in order_ids:
                 found = self._by_id(call, order_id)
-                if found is not None:
-                    yield Page(self._whole([_one(found)]), found.origin)
+                listed = found and rows(found.records[0], parse(""))
+                if found and listed != []:
+                    yield Page(self._whole(listed or found.records), found.origin)
             return
         for start in range(0, len(order_ids), call.many):
-            ids = list(order_ids[start : start + call.many])
-            answer = self._ask(question(call, {call.name: ",".join(ids) if call.joined else ids}), call.at)
+            yield from self._together(call, call.name, list(order_ids[start : start + call.many]))
+
+    def _together(self, call: ByIds, name: str, wanted: list[str]) -> Iterator[Page]:
+        """Several orders with one question, and what an answer left out with another: its pages may hold fewer.
+
+        Raises `DriftError` where other orders come: the platform then does not know the parameter.
+        """
+        began = len(wanted)
+        while wanted:
+            asked = question(call, {name: ",".join(wanted) if call.joined else wanted})
+            answer = self._ask(asked, call.at, unknown=len(wanted) < began)
+            came = {order_id for record in answer.records if (order_id := self._id_of(record))}
+            if not answer.records:
+                return
+            if not came or came - set(wanted):
+                raise DriftError(
+                    f"{named(answer.response.request)}: {len(came - set(wanted))} orders came that were not asked for, "
+                    f"and {len(came & set(wanted))} of {len(wanted)} that were; the platform does not take ids as "
+                    f"{name!r}, or they do not stand at `id`; correct by_id in the channel file"
+                )
             yield Page(self._whole(answer.records), answer.origin)
+            wanted = [order_id for order_id in wanted if order_id not in came]
 
     def _filter(self, between: Between | None, window: Window) -> dict[str, Any]:
         limits = self._options.limits
@@ -106,28 +147,28 @@ class Platform:
             case Numbered():
                 yield from self._until_nothing_new(page, values)
             case Cursor():
-                first = {} if after is None else {"cursor": after}
-                for _, answer in walk(first, lambda asked: self._page(_sized(page, values, asked)), _cursor(page)):
-                    following = _cursor(page)({}, answer)
+                start = {} if after is None else {"cursor": after}
+                for _, answer in walk(start, lambda asked: self._page(sized(page, values, asked)), by_cursor(page)):
+                    following = by_cursor(page)({}, answer)
                     yield answer, following and following["cursor"]
             case Linked():
-                first = {} if after is None else {"url": after}
+                start = {} if after is None else {"url": after}
 
                 def ask(asked: Question) -> Answer:
-                    return self._follow(asked["url"]) if asked else self._page(_sized(page, values, {}))
+                    return self._follow(asked["url"]) if asked else self._page(sized(page, values, {}))
 
-                for _, answer in walk(first, ask, _link(page)):
-                    following = _link(page)({}, answer)
+                for _, answer in walk(start, ask, by_link(page)):
+                    following = by_link(page)({}, answer)
                     yield answer, following and following["url"]
 
     def _backwards(
         self, page: Numbered, values: Mapping[str, Any], after: JsonValue
     ) -> Iterator[tuple[Answer, JsonValue]]:
         """From the last page to the first; the first answer only tells how many there are."""
-        first = _first(page)
+        begin = first(page)
 
         def ask(asked: Question) -> Answer:
-            answer = self._page(_numbered(page, values, asked.get("page", first)))
+            answer = self._page(numbered(page, values, asked.get("page", begin)))
             if "page" not in asked:
                 self._demand_size(page, answer)
             return answer
@@ -136,16 +177,19 @@ class Platform:
             return max(1, ceil(self._total(answer) / page.size.value))
 
         start = {} if after is None else {"page": after}
-        for asked, answer in walk(start, ask, last_page_first("page", pages, first=first)):
+        for asked, answer in walk(start, ask, last_page_first("page", pages, first=begin)):
             if "page" in asked:
-                yield answer, asked["page"] - 1 if asked["page"] > first else None
+                yield answer, asked["page"] - 1 if asked["page"] > begin else None
 
     def _until_nothing_new(self, page: Numbered, values: Mapping[str, Any]) -> Iterator[tuple[Answer, JsonValue]]:
         """Forwards, until a pass brings nothing new: what leaves the list moves the rest onto pages read before."""
         seen: set[bytes] = set()
         for _ in range(MOST_PASSES):
-            fresh, number, last = 0, _first(page), None
-            while (answer := self._page(_numbered(page, values, number))).records not in ([], last):
+            fresh, number, last = 0, first(page), None
+            while True:
+                answer = self._page(numbered(page, values, number), unknown=last is not None)
+                if answer.records in ([], last):
+                    break
                 number, last = number + 1, answer.records
                 new = [record for record in answer.records if record not in seen]
                 seen.update(new)
@@ -159,28 +203,32 @@ class Platform:
             "the run tries again by itself; where the platform tells how many orders there are, name it as page.total"
         )
 
-    def _page(self, values: Mapping[str, Any]) -> Answer:
-        return self._ask(question(self._options.orders, values), self._options.orders.at)
+    def _page(self, values: Mapping[str, Any], *, unknown: bool = False) -> Answer:
+        return self._ask(question(self._options.orders, values), self._options.orders.at, unknown=unknown)
 
     def _follow(self, url: str) -> Answer:
         """The page behind a whole address, which must be the platform's own."""
         target = self._client.base_url.join(url)
-        if (target.scheme, target.netloc) != (self._client.base_url.scheme, self._client.base_url.netloc):
+        own, there = (f"{each.scheme}://{each.netloc.decode()}" for each in (self._client.base_url, target))
+        if own != there:
             raise DriftError(
-                f"{self._client.base_url.host}: the next page stands at {target.host}, another address; credentials "
-                "are not sent there; put that address into the connection"
+                f"{own}: the next page stands at {there}, another address; credentials are not sent there; put that "
+                "address into the connection"
             )
         asked = {"method": "GET", "path": str(target), "params": None, "json": None}
-        return self._ask(asked, self._options.orders.at)
+        auth = self._options.auth
+        secret = auth.name if isinstance(auth, Fixed) else ""  # platforms repeat it in the next page's address
+        return replace(self._ask(asked, self._options.orders.at), origin=shown(target, secret))
 
-    def _ask(self, asked: Mapping[str, Any], place: str | None = None) -> Answer:
-        """One request; with a `place`, the records that stand there."""
+    def _ask(self, asked: Mapping[str, Any], place: str | None = None, *, unknown: bool = False) -> Answer:
+        """One request; with a `place`, the records that stand there. What may be `unknown` is none where 404 comes."""
         for attempt in range(ATTEMPTS):
             response = self._client.request(
                 asked["method"], asked["path"], params=asked["params"] or None, json=asked["json"]
             )
-            judge(response, wanted="orders", now=self._runtime.clock())
-            body = read(response, _JSON, wanted="orders")
+            if response.status_code == _NOTHING or (unknown and response.status_code in _UNKNOWN):
+                return Answer(response, None, [], _origin(asked))
+            body = self._judged(response, "orders")
             error = fault(self._options.success, response, body)
             if not isinstance(error, TransientError) or attempt == ATTEMPTS - 1:
                 break
@@ -194,6 +242,15 @@ class Platform:
                 "changed the shape of its answer, or `at` in the channel file names another place"
             )
         return Answer(response, body, records, _origin(asked))
+
+    def _judged(self, response: httpx.Response, wanted: str) -> Any:
+        """The JSON of a good answer, or the error that another status stands for, with what the platform says of it."""
+        said = None
+        if not response.is_success:
+            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+                said = words_at(self._options.success, response, _JSON.decode(response.content))
+        judge(response, wanted=wanted, now=self._runtime.clock(), table=_TABLE, said=said)
+        return read(response, _JSON, wanted=wanted)
 
     def _refused(self, response: httpx.Response) -> bool:
         """Whether an answer says that the token ended."""
@@ -211,7 +268,7 @@ class Platform:
     def _total(self, answer: Answer) -> int:
         page = self._options.orders.page
         place = "" if isinstance(page, Whole) else page.total or ""
-        total = told(answer.response, answer.body, place)
+        total = "0" if answer.response.status_code == _NOTHING else told(answer.response, answer.body, place)
         if total is None or not total.isdecimal():
             raise DriftError(
                 f"{named(answer.response.request)}: no number of orders at {place}; the platform changed the shape of "
@@ -243,16 +300,17 @@ class Platform:
         if order_id is None:
             return None
         answer = self._by_id(call, order_id)
-        return None if answer is None else _one(answer)
+        return None if answer is None else answer.records[0]
 
     def _by_id(self, call: Call, order_id: str) -> Answer | None:
         """One order; None where the platform does not know it."""
         asked = with_id(question(call, {}), order_id)
-        response = self._client.request(asked["method"], asked["path"], params=asked["params"], json=asked["json"])
-        if response.status_code in {404, 410}:
+        response = self._client.request(
+            asked["method"], asked["path"], params=asked["params"] or None, json=asked["json"]
+        )
+        if response.status_code in {_NOTHING, *_UNKNOWN}:
             return None
-        judge(response, wanted="an order", now=self._runtime.clock())
-        body = read(response, _JSON, wanted="an order")
+        body = self._judged(response, "an order")
         if error := fault(self._options.success, response, body):
             raise error
         found = raw_at(response.content, call.at)
@@ -276,51 +334,11 @@ class Platform:
         return OrderStub(order.order_id, order.order_status, order.grand_total, order.currency, len(order.lines))
 
 
-def _first(page: Numbered) -> int:
-    return page.first if page.kind == "page" else 0
-
-
-def _sized(page: Cursor | Linked, values: Mapping[str, Any], asked: Question) -> dict[str, Any]:
-    size = {page.size.name: page.size.value} if page.size else {}
-    cursor = {page.name: asked["cursor"]} if isinstance(page, Cursor) and "cursor" in asked else {}
-    return {**values, **size, **cursor}
-
-
-def _numbered(page: Numbered, values: Mapping[str, Any], number: int) -> dict[str, Any]:
-    place = number if page.kind == "page" else number * page.size.value
-    return {**values, page.size.name: page.size.value, page.name: place}
-
-
-def _cursor(page: Cursor) -> Any:
-    def following(_: Question, answer: Answer) -> Question | None:
-        if page.more and told(answer.response, answer.body, page.more) in {None, "false", "0"}:
-            return None
-        cursor = told(answer.response, answer.body, page.at)
-        return {"cursor": cursor} if cursor else None
-
-    return following
-
-
-def _link(page: Linked) -> Any:
-    def following(_: Question, answer: Answer) -> Question | None:
-        if page.at == "header:link":
-            url = answer.response.links.get("next", {}).get("url")
-        else:
-            url = told(answer.response, answer.body, page.at)
-        return {"url": url} if url else None
-
-    return following
-
-
-def _one(answer: Answer) -> bytes:
-    return answer.records[0]
-
-
 def _origin(asked: Mapping[str, Any]) -> str:
     """The question as evidence: path and query, or path and the variables of the body."""
     body = asked["json"]
     if body is None:
-        query = urlencode(asked["params"] or {}, quote_via=quote)
+        query = urlencode(asked["params"] or {}, quote_via=quote, doseq=True)
         return f"{asked['path']}?{query}" if query else str(asked["path"])
     shown = body.get("variables", body) if isinstance(body, dict) else body
     return f"{asked['path']} {msgspec.json.encode(shown).decode()}"

@@ -28,8 +28,9 @@ def totals(fields: dict[str, Any], parts: Mapping[str, list[Any]], stated: froze
         if name not in stated:
             fields[name] = _sum(each.total for each in parts[part])
     if "tax_total" not in stated:
-        inner = [each.tax or "0" for part in ("lines", "charges") for each in parts[part]]
-        fields["tax_total"] = _sum([each.amount for each in parts["taxes"]] or inner)
+        inner = [each.tax for part in ("lines", "charges") for each in parts[part] if each.tax is not None]
+        if taxes := [each.amount for each in parts["taxes"]] or inner:
+            fields["tax_total"] = _sum(taxes)
     if "discount_total" not in stated and parts["discounts"]:
         fields["discount_total"] = _sum(each.amount for each in parts["discounts"])
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import cache
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
@@ -20,6 +21,9 @@ from orderflow.domain.errors import RecordError
 from orderflow.domain.money import exponent
 
 _STEP = re.compile(r'"(?P<quoted>[^"]+)"|\[(?P<inside>[^\]]*)\]|(?P<key>[^.\[\]"]+)|(?P<dot>\.)')
+
+_NEVER = re.compile(r"0{4}-00-00|0001-01-01|[0./:\s-]+$")
+"""How platforms write a time that has not come: MySQL's zero date, the first day of .NET, an epoch of 0."""
 
 Scope: TypeAlias = tuple[Any, ...]
 """The whole record, then the elements that lead to the one in hand, which stands last."""
@@ -47,7 +51,7 @@ class Path(NamedTuple):
         return found
 
     def elements(self, scope: Scope) -> list[Scope]:
-        """The elements of the list that stands there, each behind those it stands in."""
+        """The elements of the list that stands there, each behind those it stands in; null is a list without any."""
         start = self._start(scope)
         found = [(start, start[-1])]
         for step in self.steps:
@@ -60,6 +64,7 @@ class Path(NamedTuple):
         return [
             each
             for above, value in found
+            if value is not None
             for each in (
                 [(*above, inner) for inner in value]
                 if isinstance(value, list)
@@ -139,6 +144,17 @@ def plain(value: Any) -> str | None:
     return str(value)
 
 
+def _reads_time(form: str) -> str:
+    known = False
+    try:
+        datetime.strptime("", form)  # noqa: DTZ007 -- only its signs are looked at
+    except ValueError as error:
+        known = "%" in form and "does not match" in str(error)
+    if form not in {"epoch", "epoch_ms"} and not known:
+        raise ValueError(f"{form!r} is none of epoch, epoch_ms, nor signs of strptime; leave it out for ISO 8601")
+    return form
+
+
 class Value(BaseModel):
     """Where a value stands, if more is to be said of it than its path."""
 
@@ -154,9 +170,10 @@ class Value(BaseModel):
     unit: Annotated[str, Field(pattern="^(major|minor)$")] = "major"
     """`minor`: whole cents (of the order's currency, or with `digits` decimal places)."""
     digits: Annotated[int, Field(ge=0, le=6)] | None = None
+    """Decimal places of the minor unit; of a major one, those that it is rounded to (`21.349999999999998`)."""
     scale: Decimal = Decimal(1)
     """What an amount is multiplied by: -1 for discounts told as negative numbers, 0.01 for a rate in percent."""
-    time: str | None = None
+    time: Annotated[str, AfterValidator(_reads_time)] | None = None
     """`epoch`, `epoch_ms`, or the signs of strptime; ISO 8601 unless given."""
     values: dict[str, str] = {}
     """What the platform's words mean; `"*"` is for all others."""
@@ -194,7 +211,7 @@ def reader(field: str, kind: str, place: Place) -> Reader:
 
     def read(scope: Scope, currency: str) -> str | None:
         text = gather(scope)
-        if text is None:
+        if text is None or (kind == "time" and _NEVER.match(text)):
             return told.default
         text = told.values.get(text, told.values.get("*", text)) if told.values else text
         return convert(text, currency)
@@ -236,15 +253,19 @@ def _total(texts: Sequence[str]) -> str:
 
 
 def _converter(field: str, kind: str, told: Value) -> Callable[[str, str], str | None]:
-    if kind == "amount" and (told.unit == "minor" or told.scale != 1):
+    if kind == "amount" and (told.unit == "minor" or told.scale != 1 or told.digits is not None):
+        minor = told.unit == "minor"
 
         def amount(text: str, currency: str) -> str:
-            digits = exponent(currency) if told.digits is None else told.digits
+            digits = _digits(currency) if minor and told.digits is None else told.digits
             try:
                 number = Decimal(text) * told.scale
-            except InvalidOperation:
+                if digits is None:
+                    return f"{number:f}"
+                cent = Decimal(1).scaleb(-digits)
+                return f"{number * cent if minor else number.quantize(cent, ROUND_HALF_UP):f}"
+            except ArithmeticError:
                 return text
-            return f"{number.scaleb(-digits) if told.unit == 'minor' else number:f}"
 
         return amount
     if kind == "time" and told.time:
@@ -252,12 +273,29 @@ def _converter(field: str, kind: str, told: Value) -> Callable[[str, str], str |
     return lambda text, _: text
 
 
-def _moment(field: str, text: str, form: str) -> str | None:
-    """ISO 8601 out of another spelling; an epoch of 0 is how platforms say "not yet"."""
+@cache
+def _digits(currency: str) -> int:
+    """Decimal places of a currency; raises `RecordError` where none is told by its code, for a guess may be wrong."""
+    import pycountry
+
+    code = currency.strip().upper()
+    if pycountry.currencies.get(alpha_3=code) is None:
+        raise RecordError(
+            "CURRENCY_UNKNOWN",
+            "currency",
+            currency,
+            "an amount in minor units needs a code of ISO 4217 for its decimal places; name its place as currency of "
+            "the order in the channel file, with `values` for the platform's own words, or say `digits`",
+        )
+    return exponent(code)
+
+
+def _moment(field: str, text: str, form: str) -> str:
+    """ISO 8601 out of another spelling."""
     try:
         if form in {"epoch", "epoch_ms"}:
             seconds = Decimal(text) / (1000 if form == "epoch_ms" else 1)
-            return datetime.fromtimestamp(float(seconds), UTC).isoformat() if seconds else None
+            return datetime.fromtimestamp(float(seconds), UTC).isoformat()
         return datetime.strptime(text.strip(), form).isoformat()  # noqa: DTZ007 -- the zone is the channel's
     except (ValueError, InvalidOperation, OverflowError, OSError):
         raise RecordError("TIME_MALFORMED", field, text, f"a time is written as {form}") from None

@@ -67,7 +67,10 @@ def _post(call: dict[str, Any]) -> dict[str, Any]:
     variables: dict[str, Any] = {}
     for name, value in (call.get("params") or {}).items():
         within(variables, name, value)
-    made |= {"method": "POST", "body": {"query": call["query"], "variables": variables}}
+    query = call["query"]
+    if isinstance(query, str):
+        query = query.replace("{id}", "{ id }")  # a selection of fields, not the place of an order's id
+    made |= {"method": "POST", "body": {"query": query, "variables": variables}}
     if "name" in made:
         made["name"] = f"variables.{made['name']}"
     if isinstance(window := made.get("window"), dict):
@@ -81,7 +84,11 @@ def _post(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _variable(told: Any) -> Any:
-    return {**told, "name": f"variables.{told['name']}"} if isinstance(told, dict) and "name" in told else told
+    if not isinstance(told, dict) or "name" not in told:
+        return told
+    names = told["name"]
+    several = [f"variables.{name}" for name in names] if isinstance(names, list) else f"variables.{names}"
+    return {**told, "name": several}
 
 
 ADAPTER = adapter(Options)

@@ -54,6 +54,7 @@ class Rows:
         """Rows modified within `window`, oldest first; `after` is the cursor of a page."""
         with database.session(self._account) as connection:
             table = self._table(connection)
+            table.demand_filled(self._options.modified)
             yield from table.pages(self._options.modified, window, after)
 
     def count(self, window: Window) -> int:
@@ -99,7 +100,7 @@ class _Asked:
         self._options, self._connection, self._runtime = options, connection, runtime
         self.name = name
         found = inspect(connection).get_columns(name, schema=options.schema_name)
-        columns = [Column(each["name"], each["type"]) for each in found]
+        columns = [Column(each["name"], each["type"], nullable=each.get("nullable", True)) for each in found]
         self.table = Table(name, MetaData(), *columns, schema=options.schema_name)
         self._json = {column.name for column in columns if isinstance(column.type, types.JSON)}
         self._where = {} if of else options.where
@@ -126,12 +127,27 @@ class _Asked:
         if self._runtime.throttle:
             self._runtime.throttle.take()
         cost, began = self._runtime.meter.endpoint(self.name), self._runtime.clock()
-        rows = self._connection.execute(statement).all()
+        try:
+            rows = self._connection.execute(statement).all()
+        except ValueError as error:  # psycopg2 says so of the year 20223, and of times before Christ
+            raise DriftError(
+                f"{self.name}: a value that its driver cannot read ({error}); correct it there, or give a view that "
+                "casts its column to text"
+            ) from None
         seconds = (self._runtime.clock() - began).total_seconds()
         cost.calls += 1
         cost.seconds += seconds
         cost.slowest = max(cost.slowest, seconds)
         return rows
+
+    def demand_filled(self, clock: Clock) -> None:
+        """Raise `DriftError` where a row has no such time: no window would ever hold it."""
+        column = self.column(clock.column)
+        if column.nullable and self.ask(select(self.id).where(self._ours(), column.is_(None)).limit(1)):
+            raise DriftError(
+                f"{self.name}: a row without {column.name}, which no window would ever hold; name a column that is "
+                f"always filled, or give a view that fills it, such as COALESCE({column.name}, ...) of the creation"
+            )
 
     def within(self, clock: Clock, window: Window) -> ColumnElement[bool]:
         """Rows of this channel whose time lies in the half-open window."""
@@ -175,9 +191,7 @@ class _Asked:
         """These rows as JSON, each with the rows of other tables that belong to it."""
         ids = [row[self.id.name] for row in rows]
         found = {name: _grouped(table, told, ids) for name, (table, told) in self._kin.items()}
-        return [
-            record({**row, **{name: of.get(str(row[self.id.name]), []) for name, of in found.items()}}) for row in rows
-        ]
+        return [record({**row, **{name: of[str(row[self.id.name])] for name, of in found.items()}}) for row in rows]
 
     def _select(self) -> Select[Any]:
         """All columns as the driver gives them: no conversion of ours stands in between."""
@@ -190,17 +204,29 @@ class _Asked:
 
     def _rows(self, found: Sequence[Any]) -> list[dict[str, Any]]:
         reads: list[tuple[str, Callable[[Any], Any]]] = [
-            (name, inner if name in self._json else partial(value, name))
-            for name in self.table.columns.keys()  # noqa: SIM118 - iterating it gives columns, not names
+            (column.name, inner if column.name in self._json else self._reading(column))
+            for column in self.table.columns
         ]
         return [{name: read(each) for (name, read), each in zip(reads, row, strict=True)} for row in found]
+
+    def _reading(self, column: Column[Any]) -> Callable[[Any], Any]:
+        """How a value of this column becomes JSON; the blanks that fill up a CHAR(n) are none of it."""
+        if isinstance(column.type, types.CHAR) and self._dialect != "sqlite":
+            return lambda found: found.rstrip(" ") if isinstance(found, str) else value(column.name, found)
+        return partial(value, column.name)
 
     def _ours(self) -> ColumnElement[bool]:
         """The rows of this channel; of children all."""
         parts = []
         for name, wanted in self._where.items():
             column = self.column(name)
-            values = [comparable(column.type, each) for each in ([wanted] if isinstance(wanted, str) else wanted)]
+            told = [wanted] if isinstance(wanted, str) else wanted
+            values = [comparable(column.type, each) for each in told]
+            if None in values:
+                raise DriftError(
+                    f"{self.name}: column {name} is of type {column.type} and can never be "
+                    f"{told[values.index(None)]!r}; correct `where` in the channel file"
+                )
             parts.append(column.in_([self._bound(column, each) for each in values]))
         return and_(True, *parts)
 
@@ -239,9 +265,21 @@ class _Asked:
 
 
 def _grouped(table: _Asked, told: Children, ids: Sequence[Any]) -> Mapping[str, list[dict[str, Any]]]:
-    """The children of these orders, by the order's id as text."""
-    key, grouped = table.column(told.key), dict[str, list[dict[str, Any]]]()
+    """The children of these orders, by the order's id as text, whatever case and blanks the database does not mind."""
+    key, grouped = table.column(told.key), {str(order_id): list[dict[str, Any]]() for order_id in ids}
+    alike = {_folded(order_id): order_id for order_id in grouped}
     for start in range(0, len(ids), IDS_AT_ONCE):
         for row in table.among(key, ids[start : start + IDS_AT_ONCE], told.order_by):
-            grouped.setdefault(str(row[told.key]), []).append(row)
+            spelled = str(row[told.key])
+            order_id = spelled if spelled in grouped else alike.get(_folded(spelled))
+            if order_id is None:
+                raise DriftError(
+                    f"{table.name}: {told.key} {spelled!r} is spelled otherwise than the id of its order; give a view "
+                    "that spells both alike"
+                )
+            grouped[order_id].append(row)
     return grouped
+
+
+def _folded(spelled: str) -> str:
+    return spelled.rstrip(" ").casefold()
