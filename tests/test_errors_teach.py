@@ -1,7 +1,8 @@
 """What a user reads when something is wrong: the whole message, the exit code, and never a secret.
 
 Every message names the place, what was found there, what was allowed and the cure. The command line runs as a user
-runs it: in a process of its own, configured by its environment, against real servers on loopback.
+runs it: in a process of its own (forked from one that has imported everything), configured by its environment, against
+real servers on loopback.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ import httpx
 import psycopg2
 import pytest
 
+import forked
 from orderflow.command import ports
 from orderflow.command.flow import stage_window
 from orderflow.domain.window import Window
@@ -84,10 +85,7 @@ def right(postgres: Postgres, shop: str, oms: str, tmp_path_factory: pytest.Temp
 
 def orderflow(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command line as a user calls it; whatever it prints, a secret is not in it."""
-    command = [sys.executable, "-m", "orderflow", *arguments]
-    done = subprocess.run(
-        command, env=environ, capture_output=True, text=True, timeout=60, cwd=environ["ORDERFLOW_HOME"]
-    )
+    done = forked.run("orderflow", *arguments, environ=environ, cwd=environ["ORDERFLOW_HOME"])
     assert HUSH not in done.stdout + done.stderr
     return done
 

@@ -120,7 +120,8 @@ def dsn(postgres, template):
     with contextlib.closing(psycopg2.connect(postgres.dsn())) as connection:
         connection.autocommit = True
         connection.cursor().execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    return postgres.dsn(name)
+        yield postgres.dsn(name)
+        connection.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

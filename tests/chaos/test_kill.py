@@ -5,12 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import forked
 from orderflow.domain.window import Window
 from orderflow.sandbox import server
 from orderflow.sandbox.demo.proof import prove
@@ -54,8 +54,7 @@ def environment(dsn: str, shop: str, oms: str, folder: Path) -> dict[str, str]:
 
 
 def run(folder: Path, environ: dict[str, str], point: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(CHILD), str(folder / "channels"), str(WINDOW), point]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120)
+    return forked.run(str(CHILD), str(folder / "channels"), str(WINDOW), point, environ=environ)
 
 
 @pytest.mark.parametrize("point", POINTS)
