@@ -118,6 +118,19 @@ def pulled(amazon, version="v2026-01-01", **how):
     return list(opened(amazon, version, **how).fetch(WINDOW))
 
 
+def test_an_order_of_which_amazon_shows_nothing_is_absent_and_hides_no_other():
+    amazon = Amazon(ids(1, 2), first=[httpx.Response(200, json={"payload": {}})])
+    assert numbers(opened(amazon, "v0", personal_data=False).fetch_ids(ids(1, 2))) == ids(2)
+
+
+@pytest.mark.parametrize("how", ["fetch", "identify"])
+def test_a_title_that_is_no_utf8_hides_no_order(how):
+    titled = [order(each) | {"orderItems": [{"title": each[-1]}]} for each in ids(1, 2)]
+    listed = json.dumps({"orders": titled}).encode().replace(b'"title": "1"', b'"title": "\xe4\xb8"')
+    found = list(getattr(opened(Amazon(first=[httpx.Response(200, content=listed)])), how)(WINDOW))
+    assert len(found[0].records if how == "fetch" else found) == 2
+
+
 def numbers(pages):
     return [ADAPTER.order_id(json.loads(record)) for page in pages for record in page.records]
 

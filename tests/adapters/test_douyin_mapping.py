@@ -246,6 +246,8 @@ def test_parcels_tell_what_was_sent_and_when_all_has_arrived(raw):
     }
     order = mapped(raw, order_status=101, logistics_info=[parcel])
     assert [line.quantity_fulfilled for line in order.lines] == ["1", "0"]
+    parcel["product_info"][0]["sku_order_id"] = 6900000000000000011
+    assert mapped(raw, order_status=101, logistics_info=[parcel]) == order
     shipment = order.shipments[0]
     assert (shipment.shipment_id, shipment.carrier, shipment.tracking_numbers) == ("D1", "顺丰", ["SF123"])
     assert shipment.lines == [("6900000000000000011", "1")]

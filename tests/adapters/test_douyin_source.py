@@ -154,6 +154,16 @@ def test_no_value_of_one_order_stops_the_identification_of_others(field, value):
     assert found[2] == OrderStub("3", "open", "5.00", "CNY", 1, found[0].updated_at)
 
 
+def test_a_name_that_is_no_utf8_hides_no_order():
+    shop = Shop({1: 5, 2: 6})
+
+    def cut(request):
+        torn = shop(request).content.replace(b'"order_id"', b'"buyer_words":"\xe4\xb8","order_id"', 1)
+        return httpx.Response(200, content=torn)
+
+    assert len(list(opened(cut).identify(WINDOW))) == 2
+
+
 def test_a_token_near_its_end_is_renewed_and_stored_before_it_is_used():
     stored, shop = [], Shop({1: 1})
     assert numbers(pulled(shop, extra=TOKENS | {"expires_at": NOW.isoformat()}, stored=stored)) == [1]

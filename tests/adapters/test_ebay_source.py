@@ -27,6 +27,34 @@ def test_no_range_ends_in_the_future():
     assert dict(shop.requests[0].url.params)["filter"] == "lastmodifieddate:[2026-03-01T09:00:00.000Z..]"
 
 
+@pytest.mark.parametrize("how", ["fetch", "identify"])
+def test_a_title_that_is_no_utf8_hides_no_order(how):
+    shop = Ebay(2)
+    shop.more[shop.orders[0]] = {"lineItems": [{"title": "cut"}], "cancelStatus": {"cancelState": "CANCELED"}}
+
+    def cut(request):
+        answer = shop(request)
+        return httpx.Response(answer.status_code, content=answer.content.replace(b'"cut"', b'"\xe4\xb8"'))
+
+    found = list(getattr(opened(cut), how)(WINDOW))
+    assert len(found[0].records if how == "fetch" else found) == 2
+
+
+def test_parcels_that_ebay_does_not_know_are_missing_from_their_order_and_stop_no_window():
+    shop = Ebay(2)
+    shop.more[shop.orders[0]] = {"fulfillmentHrefs": ["https://api.ebay.test/parcel"]}
+
+    def gone(request):
+        return (
+            refusal(32100, 404, "Invalid order ID")
+            if request.url.path.endswith("shipping_fulfillment")
+            else shop(request)
+        )
+
+    found = [json.loads(record) for page in pulled(gone) for record in page.records]
+    assert [each.get("fulfillments", "not asked") for each in found] == [None, "not asked"]
+
+
 def test_every_order_comes_once():
     shop = Ebay(450)
     pages = pulled(shop)

@@ -13,6 +13,7 @@ from orderflow.domain.errors import ConfigError, DeniedError, DriftError, Transi
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ROWS = msgspec.json.Decoder(list[dict[str, int]])
+RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def answer(status: int = 200, **more) -> httpx.Response:
@@ -75,6 +76,20 @@ def test_a_good_body_is_decoded_whatever_its_content_type_says():
     assert read(answer(content=b'[{"id": 1}]', headers={"content-type": "text/html"}), ROWS, wanted="orders") == [
         {"id": 1}
     ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        (rb"Zo\ud83d", "Zo\ufffd"),
+        (rb"\ud83d cut", "\ufffd cut"),
+        (rb"cut\ude00\ud83d\ude00", "cut\ufffd\U0001f600"),
+        (rb"path\\ud83d and \uD83D\n", "path\\ud83d and \ufffd\n"),
+    ],
+)
+def test_half_a_character_in_one_order_does_not_make_its_page_unreadable(sent: bytes, text: str):
+    pieces = read(answer(content=b'[{"name": "%b"}, {"id": 2}]' % sent), RAWS, wanted="orders")
+    assert [msgspec.json.decode(piece) for piece in pieces] == [{"name": text}, {"id": 2}]
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,14 @@ def test_a_stored_token_comes_back_as_it_went():
     assert Token.stored({}) is None
 
 
+@pytest.mark.parametrize("ends", [1773050400, "1773050400", "2026-03-09T10:00:00", "tomorrow"])
+def test_a_stored_end_that_is_no_moment_names_it_and_the_form_that_is_wanted(ends: object):
+    with pytest.raises(
+        ConfigError, match=rf"expires_at .* is {ends!r} and no moment; write it .* 2026-03-09T10:00:00\+00"
+    ):
+        Token.stored({"access_token": "t", "expires_at": ends})
+
+
 def test_basic_and_header_sign_and_show_nothing():
     with serve(lambda _: Reply()) as (url, seen):
         client(account(url), Time().runtime(), Limits(), auth=basic(account(url))).get("/")

@@ -154,6 +154,18 @@ def test_the_list_of_what_was_created_tells_what_it_can_and_stops_for_nobody():
     assert [stub.updated_at for stub in stubs[:4]] == [moment, None, None, moment]
 
 
+def test_a_reduction_whose_name_is_no_utf8_hides_no_order():
+    shop = JD(range(2))
+
+    def cut(request):
+        torn = shop(request).content.replace(
+            b'"orderId"', b'"couponDetailList":[{"couponType":"\xe4\xb8"}],"orderId"', 1
+        )
+        return httpx.Response(200, content=torn)
+
+    assert [stub.order_id for stub in opened(cut).identify(WINDOW)] == ["0", "1"]
+
+
 def test_orders_by_id_that_jd_does_not_know_are_absent():
     shop = JD([1, 2])
     assert numbers(opened(shop).fetch_ids(["1", "9", "2"])) == [1, 2]

@@ -135,6 +135,8 @@ def test_a_wholly_called_off_order_keeps_its_amounts(raw):
         (("failed", "shipped_back", "failed_delivery"), "open", "returned_to_sender", "none"),
         (("shipped_back_success", "shipped_back_success", "canceled"), "completed", "returned_to_sender", "none"),
         (("lost_by_3pl", "delivered", "delivered"), "completed", "shipped", "none"),
+        (("INFO_ST_DOMESTIC_RETURN_WITH_LAST_MILE_3PL",) * 3, "open", "returned_to_sender", "none"),
+        (("INFO_ST_DOMESTIC_PACKAGE_RETURNED", "LOST_BY_3PL", "canceled"), "completed", "shipped", "none"),
     ],
 )
 def test_the_items_say_how_far_the_order_is(raw, statuses, order_status, fulfilment, returning):

@@ -64,7 +64,7 @@ class Lazada:
         ]
         if self.between:
             self.between.pop(0)(self.orders)
-        return answer(data={"count": len(page), "countTotal": len(rows), "orders": page})
+        return answer(data={"count": str(len(page)), "countTotal": str(len(rows)), "orders": page})
 
     def orders_items_get(self, query):
         ids = json.loads(query["order_ids"])

@@ -118,6 +118,18 @@ def test_an_order_that_leaves_the_window_while_we_read_pushes_no_other_out_of_si
     assert set(gateway.numbers) <= found
 
 
+def test_a_name_that_is_no_utf8_hides_no_order():
+    gateway = Gateway(*numbers(2))
+
+    def cut(request):
+        answer = gateway(request)
+        torn = answer.content.replace(b'"updated_at"', b'"item_list":[{"goods_name":"\xe4\xb8"}],"updated_at"', 1)
+        return httpx.Response(answer.status_code, content=torn)
+
+    assert [len(page.records) for page in opened(cut).fetch(WINDOW)] == [2]
+    assert len(list(opened(cut).identify(WINDOW))) == 2
+
+
 def test_what_fits_into_one_page_takes_one_request():
     gateway = Gateway(*numbers(100))
     assert [len(page.records) for page in pulled(gateway)] == [100]

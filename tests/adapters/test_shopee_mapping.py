@@ -185,6 +185,7 @@ def test_every_payment_of_a_brazilian_order_is_told(raw):
     ("moved", "expected"),
     [
         (["LOGISTICS_READY", "LOGISTICS_READY"], "unfulfilled"),
+        (["LOGISTICS_NOT_STARTED", ""], "unfulfilled"),
         (["LOGISTICS_PICKUP_DONE", "LOGISTICS_READY"], "partial"),
         (["LOGISTICS_PICKUP_DONE", "LOGISTICS_DELIVERY_DONE"], "shipped"),
         (["LOGISTICS_DELIVERY_DONE", "LOGISTICS_DELIVERY_DONE"], "delivered"),
@@ -214,6 +215,12 @@ def test_an_order_that_is_listed_but_not_shown_is_refused_with_its_number(raw):
 def test_a_status_nobody_documented_is_refused(raw):
     raw["detail"]["order_status"] = "TELEPORTED"
     with pytest.raises(RecordError, match="STATUS_UNKNOWN"):
+        mapped(raw)
+
+
+def test_a_package_in_a_status_nobody_documented_is_not_taken_for_sent(raw):
+    raw["detail"]["package_list"][0]["logistics_status"] = "LOGISTICS_TELEPORTED"
+    with pytest.raises(RecordError, match=r"package_list\.logistics_status.*LOGISTICS_TELEPORTED"):
         mapped(raw)
 
 

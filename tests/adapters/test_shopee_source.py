@@ -111,7 +111,7 @@ def test_every_listed_order_comes_with_detail_and_settlement():
     assert all(each["list"]["order_sn"] == each["detail"]["order_sn"] == each["escrow"]["order_sn"] for each in found)
     asked = [path.rpartition("/")[2] for path, _, _ in shop.requests]
     assert (asked.count("get_order_list"), asked.count("get_order_detail"), asked.count("get_escrow_detail_batch")) == (
-        3,
+        6,
         5,
         5,
     )
@@ -134,6 +134,25 @@ def test_the_range_is_rounded_outwards_to_whole_seconds_and_hidden_orders_are_as
 def test_an_empty_window_has_one_page_without_records():
     pages = pulled(Shopee())
     assert [len(page.records) for page in pages] == [0]
+
+
+def test_orders_that_move_past_the_cursor_while_the_list_is_read_are_found_by_the_next_reading(caplog):
+    shop = Shopee()
+    rows = ids(0, 250)
+
+    def place(query, body):
+        """A list whose cursor is a place in it, and from which orders leave."""
+        start = int(query.get("cursor") or 0)
+        page, more = rows[start : start + 100], start + 100 < len(rows)
+        if left := {0: 3, 100: 2}.get(start if len(rows) > 245 else None):
+            del rows[:left]
+        listed = [{"order_sn": each, "order_status": "SHIPPED"} for each in page]
+        return answer(response={"more": more, "next_cursor": str(start + 100) if more else "", "order_list": listed})
+
+    shop.get_order_list = place
+    found = [each["list"]["order_sn"] for each in records(pulled(shop))]
+    assert sorted(found) == ids(0, 250)
+    assert [line.args[0] for line in caplog.records if line.msg.startswith("orders had moved")] == [3, 2]
 
 
 def test_the_cursor_of_a_page_goes_on_behind_it():

@@ -180,6 +180,25 @@ def test_an_order_closed_before_payment_counts_nothing_any_more(trade):
     assert (order.order_status, residue(order), line_residues(order)) == ("open", 0, [0, 0])
 
 
+def test_an_order_refunded_before_it_was_sent_is_not_sent_and_its_money_stays_in_the_total(trade):
+    orders_of(trade)[1] |= {"status": "TRADE_CLOSED", "refund_status": "SUCCESS"}
+    order = mapped(trade)
+    assert [(line.quantity, line.quantity_ordered, line.total) for line in order.lines] == [
+        ("2", "2", "228.00"),
+        ("0", "1", "0"),
+    ]
+    assert [(charge.kind, charge.total) for charge in order.charges] == [("shipping", "6.00"), ("surcharge", "55.00")]
+    assert (order.grand_total, order.payment_status, order.return_status) == (
+        "289.00",
+        "partially_refunded",
+        "refunded",
+    )
+    assert (order.order_status, residue(order), line_residues(order)) == ("open", 0, [0, 0])
+    orders_of(trade)[1] |= {"consign_time": "2026-03-10 08:00:00"}
+    order = mapped(trade)
+    assert (order.lines[1].quantity, order.lines[1].quantity_returned, residue(order)) == ("1", "1", 0)
+
+
 def test_a_wholly_closed_trade_keeps_its_amounts(trade):
     for each in (trade, *orders_of(trade)):
         each["status"] = "TRADE_CLOSED_BY_TAOBAO"

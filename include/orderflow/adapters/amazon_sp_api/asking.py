@@ -14,7 +14,7 @@ import msgspec
 from orderflow.adapters.amazon_sp_api import LIMITS
 from orderflow.adapters.amazon_sp_api.answers import PACES, failure, said
 from orderflow.adapters.amazon_sp_api.statuses import STATES
-from orderflow.adapters.http import Question, by_cursor, client, judge, named, read, walk, words
+from orderflow.adapters.http import Question, by_cursor, client, judge, legible, named, read, walk, words
 from orderflow.domain.errors import DriftError, RecordError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
 from orderflow.domain.window import Window
@@ -137,7 +137,7 @@ def is_id(text: str) -> bool:
 def shape(data: msgspec.Raw, decoder: msgspec.json.Decoder[T]) -> T:
     """What the list needs of an order; raises `DriftError` for one that does not name its id."""
     try:
-        return decoder.decode(data)
+        return decoder.decode(legible(data))
     except msgspec.ValidationError as error:
         raise DriftError(f"an order of Amazon names no id ({error}); the platform changed its shape") from None
 

@@ -23,6 +23,8 @@ from orderflow.domain.window import Window
 log = logging.getLogger(__name__)
 
 LIST = "/orders/v0/orders"
+NOTHING = b"{}"
+"""What Amazon answers, with status 200, for an order that it does not show."""
 
 
 class _List(msgspec.Struct):
@@ -86,7 +88,7 @@ class OrdersV0:
         for order_id in filter(is_id, order_ids):
             path = f"{LIST}/{order_id}"
             answer = self._asking.single(path, _ONE, wanted="one order")
-            if answer is not None:
+            if answer is not None and bytes(answer.payload) != NOTHING:
                 known = _asked_for(order_id, shape(answer.payload, _ROW).order_id, path)
                 yield Page([self._record(known, bytes(answer.payload))], path)
 

@@ -201,7 +201,7 @@ def _sent(raw: Raw, part: Raw) -> str:
         number(inside, "product_count")
         for parcel in raw.get("logistics_info") or []
         for inside in parcel.get("product_info") or []
-        if inside.get("sku_order_id") == part["order_id"]
+        if str(inside.get("sku_order_id")) == str(part["order_id"])
     ]
     if packed:
         return f"{sum(packed, Decimal(0)):f}"

@@ -18,7 +18,7 @@ from orderflow.adapters.douyin import LIMITS, Options
 from orderflow.adapters.douyin.answers import failure, said
 from orderflow.adapters.douyin.auth import auth, param_json
 from orderflow.adapters.douyin.mapping import to_order
-from orderflow.adapters.http import Question, client, judge, named, read, side_by_side, walk
+from orderflow.adapters.http import Question, client, judge, legible, named, read, side_by_side, walk
 from orderflow.domain.errors import DriftError, RecordError, TooManyError, TransientError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
@@ -41,6 +41,7 @@ class _UnknownOrderError(Exception):
 
 
 class _Answer(msgspec.Struct):
+    code: int
     data: msgspec.Raw
 
 
@@ -72,7 +73,7 @@ class _Listed(NamedTuple):
     cursor: JsonValue
 
 
-_ANSWER = msgspec.json.Decoder(_Answer)
+_ANSWER = msgspec.json.Decoder(_Answer, strict=False)
 _LIST = msgspec.json.Decoder(_List, strict=False)
 _DETAIL = msgspec.json.Decoder(_Detail)
 _ROW = msgspec.json.Decoder(_Row)
@@ -156,7 +157,7 @@ class Douyin:
 
     def _stub(self, data: bytes) -> OrderStub:
         """What a listed order says of itself; of one that cannot be mapped, its id, status and time."""
-        order_id, raw = str(_row(data).order_id), _RAW.decode(data)
+        order_id, raw = str(_row(data).order_id), _RAW.decode(legible(data))
         changed = _moment(raw.get("update_time"))
         try:
             order = to_order(raw, self._options)
@@ -174,8 +175,6 @@ class Douyin:
             raise _UnknownOrderError if path == ONE and answer.tells_of_no_order else error
         judge(response, wanted=wanted, now=self._runtime.clock())
         inner = read(response, _ANSWER, wanted=wanted).data
-        if answer is None:
-            raise DriftError(f"{named(response.request)}: no code instead of {wanted}; compare it with the README")
         try:
             return decoder.decode(inner)
         except msgspec.ValidationError as error:

@@ -16,7 +16,7 @@ from orderflow.adapters.ebay.answers import UNKNOWN_ORDER, WRONG_OFFSET, Problem
 from orderflow.adapters.ebay.auth import auth
 from orderflow.adapters.ebay.money import totals_of
 from orderflow.adapters.ebay.statuses import order_status
-from orderflow.adapters.http import client, named, read, side_by_side
+from orderflow.adapters.http import client, legible, named, read, side_by_side
 from orderflow.domain.errors import ConfigError, DriftError, RecordError, TooManyError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Raw, Runtime
 from orderflow.domain.window import Window
@@ -67,7 +67,8 @@ class _Fulfillments(msgspec.Struct):
 _LIST = msgspec.json.Decoder(_List)
 _ROW = msgspec.json.Decoder(_Row)
 _FULFILLMENTS = msgspec.json.Decoder(_Fulfillments)
-_RAW = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+_RECORD = msgspec.json.Decoder(dict[str, Any], float_hook=str)
+_RAW = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Ebay:
@@ -103,7 +104,7 @@ class Ebay:
                 head = _row(row)
                 created = _moment(head.creation_date)
                 if created is None or created in window:
-                    yield _stub(head, _RAW.decode(row))
+                    yield _stub(head, _RECORD.decode(legible(row)))
 
     def count(self, window: Window) -> int:
         """Orders modified within `window`."""
@@ -170,16 +171,17 @@ class Ebay:
         response = self._known(f"{ORDERS}/{quote(name, safe='')}?{BREAKDOWN}", wanted=wanted)
         if response is None:
             return None
-        if (got := read(response, _ROW, wanted=wanted).order_id) != name:
+        order = read(response, _RAW, wanted=wanted)
+        if (got := _row(order).order_id) != name:
             raise DriftError(
                 f"{named(response.request)}: order {got} instead of {name}; the platform answers another question"
             )
-        return response.content.strip()
+        return bytes(order)
 
     def _fulfillments(self, name: str) -> bytes | None:
         """The parcels of one order as a JSON list, or None where there are none, or fewer than promised."""
         wanted = "the parcels of an order"
-        response = self._get(f"{ORDERS}/{quote(name, safe='')}/shipping_fulfillment", wanted=wanted)
+        response = self._known(f"{ORDERS}/{quote(name, safe='')}/shipping_fulfillment", wanted=wanted)
         if response is None:
             return None
         answer = read(response, _FULFILLMENTS, wanted=wanted)
@@ -232,7 +234,7 @@ def _check(kind: str, asked: str, heads: Sequence[_Row]) -> None:
 
 def _row(data: bytes) -> _Row:
     try:
-        return _ROW.decode(data)
+        return _ROW.decode(legible(data))
     except msgspec.ValidationError as error:
         raise DriftError(f"{ORDERS}: an order has another shape ({error}); the platform changed it") from None
 

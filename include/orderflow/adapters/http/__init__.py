@@ -8,7 +8,7 @@ An adapter makes one `client`, asks it, lets `judge` look at the status and `rea
     rows = read(response, ROWS, wanted="a page of orders")
 """
 
-from orderflow.adapters.http.answers import Verdict, judge, read, refusal, retry_after
+from orderflow.adapters.http.answers import BOM, Verdict, judge, legible, read, refusal, retry_after
 from orderflow.adapters.http.auth import Bearer, Header, Token, basic, bearer, login
 from orderflow.adapters.http.bucket import Bucket
 from orderflow.adapters.http.client import client, is_loopback
@@ -25,6 +25,7 @@ from orderflow.adapters.http.redact import is_secret, named, shown, words
 from orderflow.adapters.http.transport import endpoint
 
 __all__ = [
+    "BOM",
     "Bearer",
     "Bucket",
     "Header",
@@ -42,6 +43,7 @@ __all__ = [
     "is_secret",
     "judge",
     "last_page_first",
+    "legible",
     "login",
     "named",
     "read",

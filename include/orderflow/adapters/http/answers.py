@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,12 @@ T = TypeVar("T")
 Verdict: TypeAlias = tuple[type[OrderflowError], str]
 """The class of error for a status, and the cure."""
 
+BOM = b"\xef\xbb\xbf"
+"""What programs on Windows, and PHP files saved there, put before UTF-8; JSON is read without it (RFC 8259, 8.1)."""
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+"""One escape of JSON; its group is half a character whose other half is not there (a lone surrogate)."""
 LONGEST_RETRY_AFTER = 86400.0
 """Seconds; a platform that asks for more than a day is asked again after a day."""
 
@@ -37,7 +44,11 @@ _VERDICTS: Mapping[int, Verdict] = {
     429: (TransientError, "too many requests; the run goes on when the platform allows it"),
     501: (DriftError, "the platform does not offer this; compare the request with the adapter's README"),
 }
-_MOVED: Verdict = (ConfigError, "the platform answers from another address; put that one into the connection")
+_REDIRECTS = range(300, 400)
+_MOVED: Verdict = (
+    ConfigError,
+    "the platform answers from another address; put that one into the connection, or its path where paths are named",
+)
 _REFUSED: Verdict = (DriftError, "the platform refuses the request; compare it with the adapter's README")
 _BROKEN: Verdict = (TransientError, _AGAIN)
 
@@ -77,11 +88,22 @@ def refusal(
         return None
     family = _MOVED if status < 400 else _REFUSED if status < 500 else _BROKEN
     kind, cure = (table or {}).get(status) or _VERDICTS.get(status, family)
+    if status in _REDIRECTS and (place := response.headers.get("location")):
+        said = f"to {_place(response, place)}"
     reason = f" ({words(said)})" if said else ""
     message = f"{named(response.request)}: status {status}{reason} instead of {wanted}; {cure}"
     if issubclass(kind, TransientError):
         return kind(message, retry_after=retry_after(response.headers, now))
     return kind(message)
+
+
+def _place(response: httpx.Response, location: str) -> str:
+    """Where a redirect leads: host and path."""
+    try:
+        target = response.request.url.join(location)
+    except httpx.InvalidURL:
+        return "no address"
+    return f"{target.host}{target.path}"
 
 
 def judge(
@@ -104,13 +126,37 @@ def read(response: httpx.Response, decoder: msgspec.json.Decoder[T], *, wanted: 
     for any other format and for JSON of another shape. No message shows what the body holds.
     """
     try:
-        return decoder.decode(response.content)
+        return _decoded(response.content.removeprefix(BOM), decoder)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if isinstance(error, msgspec.ValidationError) and _is_json(response.content):
             raise DriftError(
                 f"{named(response.request)}: {error} instead of {wanted}; the platform changed the shape of its answer"
             ) from None
         raise _unreadable(response, wanted) from None
+
+
+def legible(record: bytes | msgspec.Raw) -> bytes:
+    """A record with U+FFFD for what is no UTF-8 in it, to look something up in: a broken name must not hide an id.
+
+    What is landed is the record as it came; cleaning says of it what is wrong.
+    """
+    return bytes(record).decode(errors="replace").encode()
+
+
+def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """A document; half a character, as programs leave it that cut a text inside of an emoji, is read as U+FFFD.
+
+    One such name would else make all the orders of its page unreadable, and stop the channel for good.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        whole = _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], body)
+        if whole == body:
+            raise
+        return decoder.decode(whole)
 
 
 def _is_json(body: bytes) -> bool:

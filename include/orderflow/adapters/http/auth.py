@@ -38,13 +38,11 @@ class Token:
 
     @classmethod
     def stored(cls, extra: Mapping[str, JsonValue]) -> Token | None:
-        """The token that a connection's extra fields hold, or None."""
+        """The token that a connection's extra fields hold, or None; raises `ConfigError` where its end is none."""
         value, expires, refresh = (extra.get(name) for name in ("access_token", "expires_at", "refresh_token"))
         if not value:
             return None
-        return cls(
-            Secret(value), datetime.fromisoformat(expires) if expires else None, Secret(refresh) if refresh else None
-        )
+        return cls(Secret(value), _moment(expires) if expires else None, Secret(refresh) if refresh else None)
 
     def to_json(self) -> dict[str, JsonValue]:
         """What to keep in the connection's extra fields; holds the secrets in clear."""
@@ -53,6 +51,19 @@ class Token:
             "expires_at": self.expires_at.isoformat() if self.expires_at else None,
             "refresh_token": self.refresh.reveal() if self.refresh else None,
         }
+
+
+def _moment(expires: JsonValue) -> datetime:
+    try:
+        ends = datetime.fromisoformat(expires)
+    except (TypeError, ValueError):
+        ends = None
+    if ends is None or ends.tzinfo is None:
+        raise ConfigError(
+            f"expires_at in the connection's extra fields is {expires!r} and no moment; write it with its offset, like "
+            "2026-03-09T10:00:00+00:00, or leave it out: then the token is renewed once the platform refuses it"
+        )
+    return ends
 
 
 def unauthorized(response: httpx.Response) -> bool:

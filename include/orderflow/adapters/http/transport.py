@@ -92,7 +92,12 @@ def _fault(request: httpx.Request, error: httpx.RequestError) -> OrderflowError:
         return DeniedError(
             f"{where}: its certificate is not trusted; ask the platform for a valid one, or trust its authority here"
         )
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)):
+    if isinstance(error, httpx.LocalProtocolError):
+        return ConfigError(
+            f"{where}: one of its headers is none that HTTP allows, mostly for a line break or a blank around a "
+            "secret; enter the secret in the connection again, without them"
+        )
+    if isinstance(error, httpx.UnsupportedProtocol):
         return ConfigError(f"{where}: the address cannot be asked over HTTP; correct it in the connection")
     kinds: Sequence[tuple[type[httpx.RequestError], str]] = (
         (httpx.ConnectTimeout, "no connection in time"),

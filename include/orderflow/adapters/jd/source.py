@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from orderflow.adapters.http import Question, client, judge, named, side_by_side
+from orderflow.adapters.http import Question, client, judge, legible, named, side_by_side
 from orderflow.adapters.jd import LIMITS, Options
 from orderflow.adapters.jd.answers import BEIJING, Result, failure, inner, is_unknown_order, refusal, said
 from orderflow.adapters.jd.auth import PARAMETERS, auth
@@ -243,7 +243,7 @@ def _id_of(row: bytes) -> str:
 
 def _stub(row: bytes) -> OrderStub:
     """What a row says; a value that cannot be read is not told."""
-    order_id, raw = _id_of(row), _STUB.decode(row)
+    order_id, raw = _id_of(row), _STUB.decode(legible(row))
     state = raw.get("orderState")
     known = STATES.get(state) if isinstance(state, str) else None
     total = _total(raw)

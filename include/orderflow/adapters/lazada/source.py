@@ -72,7 +72,7 @@ class _Listed(NamedTuple):
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
-_LIST = msgspec.json.Decoder(_List)
+_LIST = msgspec.json.Decoder(_List, strict=False)
 _ITEMS = msgspec.json.Decoder(list[_Items])
 _ROW = msgspec.json.Decoder(_Row)
 _RAW = msgspec.json.Decoder(msgspec.Raw)

@@ -12,11 +12,31 @@ CANCELLED = frozenset({"canceled"})
 WAITING = frozenset({"pending", "topack", "packed", "repacked", "toship", "ready_to_ship"})
 UNDER_WAY = frozenset({"shipped"})
 DELIVERED = frozenset({"delivered", "confirmed", "returned"})
-BROUGHT_BACK = frozenset({"failed", "failed_delivery", "shipped_back", "shipped_back_success", "shipped_back_failed"})
-LOST = frozenset({"lost", "lost_by_3pl", "damaged_by_3pl", "package_scrapped"})
+BACK_AGAIN = frozenset(
+    {
+        "shipped_back_success",
+        "shipped_back_failed",
+        "INFO_ST_DOMESTIC_PACKAGE_RETURNED",
+        "INFO_ST_DOMESTIC_PACKAGE_RETURNED_FAILED",
+        "INFO_ST_DOMESTIC_SHIPPER_RECEIVED",
+    }
+)
+BROUGHT_BACK = BACK_AGAIN | {
+    "failed",
+    "failed_delivery",
+    "shipped_back",
+    "INFO_ST_DOMESTIC_BACK_TO_SHIPPER",
+    "INFO_ST_DOMESTIC_DELIVERY_FAILED",
+    "INFO_ST_DOMESTIC_RETURN_AT_TRANSIT_HUB",
+    "INFO_ST_DOMESTIC_RETURN_WITH_LAST_MILE_3PL",
+}
+"""Some countries tell of parcels in the words of their carriers (`INFO_ST_...`)."""
+LOST = frozenset(
+    {"lost", "lost_by_3pl", "LOST_BY_3PL", "damaged_by_3pl", "DAMAGE_BY_3PL", "package_scrapped", "PACKAGE_SCRAPPED"}
+)
 UNPAID = frozenset({"unpaid"})
 SENT = UNDER_WAY | DELIVERED | BROUGHT_BACK | LOST
-OVER = DELIVERED | LOST | {"shipped_back_success", "shipped_back_failed"}
+OVER = DELIVERED | LOST | BACK_AGAIN
 KNOWN = CANCELLED | WAITING | SENT | UNPAID
 
 

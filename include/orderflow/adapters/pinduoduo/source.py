@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from orderflow.adapters.http import Question, client, judge, last_page_first, named, read, side_by_side, walk
+from orderflow.adapters.http import Question, client, judge, last_page_first, legible, named, read, side_by_side, walk
 from orderflow.adapters.pinduoduo import LIMITS
 from orderflow.adapters.pinduoduo.answers import BUSINESS, failure, said
 from orderflow.adapters.pinduoduo.auth import ROUTER, auth
@@ -270,7 +270,7 @@ def _by_number(rows: Sequence[msgspec.Raw]) -> dict[str, bytes]:
 
 def _row(data: msgspec.Raw | bytes) -> _Row:
     try:
-        return _ROW.decode(data)
+        return _ROW.decode(legible(data))
     except msgspec.ValidationError as error:
         raise DriftError(f"an order of Pinduoduo names no order_sn ({error}); the platform changed its shape") from None
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from orderflow.adapters.amounts import amount, amount_text, epoch_text, sum_text
 from orderflow.adapters.shopee.money import charges_of, payments_of, promotions, vouchers
-from orderflow.adapters.shopee.statuses import NOT_SENT, STATES, fulfilment_status, payment_status
+from orderflow.adapters.shopee.statuses import STATES, fulfilment_status, is_sent, payment_status
 from orderflow.domain.errors import RecordError
 from orderflow.domain.money import decimal
 from orderflow.domain.order import Contact, Discount, Line, Order, Shipment
@@ -85,7 +85,7 @@ def _order(detail: Raw, escrow: Raw) -> Order:
         ext["return_order_sn_list"] = ",".join(escrow["return_order_sn_list"])
     holds = [*(detail.get("pending_terms") or []), *([state.hold] if state.hold else [])]
     packages = detail.get("package_list") or []
-    parcels = [package for package in packages if package["logistics_status"] not in NOT_SENT]
+    parcels = [package for package in packages if is_sent(package)]
     return Order(
         order_id=detail["order_sn"],
         order_number=detail["order_sn"],

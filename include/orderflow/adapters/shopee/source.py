@@ -1,4 +1,7 @@
-"""Talks to one Shopee shop: lists ids by cursor, then fetches details and settlements of fifty orders at a time."""
+"""Talks to one Shopee shop: lists ids by cursor until nothing new comes.
+
+Details and settlements are fetched for fifty orders at a time.
+"""
 
 from __future__ import annotations
 
@@ -114,6 +117,27 @@ class Shopee:
                 yield OrderStub(known.order_sn, state.order if state else known.order_status)
 
     def _lists(self, field: str, window: Window, after: JsonValue = None) -> Iterator[_Listed]:
+        """Every page; a list of several is read again from its beginning until a reading brings nothing new.
+
+        An order that changes while we read leaves the window, and where a cursor is a place in the list, the orders
+        behind it move forward past it. Who goes on behind a cursor has not seen the beginning, and reads on only.
+        """
+        shown: set[str] = set()
+        pages = 0
+        for listed in self._reading(field, window, after):
+            pages += 1
+            shown |= listed.rows.keys()
+            yield listed
+        before = 0 if after is None and pages > 1 else len(shown)
+        while before < len(shown):
+            before = len(shown)
+            for listed in self._reading(field, window):
+                if late := {order_id: row for order_id, row in listed.rows.items() if order_id not in shown}:
+                    log.warning("orders had moved past the cursor count=%d origin=%s", len(late), listed.origin)
+                    shown |= late.keys()
+                    yield _Listed(late, listed.origin, None)
+
+    def _reading(self, field: str, window: Window, after: JsonValue = None) -> Iterator[_Listed]:
         question: Question = {
             "time_range_field": field,
             "time_from": math.floor(window.start.timestamp()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Payment
 from orderflow.domain.source import Raw
 
@@ -36,6 +37,7 @@ NOT_SENT = frozenset(
         "LOGISTICS_COD_REJECTED",
         "LOGISTICS_INVALID",
         "LOGISTICS_NOT_START",
+        "LOGISTICS_NOT_STARTED",
         "LOGISTICS_PENDING_ARRANGE",
         "LOGISTICS_PICKUP_FAILED",
         "LOGISTICS_PICKUP_RETRY",
@@ -46,6 +48,16 @@ NOT_SENT = frozenset(
 )
 """Statuses of a package that is planned or called off, and no parcel under way."""
 DELIVERED = "LOGISTICS_DELIVERY_DONE"
+SENT = frozenset({DELIVERED, "LOGISTICS_DELIVERY_FAILED", "LOGISTICS_LOST", "LOGISTICS_PICKUP_DONE"})
+
+
+def is_sent(package: Raw) -> bool:
+    """Whether a package has left; raises `RecordError` for a status that nobody documented: it may lie here still."""
+    status = package.get("logistics_status") or "LOGISTICS_NOT_START"
+    if status not in NOT_SENT | SENT:
+        known = ", ".join(sorted(NOT_SENT | SENT))
+        raise RecordError("STATUS_UNKNOWN", "package_list.logistics_status", status, f"known: {known}")
+    return status in SENT
 
 
 def payment_status(detail: Raw, state: State, payments: list[Payment]) -> str:

@@ -12,13 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orderflow.adapters.amounts import amount_text, sum_text
-from orderflow.adapters.taobao_tmall.money import charges_of, discounts_of, line_discount, line_total, payments_of
+from orderflow.adapters.taobao_tmall.money import (
+    charges_of,
+    discounts_of,
+    line_discount,
+    line_total,
+    paid_back,
+    payments_of,
+)
 from orderflow.adapters.taobao_tmall.statuses import (
     CALLED_OFF,
+    PAID_BACK,
     REFUNDED,
     SENT,
     State,
     payment_status,
+    refunded_unsent,
     return_status,
     state_of,
 )
@@ -77,9 +86,12 @@ def _order(trade: Raw) -> Order:
     orders = [*rows(trade, "orders", "order"), *map(_as_order, rows(trade, "service_orders", "service_order"))]
     state = state_of(trade, orders)
     whole = state.order == "cancelled"
-    live = [order for order in orders if whole or order.get("status") != CALLED_OFF]
+    goes_on = not whole and trade["status"] != PAID_BACK
+    gone = [order for order in orders if goes_on and refunded_unsent(order)]
+    live = [order for order in orders if whole or (order.get("status") != CALLED_OFF and order not in gone)]
     lines = [_line(number, order, trade, counts=order in live) for number, order in enumerate(orders, 1)]
-    charges, discounts = charges_of(trade, live), discounts_of(trade, live)
+    charges = [*charges_of(trade, live), *map(paid_back, gone)]
+    discounts = discounts_of(trade, live, gone)
     payments = payments_of(trade, orders)
     return Order(
         order_id=id_text(trade, "tid"),
@@ -123,7 +135,7 @@ def _as_order(service: Raw) -> Raw:
 
 
 def _line(number: int, order: Raw, trade: Raw, *, counts: bool) -> Line:
-    """One order. What was closed before payment counts nothing any more; what was refunded counts as it did."""
+    """One order. What was closed before it was sent counts nothing any more; what came back later counts as it did."""
     units = str(order["num"])
     status = order.get("status") or trade["status"]
     total = f"{line_total(order):f}" if amount_text(order["total_fee"]) else None
@@ -138,7 +150,7 @@ def _line(number: int, order: Raw, trade: Raw, *, counts: bool) -> Line:
         quantity=units if counts else "0",
         quantity_ordered=units,
         quantity_fulfilled=units if status in SENT or (order.get("consign_time") and counts) else "0",
-        quantity_returned=units if order.get("refund_status") == REFUNDED else None,
+        quantity_returned=units if counts and order.get("refund_status") == REFUNDED else None,
         unit_price=amount_text(order["price"]),
         discount=f"{line_discount(order):f}" if counts else "0",
         total=total if counts else "0",

@@ -61,15 +61,30 @@ def charges_of(trade: Raw, live: Sequence[Raw]) -> list[Charge]:
     ]
 
 
-def discounts_of(trade: Raw, live: Sequence[Raw]) -> list[Discount]:
-    """What was taken off the trade, off single orders, and off prices by hand; the first may stand in lines in part."""
-    return [*_of_the_trade(trade, live), *_of_orders(trade, live), *_by_hand(live)]
+def paid_back(order: Raw) -> Charge:
+    """What was paid for goods that were refunded before they were sent: `payment` holds it for good."""
+    fee = f"{amount(order['total_fee']) - shared(order):f}"
+    return Charge(
+        kind="surcharge",
+        charge_id=id_text(order, "oid"),
+        title="paid for goods that were refunded before they were sent",
+        amount=fee,
+        total=fee,
+    )
 
 
-def _of_the_trade(trade: Raw, live: Sequence[Raw]) -> Iterator[Discount]:
+def discounts_of(trade: Raw, live: Sequence[Raw], gone: Sequence[Raw] = ()) -> list[Discount]:
+    """What was taken off the trade, off single orders, and off prices by hand; the first may stand in lines in part.
+
+    What orders bear of it that are `gone` is left out.
+    """
+    return [*_of_the_trade(trade, live, gone), *_of_orders(trade, live), *_by_hand(live)]
+
+
+def _of_the_trade(trade: Raw, live: Sequence[Raw], gone: Sequence[Raw]) -> Iterator[Discount]:
     """One discount for each promotion where the promotions explain what the orders bear of them; else all in one."""
     allocated = sum(map(shared, live), Decimal(0))
-    stated = amount(trade.get("discount_fee")) or allocated
+    stated = amount(trade.get("discount_fee")) - sum(map(shared, gone), Decimal(0)) or allocated
     number = id_text(trade, "tid")
     promotions = [each for each in _promotions(trade) if str(each["id"]) == number and amount(each.get("discount_fee"))]
     explained = total_of(each["discount_fee"] for each in promotions)

@@ -62,6 +62,11 @@ STEPS = {
 """`step_trade_status` of a trade that is paid in two steps, and our status of payment."""
 
 
+def refunded_unsent(order: Raw) -> bool:
+    """Whether an order (line) was closed after payment before it was sent: it is not to be sent any more."""
+    return order.get("status") == PAID_BACK and not (order.get("consign_time") or order.get("invoice_no"))
+
+
 def state_of(trade: Raw, orders: Sequence[Raw]) -> State:
     """Raises `RecordError` for a status that nobody documented.
 
