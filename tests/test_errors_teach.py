@@ -40,7 +40,7 @@ SHOPS = [
 WINDOW = "2026-01-05T09:00Z/2026-01-05T10:00Z"
 ASKED = (
     "GET /demo_woocommerce/wp-json/wc/v3/orders?modified_after=2026-01-05T08%3A54%3A29"
-    "&modified_before=2026-01-05T09%3A59%3A30&dates_are_gmt=true&per_page=1&_fields=id"
+    "&modified_before=2026-01-05T09%3A59%3A30&dates_are_gmt=true&per_page=1&_fields=id&timestamp=***"
 )
 GRAPHQL = "POST /demo_shopify/admin/api/2026-07/graphql.json"
 HUSH = "hush"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "include" / "orderflow"
-KITS = {"http", "files", "graph", "described", "xml", "edi", "record", "amounts", "webhook"}
+KITS = {"http", "files", "graph", "described", "xml", "edi", "record", "amounts", "cells", "webhook"}
 ANYTHING = {
     "domain",
     "adapters",

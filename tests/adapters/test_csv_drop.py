@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orderflow import adapters
+from orderflow.adapters.cells import bare
 from orderflow.adapters.csv_drop import LIMITS, Options
 from orderflow.adapters.csv_drop.table import rows
-from orderflow.adapters.files import FileError, bare
+from orderflow.adapters.files import FileError
 from orderflow.domain.errors import RecordError
 from orderflow.domain.window import Window
 

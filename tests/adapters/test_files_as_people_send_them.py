@@ -15,7 +15,8 @@ from spreadsheet_books import HEAD, LAYOUT, MORNING, ROWS, book, opened, patched
 from spreadsheet_books import run as run_book
 
 from orderflow.adapters import csv_drop
-from orderflow.adapters.files import FileError, amount, bare, text, whole
+from orderflow.adapters.cells import amount, bare, whole
+from orderflow.adapters.files import FileError, text
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Order
 

@@ -57,6 +57,8 @@ def test_data_without_errors_is_decoded():
             [{"message": "Field 'b' doesn't exist"}, {"message": "no", "extensions": {"code": "ACCESS_DENIED"}}],
             DeniedError,
         ),
+        ([{"message": "This app is not approved to access the Order object. See ..."}], DeniedError),
+        ([{"message": "Access denied for orders field. Required access: `read_orders` access scope."}], DeniedError),
         ([{"message": "something"}], DriftError),
         ([{}], DriftError),
         ("Something went wrong", DriftError),

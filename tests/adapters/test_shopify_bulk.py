@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -25,6 +26,8 @@ SHOPS = {
     "plain": {},
     "failing": {"bulk_ends": "FAILED CANCELED COMPLETED"},
     "busy": {"bulk_at_once": 0},
+    "again": {},
+    "denied": {},
     "stale": {"bulk_expires": -1},
     "slow": {"bulk_looks": 100_000, "bulk_at_once": 1},
 }
@@ -99,24 +102,42 @@ def test_a_run_that_was_killed_finds_its_operation_again(url):
         orders(shop(url, "slow"))
 
 
-class Torn(httpx.BaseTransport):
-    """The network, but results of bulk operations come without their last lines."""
+class Changed(httpx.BaseTransport):
+    """The network, but answers, or the results of bulk operations, come as these functions make them."""
 
-    def __init__(self):
-        self.network = httpx.HTTPTransport()
+    def __init__(self, answer=lambda body: body, result=lambda body: body):
+        self.network, self.answer, self.result = httpx.HTTPTransport(), answer, result
 
     def handle_request(self, request):
-        response = self.network.handle_request(request)
-        if "/bulk/" not in request.url.path:
-            return response
-        assert "x-shopify-access-token" not in request.headers, "credentials stay with Shopify"
-        lines = response.read().splitlines()
-        return httpx.Response(200, content=b"\n".join(lines[:-3]))
+        is_result = "/bulk/" in request.url.path
+        assert not is_result or "x-shopify-access-token" not in request.headers, "credentials stay with Shopify"
+        body = self.network.handle_request(request).read()
+        return httpx.Response(200, content=self.result(body) if is_result else self.answer(body))
 
 
 def test_a_result_that_is_cut_gives_nothing(url):
+    cut = Changed(result=lambda body: b"\n".join(body.splitlines()[:-3]))
     with pytest.raises(TransientError, match="lines came"):
-        orders(shop(url, "plain", transport=Torn()))
+        orders(shop(url, "plain", transport=cut))
+
+
+def test_an_order_that_changed_and_was_listed_again_is_asked_for_by_its_id(url):
+    def again(result):
+        lines = result.splitlines()
+        quiet = next(line for line in lines if b'"refunds":[]' in line and b'"fulfillments":[]' in line)
+        return b"\n".join([*lines, quiet])
+
+    def one_more(answer):
+        return re.sub(rb'(?<="objectCount":")[1-9]\d*', lambda found: b"%d" % (int(found[0]) + 1), answer)
+
+    listed = Changed(one_more, again)
+    assert orders(shop(url, "again", transport=listed)) == orders(shop(url, "again", bulk_from=None))
+
+
+def test_an_operation_that_may_not_see_a_buyers_field_is_paged(url):
+    denied = b'"status":"FAILED","errorCode":"ACCESS_DENIED"'
+    failing = Changed(lambda answer: answer.replace(b'"status":"COMPLETED","errorCode":null', denied))
+    assert orders(shop(url, "denied", transport=failing)) == orders(shop(url, "denied", bulk_from=None))
 
 
 def test_a_query_that_shopify_will_not_run_is_paged(url, monkeypatch):

@@ -156,3 +156,27 @@ def test_a_refund_of_a_line_that_the_order_does_not_have_refuses_the_order():
     with pytest.raises(RecordError) as caught:
         ADAPTER.to_order(raw, Options())
     assert caught.value.code == "RAW_SHAPE"
+
+
+@pytest.mark.parametrize(("currency", "left"), [("JPY", "1667.0"), ("EUR", "1666.67"), ("KWD", "1666.667")])
+def test_a_removed_unit_takes_its_share_to_the_coin_however_short_shopify_spells_the_amounts(currency: str, left: str):
+    raw = played({**REFUNDED, "lines": [{"fate": ["keep"] * 3, **UNITS, "tax": Decimal(0)}]})
+    line = raw["lineItems"]["nodes"][0] | {"currentQuantity": 2, "taxLines": []}
+
+    def said(amount: str) -> dict[str, Any]:
+        money = {"amount": amount, "currencyCode": currency}
+        return {"shopMoney": money, "presentmentMoney": money}
+
+    line["originalUnitPriceSet"], line["originalTotalSet"] = said("1000.0"), said("3000.0")
+    line["discountAllocations"][0]["allocatedAmountSet"] = said("500.0")
+    totals = {"totalPriceSet": said("2500.0"), "currentTotalPriceSet": said(left), "currentTotalTaxSet": said("0.0")}
+    mapped = ADAPTER.to_order(raw | totals | {"lineItems": {"nodes": [line]}}, Options())
+    assert residue(mapped) == 0
+    assert Decimal(mapped.lines[0].total or 0) == Decimal(left)
+
+
+def test_an_authorisation_that_was_called_off_paid_nothing():
+    raw = order()
+    (sale,) = raw["transactions"]
+    raw["transactions"] = [sale | {"id": "1", "kind": "AUTHORIZATION"}, sale | {"id": "2", "kind": "VOID"}]
+    assert ADAPTER.to_order(raw, Options()).paid_at is None

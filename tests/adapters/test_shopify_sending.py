@@ -28,11 +28,15 @@ class Shop:
         self.left = {"A": 2, "B": 1}
         self.made: list[dict[str, Any]] = []
         self.answers, self.actions = answers, actions
+        self.closed: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         said = json.loads(request.content)
         if said["query"].startswith("query"):
-            return httpx.Response(200, json={"data": {"order": self.order()}})
+            order = self.order()
+            shown = int(said["query"].partition("fulfillmentOrders(first: ")[2].partition(")")[0])
+            order["fulfillmentOrders"]["nodes"] = (self.closed + order["fulfillmentOrders"]["nodes"])[:shown]
+            return httpx.Response(200, json={"data": {"order": order}})
         if self.answers == 0:
             return httpx.Response(502)
         self.answers -= 1
@@ -100,6 +104,14 @@ def test_each_location_gets_a_fulfilment_of_its_own():
     assert [len(each["lineItemsByFulfillmentOrder"]) for each in shop.made] == [1, 1]
     assert shop.tell(parcel()).reference == "F1 F2"
     assert len(shop.made) == 2
+
+
+def test_the_closed_fulfilment_orders_that_moves_and_holds_leave_hide_no_open_one():
+    shop = Shop()
+    nothing = {"id": "L", "remainingQuantity": 0, "lineItem": {"id": "LA"}}
+    closed = {"id": "C", "status": "CLOSED", "supportedActions": [], "assignedLocation": {"location": None}}
+    shop.closed = [closed | {"lineItems": {"nodes": [nothing]}}] * 30
+    assert shop.tell(parcel()).reference == "F1 F2"
 
 
 def test_what_was_told_before_a_break_is_not_told_again():

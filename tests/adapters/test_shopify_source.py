@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from shopify_orders import ADAPTER, order, with_odd
 
 from orderflow.adapters.shopify import LIMITS, Options
-from orderflow.domain.errors import ConfigError
+from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import ById, Countable, Counting, Secret
 from orderflow.domain.window import Window
 
+ASKED = "gid://shopify/Order/6123456789012"
 HOUR = Window(datetime(2026, 3, 1, 9, tzinfo=UTC), datetime(2026, 3, 1, 10, tzinfo=UTC))
 
 
@@ -171,6 +172,36 @@ def test_orders_by_id_are_asked_for_in_portions_that_fit():
     pages = list(Platform(OrdersById=nodes).open().fetch_ids([*ids, "", "4711"]))
     found = [json.loads(record)["id"] for each in pages for record in each.records]
     assert found == [each for each in ids if each[-1] != "7"]
+
+
+def test_an_id_that_shopify_would_refuse_keeps_no_other_from_being_asked_for():
+    def answer(variables: dict[str, Any]) -> dict[str, Any]:
+        return (
+            {"data": {"nodes": [order()]}} if variables["ids"] == [ASKED] else {"errors": [{"message": "Invalid id"}]}
+        )
+
+    odd = [f"{ASKED}/x", "gid://shopify/Order/", "gid://shopify/Order/#1001", "1001"]
+    (page,) = Platform(OrdersById=answer).open().fetch_ids([*odd, ASKED])
+    assert len(page.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        ({"message": "Access denied for customer field. Required access: `read_customers`"}, DeniedError),
+        ({"message": "Internal error", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}, TransientError),
+        (
+            {"message": "This app is not approved to use the note field.", "path": ["orders", "edges", 0, "node"]},
+            DeniedError,
+        ),
+    ],
+)
+def test_withheld_buyers_excuse_no_other_error(fault: dict[str, Any], kind: type[Exception]):
+    path = ["orders", "edges", 0, "node", "email"]
+    withheld = {"message": "This app is not approved to use the email field.", "path": path}
+    platform = Platform(Orders={**page(order() | {"email": None}), "errors": [withheld, fault]})
+    with pytest.raises(kind):
+        list(platform.open().fetch(HOUR))
 
 
 def test_windows_older_than_the_horizon_need_the_scope_which_is_asked_for_once():

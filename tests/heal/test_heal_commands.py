@@ -104,4 +104,9 @@ def test_a_span_that_cannot_be_is_refused(orderflow, span, code, message):
 
 def test_a_sweep_can_be_counted_first(orderflow, story):
     found = json.loads(orderflow("sweep", "demo_woocommerce", "--dry-run", "--json").stdout)
-    assert found == {"channel": "demo_woocommerce", "orders": 0, "blind": ["address", "deletion"], "daily": True}
+    assert found == {
+        "channel": "demo_woocommerce",
+        "orders": 0,
+        "blind": ["address", "deletion", "lines", "refund"],
+        "daily": True,
+    }

@@ -167,6 +167,13 @@ def shopify(topic, body):
         ("refunds/create", b'{"id":1,"order_id":5501}', ["gid://shopify/Order/5501"]),
         ("fulfillments/update", b'{"id":1,"order_id":5501}', ["gid://shopify/Order/5501"]),
         ("orders/delete", b'{"id":5501}', ["gid://shopify/Order/5501"]),
+        ("orders/edited", b'{"order_edit":{"id":1,"order_id":5501}}', ["gid://shopify/Order/5501"]),
+        (
+            "orders/risk_assessment_changed",
+            b'{"risk_level":"high","admin_graphql_api_order_id":"gid://shopify/Order/5501"}',
+            ["gid://shopify/Order/5501"],
+        ),
+        ("returns/approve", b'{"id":1,"order":{"id":5501}}', ["gid://shopify/Order/5501"]),
         ("products/update", b'{"id":5501}', []),
         ("orders/updated", b"[]", []),
         ("orders/updated", b"\xff\xfe", []),

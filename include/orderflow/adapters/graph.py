@@ -1,7 +1,8 @@
 """The GraphQL kit: ask over POST, take errors inside a 200 seriously, keep within a budget of query costs.
 
-Errors beside data are a failure: half an answer is never passed on. Every answer is decoded in two steps: the envelope
-here, the data by the caller, so that records can be sliced out byte for byte.
+Errors beside data are a failure: half an answer is never passed on, unless its platform's adapter says that an error
+only withholds what it can do without. Every answer is decoded in two steps: the envelope here, the data by the caller,
+so that records can be sliced out byte for byte.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ ATTEMPTS = 5
 
 DENIED = frozenset({"ACCESS_DENIED", "FORBIDDEN", "UNAUTHENTICATED", "UNAUTHORIZED", "SHOP_INACTIVE"})
 AGAIN = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"})
+UNCODED = {"Throttled": "THROTTLED", "Access denied": "ACCESS_DENIED", "This app is not approved": "ACCESS_DENIED"}
+"""How messages begin that Shopify also sends without a code, and the code that they mean."""
 
 
 class ThrottleStatus(msgspec.Struct, rename="camel"):
@@ -45,7 +48,8 @@ class Fault(msgspec.Struct):
 
     @property
     def code(self) -> str:
-        return str((self.extensions or {}).get("code") or ("THROTTLED" if self.message == "Throttled" else ""))
+        told = (self.extensions or {}).get("code")
+        return str(told or next((code for begin, code in UNCODED.items() if self.message.startswith(begin)), ""))
 
 
 class Extensions(msgspec.Struct):
@@ -99,12 +103,19 @@ class Budget:
 
 
 class Graph:
-    """One GraphQL address of one account."""
+    """One GraphQL address of one account. Data beside errors that are all `bearable` is an answer."""
 
     def __init__(
-        self, client: httpx.Client, path: str, runtime: Runtime, *, table: Mapping[int, Verdict] | None = None
+        self,
+        client: httpx.Client,
+        path: str,
+        runtime: Runtime,
+        *,
+        table: Mapping[int, Verdict] | None = None,
+        bearable: Callable[[Fault], bool] = lambda _: False,
     ) -> None:
         self._client, self._path, self._runtime, self._table = client, path, runtime, table
+        self._bearable = bearable
         self._budget = Budget(runtime.clock, runtime.sleep)
 
     def ask(
@@ -134,14 +145,20 @@ class Graph:
             judge(response, wanted=wanted, now=self._runtime.clock(), table=self._table)
             answer = read(response, _ANSWER, wanted=wanted)
             self._budget.learn(query, answer.extensions.cost if answer.extensions else None)
-            if not answer.errors:
+            errors = self._unbearable(answer)
+            if not errors:
                 return _data(response, answer, decoder, wanted)
-            if not _throttled(answer.errors):
-                raise _failure(response, answer.errors, wanted)
+            if not _throttled(errors):
+                raise _failure(response, errors, wanted)
         raise TransientError(
             f"{named(response.request)}: the budget of query costs was spent {ATTEMPTS} times in a row while asking "
             f"for {wanted}; somebody else spends it; the run tries again by itself"
         )
+
+    def _unbearable(self, answer: Answer) -> list[Fault]:
+        """The errors for which an answer is none: all of them, where no data stand beside."""
+        errors = [Fault(message=answer.errors)] if isinstance(answer.errors, str) else answer.errors or []
+        return [each for each in errors if not self._bearable(each)] or ([] if _holds_data(answer) else errors)
 
 
 def fitting(size: int, ask: Callable[[int], T]) -> tuple[T, int]:
@@ -156,12 +173,16 @@ def fitting(size: int, ask: Callable[[int], T]) -> tuple[T, int]:
             size = max(1, min(by_cost, size // 2))
 
 
-def _throttled(errors: list[Fault] | str) -> bool:
-    return not isinstance(errors, str) and any(fault.code == "THROTTLED" for fault in errors)
+def _holds_data(answer: Answer) -> bool:
+    return bytes(answer.data) != b"null"
+
+
+def _throttled(errors: list[Fault]) -> bool:
+    return any(fault.code == "THROTTLED" for fault in errors)
 
 
 def _data(response: httpx.Response, answer: Answer, decoder: msgspec.json.Decoder[T], wanted: str) -> T:
-    if bytes(answer.data) == b"null":
+    if not _holds_data(answer):
         raise DriftError(
             f"{named(response.request)}: neither data nor errors instead of {wanted}; "
             "compare the address with the adapter's README"
@@ -180,8 +201,7 @@ def _data(response: httpx.Response, answer: Answer, decoder: msgspec.json.Decode
         ) from None
 
 
-def _failure(response: httpx.Response, errors: list[Fault] | str, wanted: str) -> SourceError:
-    faults = [Fault(message=errors)] if isinstance(errors, str) else errors
+def _failure(response: httpx.Response, faults: list[Fault], wanted: str) -> SourceError:
     first = faults[0]
     told = "; ".join(f"{fault.code or 'no code'}: {words(fault.message)}" for fault in faults[:3])
     where = f"{named(response.request)}: status {response.status_code} with {len(faults)} errors instead of {wanted}"

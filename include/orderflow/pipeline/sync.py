@@ -78,8 +78,8 @@ def sync(
 
     Raises, after everything known is stored, the error that kept orders from being delivered: `TransientError` when the
     OMS is down or the outcome of some orders stays unknown, `DeniedError` when it does not let us in. An OMS that takes
-    some orders and denies others, or fails over them, gets the rest first. Nothing is ever lost by raising: what is pending stays in the outbox. `pause` waits that many seconds between attempts. A shadow
-    channel sends nothing.
+    some orders and denies others, or fails over them, gets the rest first. Nothing is ever lost by raising: what is
+    pending stays in the outbox. `pause` waits that many seconds between attempts. A shadow channel sends nothing.
     """
     if channel.shadow:
         return Delivered(pending=staging.pending(channel.name))

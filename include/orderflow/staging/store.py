@@ -60,9 +60,9 @@ class Store:
 def connect(dsn: str, *, name: str = "orderflow") -> Connection:
     """A connection of one's own, whose moments come in UTC, whatever zone the server is set to.
 
-    A server that lost its power is noticed after a minute; by itself the kernel takes two hours. Raises `TransientError`
-    when the server does not answer within ten seconds, `DeniedError` when it does not let the user in, `ConfigError`
-    for what is no DSN.
+    A server that lost its power is noticed after a minute; by itself the kernel takes two hours. Raises
+    `TransientError` when the server does not answer within ten seconds, `DeniedError` when it does not let the user in,
+    `ConfigError` for what is no DSN.
     """
     try:
         connection = psycopg2.connect(

@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from orderflow.adapters.cells import amount, bare, whole
 from orderflow.adapters.csv_drop.layout import CHARGE, CHOSEN, LINE, ORDER, Constant, value
-from orderflow.adapters.files import amount, bare, whole
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Charge, Contact, Line, Order
 from orderflow.domain.source import Raw

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
+from orderflow.adapters.cells import bare
 from orderflow.adapters.csv_drop import LIMITS
 from orderflow.adapters.csv_drop.layout import Options, value
 from orderflow.adapters.csv_drop.table import Row, rows
-from orderflow.adapters.files import Copy, FileError, Inbox, Manifest, bare
+from orderflow.adapters.files import Copy, FileError, Inbox, Manifest
 from orderflow.domain.source import Account, JsonValue, Page, Runtime
 from orderflow.domain.window import Window
 

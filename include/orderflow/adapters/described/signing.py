@@ -27,7 +27,7 @@ class _Query(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.url = request.url.copy_set_param(self._name, self._secret.reveal())
-        request.extensions = {**request.extensions, "secret": self._name}
+        request.extensions = {**request.extensions, "masked": self._name}
         yield request
 
 

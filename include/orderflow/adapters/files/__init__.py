@@ -1,4 +1,4 @@
-"""The files kit: a folder that a partner drops files into, wherever it lies, and text and values without guessing.
+"""The files kit: a folder that a partner drops files into, wherever it lies, and text out of bytes without guessing.
 
 inbox = Inbox(account, runtime, pattern="orders_*.csv", settle=timedelta(seconds=10))
 for drop in inbox.ready():
@@ -11,6 +11,5 @@ inbox.acknowledge(origins)
 from orderflow.adapters.files.inbox import Copy, Drop, Inbox
 from orderflow.adapters.files.manifest import Manifest
 from orderflow.adapters.files.text import FileError, text, undeclared
-from orderflow.adapters.files.values import amount, bare, whole
 
-__all__ = ["Copy", "Drop", "FileError", "Inbox", "Manifest", "amount", "bare", "text", "undeclared", "whole"]
+__all__ = ["Copy", "Drop", "FileError", "Inbox", "Manifest", "text", "undeclared"]

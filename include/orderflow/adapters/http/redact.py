@@ -23,21 +23,24 @@ def is_secret(name: str) -> bool:
     return bool(_SECRET_NAMES.search(name))
 
 
-def shown(url: httpx.URL, *secret: str) -> str:
+def shown(url: httpx.URL, *masked: str) -> str:
     """Path and query of an address, every credential masked: `/orders?page=2&consumer_secret=***`.
 
-    Parameters that are `secret` are masked whatever their names look like.
+    Parameters that are `masked` are so whatever their names look like.
     """
     if not url.query:
         return url.path
     pairs = [pair.partition("=") for pair in url.query.decode("ascii", "replace").split("&")]
-    told = (f"{name}={MASK if is_secret(name) or name in secret else value}" for name, _, value in pairs)
+    told = (f"{name}={MASK if is_secret(name) or name in masked else value}" for name, _, value in pairs)
     return f"{url.path}?{'&'.join(told)}"
 
 
 def named(request: httpx.Request) -> str:
-    """A request as messages and origins name it: `GET /orders?page=2`. Its extension `secret` names a credential."""
-    return f"{request.method} {shown(request.url, request.extensions.get('secret', ''))}"
+    """A request as messages and origins name it: `GET /orders?page=2`.
+
+    Its extension `masked` names a parameter whose value is not told: a credential, or what differs each time.
+    """
+    return f"{request.method} {shown(request.url, request.extensions.get('masked', ''))}"
 
 
 def words(text: str) -> str:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 from orderflow.adapters.shopify.record import Bag
+from orderflow.domain.money import exponent
 
 Pair: TypeAlias = tuple[str, str]
 """One amount as decimal text: what the buyer saw, then the shop's own."""
@@ -52,7 +53,8 @@ def times(amount: Pair, units: int) -> Pair:
     return f"{Decimal(amount[0]) * units:f}", f"{Decimal(amount[1]) * units:f}"
 
 
-def share(amount: Pair, part: int, whole: int) -> Pair:
-    """`amount x part / whole`, each side rounded to the decimal places it came with."""
-    sides = [(Decimal(side) * part / whole).quantize(Decimal(side)) for side in amount]
+def share(amount: Pair, part: int, whole: int, currencies: Pair) -> Pair:
+    """`amount x part / whole`, each side rounded to its currency: Shopify spells 100.00 as `100.0`, and JPY too."""
+    coins = [Decimal(1).scaleb(-exponent(currency)) for currency in currencies]
+    sides = [(Decimal(side) * part / whole).quantize(coin) for side, coin in zip(amount, coins, strict=True)]
     return f"{sides[0]:f}", f"{sides[1]:f}"

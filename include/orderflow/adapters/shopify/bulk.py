@@ -29,7 +29,7 @@ from orderflow.adapters.graph import Graph
 from orderflow.adapters.http import words
 from orderflow.adapters.shopify import queries
 from orderflow.adapters.shopify.shapes import ENCODER, EXACT, ONE_OPERATION, RECENT_OPERATIONS, RUN, Operation
-from orderflow.domain.errors import DeniedError, DriftError, TransientError
+from orderflow.domain.errors import DriftError, TransientError
 from orderflow.domain.source import Runtime
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ _CONNECTIONS = {"LineItem": "lineItems", "ShippingLine": "shippingLines"}
 
 
 class Bulked(NamedTuple):
-    """One order out of a result. `is_whole`: it has neither refunds nor parcels, so that nothing is missing."""
+    """One order out of a result. `is_whole`: it came once and has neither refunds nor parcels: nothing is missing."""
 
     id: str
     updated_at: datetime
@@ -64,7 +64,8 @@ _HEAD = msgspec.json.Decoder(_Head)
 def run(graph: Graph, search: str, runtime: Runtime) -> Operation | None:
     """The finished operation for this search; None where Shopify will not run it, and the window has to be paged.
 
-    Raises `TransientError` where it takes too long, was cancelled or failed, or too many others run.
+    An operation fails over a buyer's field that a page shows as null. Raises `TransientError` where it takes too long,
+    was cancelled or failed, or too many others run.
     """
     query = queries.bulk(search)
     operation = _running(graph, query) or _begun(graph, query)
@@ -79,7 +80,8 @@ def run(graph: Graph, search: str, runtime: Runtime) -> Operation | None:
     if operation is not None and operation.status != "COMPLETED":
         why = f"bulk operation {operation.id} ended as {operation.status} ({operation.error_code or 'no reason given'})"
         if operation.error_code == "ACCESS_DENIED":
-            raise DeniedError(f"{why}; grant the missing right to the app")
+            log.warning("%s, the window is paged; a page also shows whether a right is missing", why)
+            return None
         raise TransientError(f"{why}; the run asks again by itself")
     return operation
 
@@ -171,14 +173,17 @@ def _assembled(lines: list[bytes]) -> Bulked:
     order: dict[str, Any] = EXACT.decode(lines[0])
     for name in queries.BULK_CONNECTIONS:
         order[name] = {"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    once = True
     for line in lines[1:]:
         child: dict[str, Any] = EXACT.decode(line)
-        child.pop("__parentId")
+        if child.pop("__parentId", None) is None:
+            once = False  # it changed meanwhile and was listed again
+            continue
         kind = str(child.get("id", "")).removeprefix("gid://shopify/").partition("/")[0]
         order[_CONNECTIONS.get(kind, "discountApplications")]["nodes"].append(child)
     try:
         updated_at = datetime.fromisoformat(order["updatedAt"])
-        whole = not order["refunds"] and not order["fulfillments"]
+        whole = once and not order["refunds"] and not order["fulfillments"]
     except (KeyError, ValueError, TypeError) as error:
         raise DriftError(f"an order of a bulk result has another shape ({error}); compare it with the query") from None
     return Bulked(order["id"], updated_at, ENCODER.encode(order), whole)

@@ -42,6 +42,8 @@ from orderflow.domain.source import Raw, misshapen
 if TYPE_CHECKING:
     from orderflow.adapters.shopify import Options
 
+PROMISES = frozenset({"authorization", "void"})
+"""Kinds of payments that bring no money."""
 EXT = {"legacyResourceId": "legacy_resource_id", "confirmationNumber": "confirmation_number", "poNumber": "po_number"}
 
 
@@ -101,7 +103,7 @@ def _order(raw: Record) -> Order:
         placed_at=raw.processed_at,
         channel_created_at=raw.created_at,
         channel_updated_at=raw.updated_at,
-        paid_at=next((each.at for each in payments if each.kind != "authorization" and each.status == "success"), None),
+        paid_at=next((each.at for each in payments if each.kind not in PROMISES and each.status == "success"), None),
         cancelled_at=cancelled_at,
         closed_at=raw.closed_at,
         order_status=order_status(cancelled_at, raw.closed_at, raw.display_fulfillment_status),
@@ -177,8 +179,8 @@ def _line(number: int, node: Item, fate: _Fate, allocated: dict[int, list[Pair]]
             units -= fate.gone.cancelled
             net, tax = less(net, fate.gone.amount), less(tax, fate.gone.tax)
         if fate.vanished:
-            left = units - fate.vanished
-            net, tax, units = share(net, left, units), share(tax, left, units), left
+            left, money = units - fate.vanished, _currencies(node.original_total_set)
+            net, tax, units = share(net, left, units, money), share(tax, left, units, money), left
         discount = less(times(unit, units), net)
     return Line(
         number=number,

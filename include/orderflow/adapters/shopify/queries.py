@@ -125,7 +125,7 @@ SENDABLE = """query Sendable($id: ID!) { order(id: $id) {
     id status trackingInfo(first: 10) { number }
     fulfillmentLineItems(first: 250) { nodes { quantity lineItem { id } } }
   }
-  fulfillmentOrders(first: 10) { nodes {
+  fulfillmentOrders(first: 50) { nodes {
     id status supportedActions { action } assignedLocation { location { id } }
     lineItems(first: 250) { nodes { id remainingQuantity lineItem { id } } }
   } }

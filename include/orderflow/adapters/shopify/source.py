@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import msgspec
 
-from orderflow.adapters.graph import Graph, fitting
+from orderflow.adapters.graph import Fault, Graph, fitting
 from orderflow.adapters.http import Question, by_cursor, client, walk
 from orderflow.adapters.shopify import LIMITS, Options, bulk, queries, sending
 from orderflow.adapters.shopify.amounts import is_zero, pair, plus
@@ -25,7 +26,7 @@ from orderflow.domain.window import Window
 
 log = logging.getLogger(__name__)
 
-ORDER_ID = "gid://shopify/Order/"
+ORDER_ID = re.compile(r"gid://shopify/Order/\d+", re.ASCII)
 BY_ID = 50
 """Orders asked for by id in one query."""
 HORIZON = timedelta(days=60)
@@ -36,6 +37,8 @@ TABLE = {
     404: (ConfigError, "there is no such shop or API version; correct the connection's address or the file's version"),
     423: (DeniedError, "the shop is locked; its owner has to settle it with Shopify"),
 }
+PERSONAL = frozenset({"customer", "email", "phone", "shippingAddress", "billingAddress"})
+"""Fields that Shopify withholds from apps that are not approved for protected customer data."""
 
 
 class Shopify:
@@ -45,7 +48,7 @@ class Shopify:
         self._options, self._runtime = options, runtime
         self._path = f"/admin/api/{options.version}/graphql.json"
         signed = client(account, runtime, LIMITS, auth=auth(account, runtime))
-        self._graph = Graph(signed, self._path, runtime, table=TABLE)
+        self._graph = Graph(signed, self._path, runtime, table=TABLE, bearable=_withholds)
         self._size = LIMITS.page_size
         self._sees_all = False
 
@@ -74,8 +77,10 @@ class Shopify:
             yield Page(records, origin, {"query": asked, "after": _end(listed)})
 
     def fetch_ids(self, order_ids: Sequence[str]) -> Iterator[Page]:
-        """The orders with these ids (`gid://shopify/Order/...`); anything else is no id of Shopify's."""
-        ids = [each for each in order_ids if each.startswith(ORDER_ID)]
+        """The orders with these ids (`gid://shopify/Order/1`); anything else is no id of Shopify's, which refuses all
+        that are asked for beside it.
+        """
+        ids = [each for each in order_ids if ORDER_ID.fullmatch(each)]
         size = BY_ID
         while ids:
             found, size = self._by_id(ids, size)
@@ -175,6 +180,13 @@ class Shopify:
                 "or let the channel start later"
             )
         self._sees_all = True
+
+
+def _withholds(fault: Fault) -> bool:
+    """Whether an error only says that a buyer's data are null, because this app or the shop's plan may not see them
+    (shopify.dev, protected customer data). A scope that the app lacks is another matter: that can be granted.
+    """
+    return fault.message.startswith("This app is not approved") and not PERSONAL.isdisjoint(map(str, fault.path or ()))
 
 
 def _filter(field: str, window: Window) -> str:

@@ -2,7 +2,8 @@
 
 `X-Shopify-Hmac-Sha256` is the Base64 of HMAC-SHA256 over the body, with the app's client secret as key, and
 `X-Shopify-Webhook-Id` stays the same when a delivery is repeated (shopify.dev, "Deliver webhooks through HTTPS" and
-"Ignore duplicates"). Topics `orders/*` send the order; those of its refunds, parcels and payments its number.
+"Ignore duplicates"). Topics `orders/*` send the order, but for its edits and risks; these and its refunds, parcels,
+payments and returns name it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,8 @@ import base64
 from datetime import datetime
 from typing import Any
 
-from orderflow.adapters.webhook import body, demand_signed, digest, hint, own_secret, secret_of
+from orderflow.adapters.webhook import body, demand_signed, digest, hint, inner, own_secret, secret_of
 from orderflow.domain.source import Account, Hint, Posted
-
-PARTS = ("refunds/", "fulfillments/", "order_transactions/")
-"""Topics whose body names its order as `order_id`."""
 
 
 def webhook(posted: Posted, account: Account, _: Any, now: datetime) -> Hint:  # noqa: ARG001 -- Shopify's rule has no time
@@ -25,10 +23,11 @@ def webhook(posted: Posted, account: Account, _: Any, now: datetime) -> Hint:  #
     expected = base64.b64encode(digest(secret, posted.body)).decode()
     demand_signed(posted.headers.get("x-shopify-hmac-sha256"), expected)
     topic, told = posted.headers.get("x-shopify-topic", ""), body(posted)
-    delivery = posted.headers.get("x-shopify-webhook-id")
+    number = told.get("order_id") or inner(told, "order_edit", "order_id") or inner(told, "order", "id")
+    named = _gid(number) or told.get("admin_graphql_api_order_id")
     if topic.startswith("orders/"):
-        return hint(told.get("admin_graphql_api_id") or _gid(told.get("id")), delivery=delivery)
-    return hint(_gid(told.get("order_id")) if topic.startswith(PARTS) else None, delivery=delivery)
+        named = named or told.get("admin_graphql_api_id") or _gid(told.get("id"))
+    return hint(named, delivery=posted.headers.get("x-shopify-webhook-id"))
 
 
 def _gid(number: Any) -> str | None:

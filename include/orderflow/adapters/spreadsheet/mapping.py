@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
-from orderflow.adapters.files import amount, bare, whole
+from orderflow.adapters.cells import amount, bare, whole
 from orderflow.adapters.spreadsheet.layout import (
     CHARGE,
     CHOSEN,

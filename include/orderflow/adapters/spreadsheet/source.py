@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from orderflow.adapters.files import Copy, FileError, Inbox, bare
+from orderflow.adapters.cells import bare
+from orderflow.adapters.files import Copy, FileError, Inbox
 from orderflow.adapters.spreadsheet import LIMITS, workbook
 from orderflow.adapters.spreadsheet.layout import Options, heading
 from orderflow.adapters.spreadsheet.workbook import Book, Row

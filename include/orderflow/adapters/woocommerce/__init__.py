@@ -49,7 +49,7 @@ LIMITS = source.Limits(
     settle=timedelta(minutes=1),
     lookback=timedelta(minutes=5),
     page_size=100,
-    blind=frozenset({"deletion", "address"}),
+    blind=frozenset({"deletion", "address", "lines", "refund"}),
     writes_back=frozenset({"shipments"}),
 )
 

@@ -4,6 +4,9 @@ Amounts. WooCommerce states every line, charge and refund without tax and its ta
 prices, so `taxes_included` is False here. Lines are asked for with six decimals while `total` and taxes are rounded to
 the currency's own: what that leaves, if less than the smallest coin, is the order's `rounding`.
 
+The extension Gift Cards takes what its cards paid off `total` alone; here it is part of what was to be paid, and a
+payment.
+
 A unit that was refunded before the order was completed will not be shipped: it is taken off its line, with the amounts
 of the refund. Refunds of a completed, cancelled or wholly refunded order change no line.
 """
@@ -13,30 +16,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from orderflow.adapters.woocommerce.record import (
-    Address,
-    Coupon,
-    Fee,
-    Item,
-    Record,
-    Refunded,
-    RefundedItem,
-    Shipping,
-    TaxLine,
-)
+from orderflow.adapters.woocommerce import movements
+from orderflow.adapters.woocommerce.record import Address, Coupon, Fee, Item, Record, Shipping, TaxLine
+from orderflow.adapters.woocommerce.values import NOTHING, plain, text, time
 from orderflow.domain.errors import RecordError
 from orderflow.domain.money import exponent
-from orderflow.domain.order import Charge, Contact, Discount, Line, Order, Payment, Refund, Tax
+from orderflow.domain.order import Charge, Contact, Discount, Line, Order, Tax
 from orderflow.domain.source import Raw, misshapen
 
 if TYPE_CHECKING:
     from orderflow.adapters.woocommerce import Options
 
 STATUSES = {
+    "auto-draft": "draft",
     "checkout-draft": "draft",
     "pending": "pending",
     "failed": "pending",
@@ -51,15 +47,6 @@ OPEN = frozenset({"pending", "open", "on_hold"})
 """Statuses of ours in which nothing has been shipped yet, as far as WooCommerce knows."""
 ORIGINS = {"checkout": "web", "store-api": "web", "admin": "draft", "subscription": "subscription"}
 MICRO = Decimal("0.000001")
-NOTHING = Decimal(0)
-
-
-class Gone(NamedTuple):
-    """What refunds took off one line: units, amount without tax, tax; all positive."""
-
-    units: Decimal
-    amount: Decimal
-    tax: Decimal
 
 
 def order_status(status: str, options: Options) -> str:
@@ -88,8 +75,9 @@ def to_order(raw: Record | Raw, options: Options) -> Order:
 def _order(raw: Record, options: Options) -> Order:
     status = order_status(raw.status, options)
     details = raw.refund_details or ()
-    gone = _gone(details) if details and status in OPEN else {}
-    tax, grand = Decimal(raw.total_tax), Decimal(raw.total)
+    gone = movements.gone(raw.refunds, details) if raw.refunds and status in OPEN else {}
+    total = text(raw.total)
+    tax, grand = Decimal(raw.total_tax), Decimal(total)
     for part in gone.values():
         tax, grand = tax - part.tax, grand - part.amount - part.tax
     lines = [_line(number, node, gone.get(str(node.id))) for number, node in enumerate(raw.line_items, 1)]
@@ -97,17 +85,24 @@ def _order(raw: Record, options: Options) -> Order:
     discounts = [_coupon(node) for node in raw.coupon_lines]
     off = NOTHING
     for node in raw.fee_lines:
-        if node.total.startswith("-"):
-            discounts.append(_negative_fee(node))
-            off += Decimal(node.total)
+        amount = text(node.total)
+        if amount.startswith("-"):
+            discounts.append(_negative_fee(node, amount))
+            off += Decimal(amount)
         else:
-            charges.append(_fee(node))
+            charges.append(_fee(node, amount))
 
     items, extras = _sum(line.total for line in lines), _sum(charge.total for charge in charges)
     rounding = grand - items - extras - off - tax
+    cards = movements.gift_cards(raw.gift_cards) if raw.gift_cards else []
+    by_card = sum((card.amount for card in cards), NOTHING)
+    if cards and abs(rounding + by_card) < _coin(raw.currency):
+        grand, rounding, total = grand + by_card, rounding + by_card, plain(Decimal(total) + by_card)
+    else:
+        cards = []  # they took nothing off the total
     if rounding and abs(rounding) >= _coin(raw.currency):
         rounding = NOTHING
-    paid_at, created_at = _time(raw.date_paid_gmt), _time(raw.date_created_gmt)
+    paid_at, created_at = time(raw.date_paid_gmt), time(raw.date_created_gmt)
     return Order(
         order_id=str(raw.id),
         order_number=str(raw.number) if raw.number else None,
@@ -115,38 +110,33 @@ def _order(raw: Record, options: Options) -> Order:
         origin=ORIGINS.get(raw.created_via, raw.created_via) or None,
         placed_at=created_at,
         channel_created_at=created_at,
-        channel_updated_at=_time(raw.date_modified_gmt),
+        channel_updated_at=time(raw.date_modified_gmt),
         paid_at=paid_at,
-        closed_at=_time(raw.date_completed_gmt),
+        closed_at=time(raw.date_completed_gmt),
         order_status=status,
-        payment_status=_payment_status(raw),
+        payment_status=_payment_status(raw, status),
         fulfilment_status="shipped" if raw.status == "completed" else "unfulfilled",
         raw_status={"status": raw.status},
         buyer_id=str(raw.customer_id) if raw.customer_id else None,
         currency=raw.currency,
         taxes_included=False,
-        items_total=_plain(items),
-        discount_total=_plain(Decimal(raw.discount_total) - off) if off else raw.discount_total,
-        charge_total=_plain(extras),
-        tax_total=_plain(tax),
-        rounding=_plain(rounding),
-        grand_total=_plain(grand),
-        paid=raw.total if paid_at else "0",
-        refunded=_plain(sum((abs(Decimal(refund.total)) for refund in raw.refunds), NOTHING)) if raw.refunds else "0",
-        masking="erased" if raw.billing.email.endswith("@site.invalid") else "plain",
+        items_total=plain(items),
+        discount_total=plain(Decimal(raw.discount_total) - off) if off else text(raw.discount_total or "0"),
+        charge_total=plain(extras),
+        tax_total=plain(tax),
+        rounding=plain(rounding),
+        grand_total=plain(grand),
+        paid=total if paid_at else "0",
+        refunded=plain(sum((abs(Decimal(refund.total)) for refund in raw.refunds), NOTHING)) if raw.refunds else "0",
+        masking="erased" if str(raw.billing.email).endswith("@site.invalid") else "plain",
         lines=lines,
         charges=charges,
         discounts=discounts,
         taxes=[_tax(node) for node in raw.tax_lines],
-        payments=_payments(raw, paid_at),
-        refunds=[_refund(node) for node in details],
+        payments=movements.payments(raw, paid_at, cards),
+        refunds=[movements.refund(node) for node in details],
         contacts=_contacts(raw),
     )
-
-
-def _time(stamp: str | None) -> str | None:
-    """WooCommerce's GMT times come without an offset; ours say so."""
-    return f"{stamp}Z" if stamp else None
 
 
 def _sum(amounts: Iterable[str | None]) -> Decimal:
@@ -159,36 +149,25 @@ def _coin(currency: str) -> Decimal:
     return Decimal(1).scaleb(-exponent(currency))
 
 
-def _text(amount: Any) -> str:
-    """An amount as it was spelled; some plugin's number as text. Raises what `Decimal` raises for anything else."""
-    return amount if isinstance(amount, str) and amount else str(Decimal(amount))
-
-
-def _plain(amount: Decimal) -> str:
-    """Decimal text without an exponent; `str` takes a quarter of the time that a format does."""
-    text = str(amount)
-    return f"{amount:f}" if "E" in text else text
-
-
-def _payment_status(raw: Record) -> str:
+def _payment_status(raw: Record, status: str) -> str:
     if raw.status == "refunded":
         return "refunded"
     if raw.date_paid_gmt:
         return "partially_refunded" if raw.refunds else "paid"
-    return "cod_due" if raw.payment_method == "cod" and raw.status == "processing" else "unpaid"
+    return "cod_due" if raw.payment_method == "cod" and status == "open" else "unpaid"
 
 
-def _line(number: int, node: Item, gone: Gone | None) -> Line:
+def _line(number: int, node: Item, gone: movements.Gone | None) -> Line:
     """One line. Amounts that need no arithmetic stay as they were spelled."""
     ordered = quantity = str(node.quantity)
-    before, net, tax = _text(node.subtotal), _text(node.total), _text(node.total_tax)
+    before, net, tax = text(node.subtotal), text(node.total), text(node.total_tax)
     count = Decimal(ordered)
-    unit = before if ordered == "1" or not count else _plain((Decimal(before) / count).quantize(MICRO, ROUND_HALF_UP))
-    discount = "0" if before == net else _plain(Decimal(before) - Decimal(net))
+    unit = before if ordered == "1" or not count else plain((Decimal(before) / count).quantize(MICRO, ROUND_HALF_UP))
+    discount = "0" if before == net else plain(Decimal(before) - Decimal(net))
     if gone:
         units, left = count - gone.units, Decimal(net) - gone.amount
-        quantity, net, tax = _plain(units), _plain(left), _plain(Decimal(tax) - gone.tax)
-        discount = _plain(Decimal(unit) * units - left)
+        quantity, net, tax = plain(units), plain(left), plain(Decimal(tax) - gone.tax)
+        discount = plain(Decimal(unit) * units - left)
     return Line(
         number=number,
         line_id=str(node.id),
@@ -206,36 +185,38 @@ def _line(number: int, node: Item, gone: Gone | None) -> Line:
 
 
 def _shipping(node: Shipping) -> Charge:
+    amount = text(node.total)
     return Charge(
         kind="shipping",
         charge_id=str(node.id),
         title=node.method_title,
         method=node.method_id or None,
-        amount=node.total,
-        tax=node.total_tax,
-        total=node.total,
+        amount=amount,
+        tax=text(node.total_tax or "0"),
+        total=amount,
     )
 
 
-def _fee(node: Fee) -> Charge:
+def _fee(node: Fee, amount: str) -> Charge:
     return Charge(
         kind="surcharge",
         charge_id=str(node.id),
         title=node.name,
-        amount=node.total,
-        tax=node.total_tax,
-        total=node.total,
+        amount=amount,
+        tax=text(node.total_tax or "0"),
+        total=amount,
     )
 
 
-def _negative_fee(node: Fee) -> Discount:
+def _negative_fee(node: Fee, amount: str) -> Discount:
     """Plugins write discounts as fees below zero; no line holds them."""
-    return Discount(kind="manual", title=node.name, funded_by="seller", amount=node.total[1:], allocated="0")
+    return Discount(kind="manual", title=node.name, funded_by="seller", amount=amount[1:], allocated="0")
 
 
 def _coupon(node: Coupon) -> Discount:
     """A coupon's amount, without tax, stands in the lines' totals already."""
-    return Discount(kind="code", code=node.code, funded_by="seller", amount=node.discount, allocated=node.discount)
+    amount = text(node.discount or "0")
+    return Discount(kind="code", code=node.code, funded_by="seller", amount=amount, allocated=amount)
 
 
 def _tax(node: TaxLine) -> Tax:
@@ -243,56 +224,9 @@ def _tax(node: TaxLine) -> Tax:
     return Tax(
         title=node.label,
         jurisdiction=node.rate_code,
-        rate=None if percent is None else _plain(Decimal(percent) / 100),
-        amount=_plain(Decimal(node.tax_total) + Decimal(node.shipping_tax_total)),
+        rate=None if percent is None or percent == "" else plain(Decimal(percent) / 100),
+        amount=plain(Decimal(node.tax_total) + Decimal(node.shipping_tax_total)),
         liable="seller",
-    )
-
-
-def _payments(raw: Record, paid_at: str | None) -> list[Payment]:
-    """WooCommerce knows one payment, and of it only method, reference and time."""
-    if not paid_at and not raw.transaction_id:
-        return []
-    return [
-        Payment(
-            payment_id=raw.transaction_id or None,
-            kind="cod" if raw.payment_method == "cod" else "sale",
-            status="success" if paid_at else "pending",
-            method=raw.payment_method or None,
-            gateway=raw.payment_method or None,
-            amount=raw.total,
-            at=paid_at,
-        )
-    ]
-
-
-def _refunded_lines(details: Iterable[Refunded]) -> Iterable[tuple[str, RefundedItem]]:
-    """Refunded positions with the id of the order line that each gives back."""
-    for refund in details:
-        for node in refund.line_items:
-            line = next((meta.value for meta in node.meta_data if meta.key == "_refunded_item_id"), None)
-            if line is not None:
-                yield str(line), node
-
-
-def _gone(details: Iterable[Refunded]) -> dict[str, Gone]:
-    gone: dict[str, Gone] = {}
-    for line, node in _refunded_lines(details):
-        units = -Decimal(node.quantity)
-        if units:
-            sofar = gone.get(line, Gone(NOTHING, NOTHING, NOTHING))
-            amount, tax = -Decimal(node.total), -Decimal(node.total_tax)
-            gone[line] = Gone(sofar.units + units, sofar.amount + amount, sofar.tax + tax)
-    return gone
-
-
-def _refund(node: Refunded) -> Refund:
-    return Refund(
-        refund_id=str(node.id),
-        reason=node.reason or None,
-        amount=f"{abs(Decimal(node.amount)):f}",
-        at=_time(node.date_created_gmt),
-        lines=[(line, f"{-Decimal(part.quantity):f}") for line, part in _refunded_lines([node]) if part.quantity],
     )
 
 
@@ -316,7 +250,7 @@ def _contact(role: Any, node: Address, note: str | None) -> Contact:
         company=node.company or None,
         email=node.email or None,
         phone=node.phone or None,
-        address=[text for text in (node.address_1, node.address_2) if text],
+        address=[part for part in (node.address_1, node.address_2) if part],
         city=node.city or None,
         region=node.state or None,
         postal_code=node.postcode or None,

@@ -10,11 +10,6 @@ from typing import Any
 import msgspec
 
 
-class Meta(msgspec.Struct, gc=False):
-    key: Any = None
-    value: Any = None
-
-
 class Item(msgspec.Struct, gc=False):
     """A line; amounts without tax."""
 
@@ -43,10 +38,6 @@ class Address(msgspec.Struct, kw_only=True, gc=False):
     email: Any = None
 
 
-class Billing(Address, kw_only=True, gc=False):
-    email: str
-
-
 class Shipping(msgspec.Struct, gc=False):
     id: Any
     method_title: Any
@@ -58,7 +49,7 @@ class Shipping(msgspec.Struct, gc=False):
 class Fee(msgspec.Struct, gc=False):
     id: Any
     name: Any
-    total: str
+    total: Any
     total_tax: Any
 
 
@@ -85,7 +76,7 @@ class RefundedItem(msgspec.Struct, gc=False):
     quantity: Any
     total: Any
     total_tax: Any
-    meta_data: list[Meta]
+    meta_data: Any
 
 
 class Refunded(msgspec.Struct, gc=False):
@@ -118,7 +109,7 @@ class Record(msgspec.Struct, gc=False):
     customer_note: Any
     payment_method: Any
     transaction_id: Any
-    billing: Billing
+    billing: Address
     shipping: Address
     line_items: list[Item]
     shipping_lines: list[Shipping]
@@ -127,3 +118,4 @@ class Record(msgspec.Struct, gc=False):
     tax_lines: list[TaxLine]
     refunds: list[Summary]
     refund_details: list[Refunded] | None = None
+    gift_cards: Any = None

@@ -8,13 +8,15 @@ same route); it is asked first what it has. An order is `completed` once every u
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import httpx
 import msgspec
 
 from orderflow.adapters.http import read
+from orderflow.adapters.woocommerce.values import meta
 from orderflow.domain.errors import RecordError
 from orderflow.domain.fulfilment import Notice, Told, whole_units
 from orderflow.domain.order import Shipment
@@ -34,14 +36,10 @@ class Ask(Protocol):
     ) -> httpx.Response: ...
 
 
-class Meta(msgspec.Struct):
-    key: str = ""
-    value: Any = None
-
-
 class Line(msgspec.Struct):
-    id: int
-    quantity: int = 0
+    id: int | str
+    quantity: int | float = 0
+    """With a fraction where a plugin sells by weight or length."""
 
 
 class Found(msgspec.Struct):
@@ -49,11 +47,11 @@ class Found(msgspec.Struct):
 
     status: str
     line_items: list[Line] = []
-    meta_data: list[Meta] = []
+    meta_data: Any = None
 
 
 class Tracking(msgspec.Struct):
-    tracking_number: str | None = None
+    tracking_number: Any = None
 
 
 _FOUND = msgspec.json.Decoder(Found, strict=False)
@@ -89,24 +87,25 @@ def tell(ask: Ask, api: str, notice: Notice) -> Told:
 
 
 def _known(order: Found) -> list[dict[str, Any]]:
-    found = next((each.value for each in order.meta_data if each.key == PARCELS), None)
+    found = meta(order.meta_data, PARCELS)
     return list(found) if isinstance(found, list) else []
 
 
-def _told(known: list[dict[str, Any]]) -> Counter[str]:
-    units: Counter[str] = Counter()
+def _told(known: list[dict[str, Any]]) -> Mapping[str, float]:
+    units: defaultdict[str, float] = defaultdict(int)
     for each in known:
-        units.update(each["lines"])
+        for line, count in each["lines"].items():
+            units[line] += count
     return units
 
 
-def _lines(order: Found, parcel: Shipment, known: list[dict[str, Any]]) -> dict[str, int]:
+def _lines(order: Found, parcel: Shipment, known: list[dict[str, Any]]) -> dict[str, float]:
     """Units by line of this parcel, which must not be more than were left."""
     told = _told(known)
     left = {str(line.id): line.quantity - told[str(line.id)] for line in order.line_items}
     if not parcel.lines:
         return {line: units for line, units in left.items() if units > 0}
-    wanted: Counter[str] = Counter()
+    wanted: defaultdict[str, float] = defaultdict(int)
     for line_id, quantity in parcel.lines:
         wanted[line_id] += whole_units(line_id, quantity)
     for line_id, units in wanted.items():
@@ -130,7 +129,7 @@ def _track(ask: Ask, order_id: str, parcel: Shipment) -> None:
     answer = ask("GET", path, wanted="the tracking numbers of an order", absent=missing)
     if answer.status_code == 404:
         return
-    known = {each.tracking_number for each in read(answer, _TRACKINGS, wanted="the tracking numbers of an order")}
+    known = {str(each.tracking_number) for each in read(answer, _TRACKINGS, wanted="the tracking numbers of an order")}
     for number in parcel.tracking_numbers:
         if number not in known:
             body = {"custom_tracking_provider": parcel.carrier or "", "tracking_number": number}

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from orderflow.adapters.woocommerce import LIMITS, Options, listing, sending
 from orderflow.adapters.woocommerce.auth import auth
 from orderflow.adapters.woocommerce.bounds import between
 from orderflow.adapters.woocommerce.mapping import order_status
-from orderflow.domain.errors import ConfigError, DriftError, RecordError
+from orderflow.domain.errors import ConfigError, DriftError, RecordError, TransientError
 from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Raw, Runtime
 from orderflow.domain.window import Window
@@ -33,15 +34,20 @@ REFUNDS = "refund_details"
 
 _LOWER = {"modified_after": "date_modified_gmt", "after": "date_created_gmt"}
 """Which time each lower bound is about."""
+_MOMENT = "timestamp"
+_UNTOLD = {"masked": _MOMENT}
+_SUMMARY = b'"refunds":'
 _STAMP = len("2026-03-01T09:00:00")
 
-TABLE = {
-    404: (ConfigError, "no WooCommerce is found there; put the site's address, without /wp-json, into the connection"),
-}
+_ABSENT = (
+    "no WooCommerce is found there; put the site's address, without /wp-json, into the connection; its permalinks must "
+    "not be Plain (WordPress: Settings, Permalinks)"
+)
+TABLE = {404: (ConfigError, _ABSENT)}
 
 
 class _Row(msgspec.Struct):
-    id: int
+    id: int | str
     date_modified_gmt: str | None = None
     date_created_gmt: str | None = None
     refunds: list[msgspec.Raw] = []
@@ -92,8 +98,8 @@ class WooCommerce:
         self, method: str, path: str, body: JsonValue = None, *, wanted: str, absent: frozenset[int], once: bool = False
     ) -> httpx.Response:
         """A good answer, or one with a status among `absent`; what is asked `once` is not repeated."""
-        extensions = {"attempts": 1} if once else {}
-        response = self._client.request(method, path, json=body, extensions=extensions)
+        extensions = {**_UNTOLD, **({"attempts": 1} if once else {})}
+        response = self._client.request(method, path, params=self._moment(), json=body, extensions=extensions)
         if not response.is_success and response.status_code not in absent:
             problem = _problem(response)
             said = f"{problem.code}: {problem.message}" if problem.code else None
@@ -101,16 +107,16 @@ class WooCommerce:
         return response
 
     def identify(self, window: Window) -> Iterator[OrderStub]:
-        """Orders created within `window`; a refunded one without total, because ours may be less than WooCommerce's.
+        """Orders created within `window`; one with refunds or gift cards without total: ours is not WooCommerce's.
 
         A value that cannot be read is not told. An order with a created time that cannot be read is listed.
         """
-        fields = "id,status,total,currency,date_created_gmt,date_modified_gmt,refunds,line_items"
+        fields = "id,status,total,currency,date_created_gmt,date_modified_gmt,refunds,line_items,gift_cards"
         asked = {**between("created", window, self._options.timezone), "_fields": fields}
         start, end = window.start.replace(microsecond=0), window.end
         for listed, _ in self._listed(asked, None):
             for raw in map(_STUBS.decode, listed.rows):
-                created = _moment(raw.get("date_created_gmt"))
+                created = _gmt(raw.get("date_created_gmt"))
                 if created is None or start <= created < end:
                     yield self._stub(raw)
 
@@ -140,6 +146,7 @@ class WooCommerce:
         params = {**asked, "orderby": sort, "order": "asc", "per_page": str(size), "page": str(page)}
         try:
             response = self._get(f"{API}/orders", params, "a page of orders", attempts=ATTEMPTS)
+            self._check_clock(response, asked)
         except _CannotSortError:
             log.info("site cannot sort by modified time; sorting by id")
             self._sorts_by_modified = False
@@ -165,7 +172,7 @@ class WooCommerce:
             whole[place] = rows[place].rstrip()[:-1] + f',"{REFUNDS}":['.encode() + inner + b"]}"
         return whole
 
-    def _refunds(self, order_id: int) -> list[bytes]:
+    def _refunds(self, order_id: int | str) -> list[bytes]:
         """The refunds of one order; none where the order vanished meanwhile."""
         path, found = f"{API}/orders/{order_id}/refunds", []
 
@@ -188,9 +195,9 @@ class WooCommerce:
         attempts: int | None = None,
     ) -> httpx.Response:
         """A good answer, or one with the status `absent`."""
-        extensions = {"attempts": attempts} if attempts else {}
-        response = self._client.get(path, params=dict(params), extensions=extensions)
-        if response.status_code in {200, absent}:
+        extensions = {**_UNTOLD, **({"attempts": attempts} if attempts else {})}
+        response = self._client.get(path, params={**params, **self._moment()}, extensions=extensions)
+        if response.is_success or response.status_code == absent:
             return response
         problem = _problem(response)
         if (
@@ -201,7 +208,26 @@ class WooCommerce:
             raise _CannotSortError
         said = f"{problem.code}: {problem.message}" if problem.code else None
         judge(response, wanted=wanted, now=self._runtime.clock(), table=TABLE, said=said)
-        raise DriftError(f"{named(response.request)}: status {response.status_code} instead of {wanted}")
+        return response
+
+    def _moment(self) -> dict[str, str]:
+        """A parameter that WordPress ignores, against caches: LiteSpeed's answers an equal question for days as before,
+        and an order's refunds are always asked for in the same words.
+        """
+        return {_MOMENT: str(int(self._runtime.clock().timestamp()))}
+
+    def _check_clock(self, response: httpx.Response, asked: Mapping[str, str]) -> None:
+        """Raise `TransientError` while a site's clock has not come to the end of a window that is over.
+
+        Orders that change until then get times from within the window, behind our back.
+        """
+        end, there = _gmt(asked.get("modified_before")), _date(response)
+        if end and there and there < end <= self._runtime.clock():
+            raise TransientError(
+                f"{named(response.request)}: the site's clock is slow: it shows {there:%Y-%m-%d %H:%M:%S} UTC; what "
+                f"changes there until {end:%H:%M:%S} would be missed; the run tries again by itself; have it set",
+                retry_after=(end - there).total_seconds(),
+            )
 
     def _stub(self, raw: Raw) -> OrderStub:
         if "id" not in raw:
@@ -212,10 +238,10 @@ class WooCommerce:
         return OrderStub(
             order_id=str(raw["id"]),
             status=status,
-            total=None if raw.get("refunds") else total,
+            total=None if raw.get("refunds") or raw.get("gift_cards") else total,
             currency=_text(raw.get("currency")),
             lines=len(lines) if isinstance(lines, list) else None,
-            updated_at=_moment(raw.get("date_modified_gmt")),
+            updated_at=_gmt(raw.get("date_modified_gmt")),
         )
 
 
@@ -238,7 +264,7 @@ def _check(row: bytes, asked: Mapping[str, str]) -> None:
         return
     for lower, name in _LOWER.items():
         stamp = getattr(head, name)
-        if lower in asked and stamp is not None and _moment(stamp) and stamp <= asked[lower]:
+        if lower in asked and stamp is not None and _gmt(stamp) and stamp <= asked[lower]:
             raise DriftError(
                 f"{API}/orders: asked for {lower}={asked[lower]}, got order {head.id} of {stamp}; the site ignores the "
                 "filter (modified_after needs WooCommerce 5.8 or newer): update WooCommerce, or remove the plugin that "
@@ -253,7 +279,7 @@ def _stamped(row: bytes, name: str) -> str:
     return row[at : at + _STAMP].decode(errors="replace") if at >= len(sought) else ""
 
 
-def _moment(stamp: Any) -> datetime | None:
+def _gmt(stamp: Any) -> datetime | None:
     """One of WooCommerce's GMT times; None for what is none, which is the order's fault and not the list's."""
     try:
         return datetime.fromisoformat(stamp).replace(tzinfo=UTC) if isinstance(stamp, str) else None
@@ -261,12 +287,22 @@ def _moment(stamp: Any) -> datetime | None:
         return None
 
 
+def _date(response: httpx.Response) -> datetime | None:
+    """What the site's clock shows, by its answer; None where it does not say."""
+    try:
+        moment = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
 def _has_refunds(row: bytes) -> bool:
-    if row.rfind(b'"refunds":[]') >= 0:
+    """Whether the order has some; its bytes show it unread: meta data, which may hold this name, stand before it."""
+    if row.startswith(b"[]", row.rfind(_SUMMARY) + len(_SUMMARY)):
         return False
     try:
         return bool(_ROW.decode(row).refunds)
