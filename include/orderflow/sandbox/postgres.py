@@ -66,15 +66,17 @@ class Postgres:
         return True
 
     def stop(self) -> None:
-        """End the server in order; its data stays."""
-        self.server.stop()
+        """End the server in order, unless it has ended; its data stays."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self.server.stop()
 
     def kill(self) -> None:
         """End the server as a power cut would; `start` on the same folder recovers it."""
         postmaster = psutil.Process(self.server.get_pid())
         processes = [postmaster, *postmaster.children()]
         for process in processes:
-            process.kill()
+            with contextlib.suppress(psutil.NoSuchProcess):  # some end by themselves, or with the first
+                process.kill()
         psutil.wait_procs(processes, timeout=30)
 
 
