@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from shopify_orders import ADAPTER, order, with_odd
 
 from orderflow.adapters.shopify import LIMITS, Options
-from orderflow.domain.errors import ConfigError, DeniedError, TransientError
+from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
 from orderflow.domain.source import ById, Countable, Counting, Secret
 from orderflow.domain.window import Window
 
@@ -202,6 +202,27 @@ def test_withheld_buyers_excuse_no_other_error(fault: dict[str, Any], kind: type
     platform = Platform(Orders={**page(order() | {"email": None}), "errors": [withheld, fault]})
     with pytest.raises(kind):
         list(platform.open().fetch(HOUR))
+
+
+def test_a_shop_whose_protection_refuses_us_is_tried_again():
+    runtime = Time().runtime(transport=httpx.MockTransport(lambda _: httpx.Response(430, html="<h1>Rejected</h1>")))
+    shop = account("https://zoe.myshopify.com", login=None, password=Secret("shpat_0001"))
+    with pytest.raises(TransientError, match="status 430"):
+        list(ADAPTER.open(Options(), shop, runtime).fetch(HOUR))
+
+
+def test_an_address_that_is_no_shops_is_a_mistake_of_the_connection():
+    runtime = Time().runtime(transport=httpx.MockTransport(lambda _: httpx.Response(404, html="<h1>404</h1>")))
+    shop = account("https://zo.myshopify.com", login="client", password=Secret("shpss_0001"))
+    with pytest.raises(ConfigError, match="there is no such shop"):
+        list(ADAPTER.open(Options(), shop, runtime).fetch(HOUR))
+
+
+def test_a_list_that_goes_on_without_a_cursor_is_not_taken_for_whole():
+    going_on = page(order())
+    going_on["data"]["orders"]["pageInfo"] = {"hasNextPage": True, "endCursor": None}
+    with pytest.raises(DriftError, match="no cursor"):
+        list(Platform(Orders=going_on).open().fetch(HOUR))
 
 
 def test_windows_older_than_the_horizon_need_the_scope_which_is_asked_for_once():

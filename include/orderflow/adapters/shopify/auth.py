@@ -47,7 +47,9 @@ def auth(account: Account, runtime: Runtime) -> httpx.Auth:
 
     def reading(response: httpx.Response) -> Token:
         refused = (DeniedError, "client id or secret is wrong, or the app is not installed in this shop; correct them")
-        judge(response, wanted="an access token", now=runtime.clock(), table={400: refused, 401: refused, 403: refused})
+        absent = (ConfigError, "there is no such shop; correct the connection's address")
+        table = {400: refused, 401: refused, 403: refused, 404: absent}
+        judge(response, wanted="an access token", now=runtime.clock(), table=table)
         grant = read(response, _GRANT, wanted="an access token")
         ends = runtime.clock() + timedelta(seconds=grant.expires_in) if grant.expires_in else None
         return Token(Secret(grant.access_token), ends)

@@ -19,7 +19,7 @@ from orderflow.adapters.shopify.nested import LINES, PARTS, complete
 from orderflow.adapters.shopify.record import Totals
 from orderflow.adapters.shopify.shapes import COUNTED, HEAD, LISTED, NODES, SCOPES, Listed, Nodes, Operation
 from orderflow.adapters.shopify.statuses import order_status
-from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TooManyError
+from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TooManyError, TransientError
 from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Raw, Runtime
 from orderflow.domain.window import Window
@@ -36,6 +36,7 @@ TABLE = {
     402: (DeniedError, "the shop is frozen; its owner has to settle it with Shopify"),
     404: (ConfigError, "there is no such shop or API version; correct the connection's address or the file's version"),
     423: (DeniedError, "the shop is locked; its owner has to settle it with Shopify"),
+    430: (TransientError, "Shopify's protection refuses us; the run tries again by itself; when it stays, ask Shopify"),
 }
 PERSONAL = frozenset({"customer", "email", "phone", "shippingAddress", "billingAddress"})
 """Fields that Shopify withholds from apps that are not approved for protected customer data."""
@@ -207,6 +208,10 @@ def _stamp(moment: datetime) -> str:
 def _end(listed: Listed) -> str | None:
     """Where the next page begins, or None behind the last."""
     info = listed.orders.page_info
+    if info.has_next_page and not info.end_cursor:
+        raise DriftError(
+            "a page of orders has a next one, but no cursor to it; compare the query with Shopify's schema"
+        )
     return info.end_cursor if info.has_next_page else None
 
 

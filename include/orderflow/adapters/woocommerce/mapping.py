@@ -1,14 +1,17 @@
 """From a WooCommerce order to ours: pure.
 
 Amounts. WooCommerce states every line, charge and refund without tax and its tax beside, whatever way the site enters
-prices, so `taxes_included` is False here. Lines are asked for with six decimals while `total` and taxes are rounded to
-the currency's own: what that leaves, if less than the smallest coin, is the order's `rounding`.
+prices, so `taxes_included` is False here. Lines are asked for with six decimals, but a site rounds each of them before
+it adds them up, unless it rounds at the subtotal (WooCommerce, `trait-wc-item-totals.php`), and taxes and `total` in
+any case: to the currency's decimals, or to none where it shows prices so. What this explains is the order's `rounding`,
+and nothing else is.
 
 The extension Gift Cards takes what its cards paid off `total` alone; here it is part of what was to be paid, and a
-payment.
+payment. Store credit that comes as a coupon is a discount that no line holds.
 
 A unit that was refunded before the order was completed will not be shipped: it is taken off its line, with the amounts
-of the refund. Refunds of a completed, cancelled or wholly refunded order change no line.
+of the refund, which people round when they type them. Refunds of a completed, cancelled or wholly refunded order change
+no line.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import msgspec
 
 from orderflow.adapters.woocommerce import movements
 from orderflow.adapters.woocommerce.record import Address, Coupon, Fee, Item, Record, Shipping, TaxLine
-from orderflow.adapters.woocommerce.values import NOTHING, plain, text, time
+from orderflow.adapters.woocommerce.values import NOTHING, entries, plain, text, time
 from orderflow.domain.errors import RecordError
 from orderflow.domain.money import exponent
 from orderflow.domain.order import Charge, Contact, Discount, Line, Order, Tax
@@ -46,7 +49,11 @@ STATUSES = {
 OPEN = frozenset({"pending", "open", "on_hold"})
 """Statuses of ours in which nothing has been shipped yet, as far as WooCommerce knows."""
 ORIGINS = {"checkout": "web", "store-api": "web", "admin": "draft", "subscription": "subscription"}
-MICRO = Decimal("0.000001")
+PICKED_UP = frozenset({"local_pickup", "pickup_location"})
+"""Shipping methods by which the buyer comes for the goods: of zones, and of the checkout block."""
+COUPONS = frozenset({"percent", "fixed_cart", "fixed_product"})
+"""WooCommerce's own kinds; each comes off the lines."""
+UNIT, MICRO = Decimal(1), Decimal("0.000001")
 
 
 def order_status(status: str, options: Options) -> str:
@@ -75,16 +82,23 @@ def to_order(raw: Record | Raw, options: Options) -> Order:
 def _order(raw: Record, options: Options) -> Order:
     status = order_status(raw.status, options)
     details = raw.refund_details or ()
-    gone = movements.gone(raw.refunds, details) if raw.refunds and status in OPEN else {}
+    gone: dict[str, movements.Gone] = {}
     total = text(raw.total)
     tax, grand = Decimal(raw.total_tax), Decimal(total)
-    for part in gone.values():
-        tax, grand = tax - part.tax, grand - part.amount - part.tax
-    lines = [_line(number, node, gone.get(str(node.id))) for number, node in enumerate(raw.line_items, 1)]
-    charges = [_shipping(node) for node in raw.shipping_lines]
-    discounts = [_coupon(node) for node in raw.coupon_lines]
+    if raw.refunds and status in OPEN:
+        gone, back = movements.gone(raw.refunds, details, _coin(raw.currency))
+        tax, grand = tax - sum((part.tax for part in gone.values()), NOTHING), grand - back
+    charges = [_shipping(node) for node in entries(raw.shipping_lines)]
+    by = None
+    if charges and charges[0].method in PICKED_UP and all(charge.method in PICKED_UP for charge in charges):
+        by = "pickup"
+    lines = [_line(number, node, by) for number, node in enumerate(entries(raw.line_items), 1)]
+    if gone:
+        coin = _coin(raw.currency)
+        lines = [_without(line, part, coin) if (part := gone.get(str(line.line_id))) else line for line in lines]
+    discounts = [_coupon(node) for node in entries(raw.coupon_lines)]
     off = NOTHING
-    for node in raw.fee_lines:
+    for node in entries(raw.fee_lines):
         amount = text(node.total)
         if amount.startswith("-"):
             discounts.append(_negative_fee(node, amount))
@@ -93,15 +107,24 @@ def _order(raw: Record, options: Options) -> Order:
             charges.append(_fee(node, amount))
 
     items, extras = _sum(line.total for line in lines), _sum(charge.total for charge in charges)
-    rounding = grand - items - extras - off - tax
-    cards = movements.gift_cards(raw.gift_cards) if raw.gift_cards else []
-    by_card = sum((card.amount for card in cards), NOTHING)
-    if cards and abs(rounding + by_card) < _coin(raw.currency):
-        grand, rounding, total = grand + by_card, rounding + by_card, plain(Decimal(total) + by_card)
-    else:
-        cards = []  # they took nothing off the total
-    if rounding and abs(rounding) >= _coin(raw.currency):
-        rounding = NOTHING
+    left = rounding = grand - items - extras - off - tax
+    if gone:  # their refunds are rounded, too; what is to be explained is the order as it was placed
+        left = Decimal(total) - _sum(text(node.total) for node in entries(raw.line_items)) - extras - off
+        left -= Decimal(raw.total_tax)
+    cards: list[movements.Card] = []
+    if left and not _is_rounding(left, raw):
+        cards = movements.gift_cards(raw.gift_cards) if raw.gift_cards else []
+        by_card = sum((card.amount for card in cards), NOTHING)
+        credit = sum((Decimal(node.discount or 0) for node in entries(raw.coupon_lines) if _is_credit(node)), NOTHING)
+        if _is_rounding(left + by_card, raw):
+            rounding, grand, total = rounding + by_card, grand + by_card, plain(Decimal(total) + by_card)
+        elif _is_rounding(left + credit, raw):
+            cards, rounding = [], rounding + credit
+            discounts[: len(raw.coupon_lines)] = [
+                _coupon(node, in_lines=not _is_credit(node)) for node in entries(raw.coupon_lines)
+            ]
+        else:
+            cards, rounding = [], NOTHING  # they took nothing off the total
     paid_at, created_at = time(raw.date_paid_gmt), time(raw.date_created_gmt)
     return Order(
         order_id=str(raw.id),
@@ -127,12 +150,12 @@ def _order(raw: Record, options: Options) -> Order:
         rounding=plain(rounding),
         grand_total=plain(grand),
         paid=total if paid_at else "0",
-        refunded=plain(sum((abs(Decimal(refund.total)) for refund in raw.refunds), NOTHING)) if raw.refunds else "0",
+        refunded=movements.refunded(entries(raw.refunds)) if raw.refunds else "0",
         masking="erased" if str(raw.billing.email).endswith("@site.invalid") else "plain",
         lines=lines,
         charges=charges,
         discounts=discounts,
-        taxes=[_tax(node) for node in raw.tax_lines],
+        taxes=[_tax(node) for node in entries(raw.tax_lines)],
         payments=movements.payments(raw, paid_at, cards),
         refunds=[movements.refund(node) for node in details],
         contacts=_contacts(raw),
@@ -141,6 +164,18 @@ def _order(raw: Record, options: Options) -> Order:
 
 def _sum(amounts: Iterable[str | None]) -> Decimal:
     return sum(map(Decimal, filter(None, amounts)), NOTHING)
+
+
+def _is_rounding(left: Decimal, raw: Record) -> bool:
+    """Whether rounding explains what is left over: of the sums, or of each line before them."""
+    step = _coin(raw.currency)
+    if abs(left) < step:
+        return True
+    lines = entries(raw.line_items)
+    if not any(Decimal(part) % 1 for part in (raw.total, raw.total_tax, *(node.total_tax for node in lines))):
+        step = UNIT
+    nets = [Decimal(node.total) for node in lines]
+    return abs(left - sum((net.quantize(step, ROUND_HALF_UP) - net for net in nets), NOTHING)) < step
 
 
 @functools.lru_cache
@@ -157,17 +192,19 @@ def _payment_status(raw: Record, status: str) -> str:
     return "cod_due" if raw.payment_method == "cod" and status == "open" else "unpaid"
 
 
-def _line(number: int, node: Item, gone: movements.Gone | None) -> Line:
+def _line(number: int, node: Item, fulfilled_by: str | None) -> Line:
     """One line. Amounts that need no arithmetic stay as they were spelled."""
-    ordered = quantity = str(node.quantity)
+    ordered = str(node.quantity)
     before, net, tax = text(node.subtotal), text(node.total), text(node.total_tax)
+    discount = "0"
+    if before != net:
+        off = Decimal(before) - Decimal(net)
+        if off < 0 <= Decimal(before):
+            before = net  # somebody raised the price: that is no discount
+        else:
+            discount = plain(off)
     count = Decimal(ordered)
     unit = before if ordered == "1" or not count else plain((Decimal(before) / count).quantize(MICRO, ROUND_HALF_UP))
-    discount = "0" if before == net else plain(Decimal(before) - Decimal(net))
-    if gone:
-        units, left = count - gone.units, Decimal(net) - gone.amount
-        quantity, net, tax = plain(units), plain(left), plain(Decimal(tax) - gone.tax)
-        discount = plain(Decimal(unit) * units - left)
     return Line(
         number=number,
         line_id=str(node.id),
@@ -175,12 +212,25 @@ def _line(number: int, node: Item, gone: movements.Gone | None) -> Line:
         product_id=str(node.product_id) if node.product_id else None,
         variant_id=str(node.variation_id) if node.variation_id else None,
         title=node.name,
-        quantity=quantity,
+        quantity=ordered,
         quantity_ordered=ordered,
         unit_price=unit,
         discount=discount,
         tax=tax,
         total=net,
+        fulfilled_by=fulfilled_by,
+    )
+
+
+def _without(line: Line, gone: movements.Gone, coin: Decimal) -> Line:
+    """The line without what refunds took off it. What people typed to the coin leaves no fraction of a line behind."""
+    units = Decimal(line.quantity or 0) - gone.units
+    left, tax = Decimal(line.total or 0) - gone.amount, Decimal(line.tax or 0) - gone.tax
+    if not units:
+        left, tax = (NOTHING if abs(each) <= coin else each for each in (left, tax))
+    discount = max(Decimal(line.unit_price or 0) * units - left, NOTHING)  # a third of 10 is less than was left
+    return msgspec.structs.replace(
+        line, quantity=plain(units), discount=plain(discount), tax=plain(tax), total=plain(left)
     )
 
 
@@ -213,21 +263,36 @@ def _negative_fee(node: Fee, amount: str) -> Discount:
     return Discount(kind="manual", title=node.name, funded_by="seller", amount=amount[1:], allocated="0")
 
 
-def _coupon(node: Coupon) -> Discount:
-    """A coupon's amount, without tax, stands in the lines' totals already."""
+def _coupon(node: Coupon, *, in_lines: bool = True) -> Discount:
+    """A coupon's amount, without tax, mostly stands in the lines' totals already."""
     amount = text(node.discount or "0")
-    return Discount(kind="code", code=node.code, funded_by="seller", amount=amount, allocated=amount)
+    return Discount(
+        kind="code", code=node.code, funded_by="seller", amount=amount, allocated=amount if in_lines else "0"
+    )
+
+
+def _is_credit(node: Coupon) -> bool:
+    """Whether a coupon is of a plugin's own kind; such may come off the total alone, as store credit does."""
+    return bool(node.discount_type) and node.discount_type not in COUPONS
 
 
 def _tax(node: TaxLine) -> Tax:
-    percent = node.rate_percent
     return Tax(
         title=node.label,
         jurisdiction=node.rate_code,
-        rate=None if percent is None or percent == "" else plain(Decimal(percent) / 100),
+        rate=_rate(node.rate_percent),
         amount=plain(Decimal(node.tax_total) + Decimal(node.shipping_tax_total)),
         liable="seller",
     )
+
+
+@functools.lru_cache
+def _rate(percent: Any) -> str | None:
+    """The share; PHP may write the percentage, a float, with 17 digits (`serialize_precision`): 8.0999999999999996."""
+    if percent is None or percent == "":
+        return None
+    rate = Decimal(percent) / 100
+    return plain(min(rate, rate.quantize(MICRO, ROUND_HALF_UP), key=lambda each: len(str(each))))
 
 
 def _contacts(raw: Record) -> list[Contact]:

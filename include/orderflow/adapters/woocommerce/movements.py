@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Sequence, Sized
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
-from orderflow.adapters.woocommerce.record import Record, Refunded, RefundedItem
-from orderflow.adapters.woocommerce.values import NOTHING, meta, plain, text, time
+from orderflow.adapters.woocommerce.record import Record, Refunded, RefundedItem, Summary
+from orderflow.adapters.woocommerce.values import NOTHING, entries, meta, plain, text, time
 from orderflow.domain.errors import RecordError
 from orderflow.domain.money import AMOUNT
 from orderflow.domain.order import Payment, Refund
@@ -30,10 +30,10 @@ class Card(NamedTuple):
 
 def gift_cards(told: Any) -> list[Card]:
     """The extension's `gift_cards: [{id, code, amount}]`; nothing for what another plugin keeps under this name."""
-    entries = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+    found = [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
     return [
         Card(str(each.get("id")), Decimal(amount))
-        for each in entries
+        for each in found
         if AMOUNT.fullmatch(amount := str(each.get("amount")))
     ]
 
@@ -62,23 +62,36 @@ def payments(raw: Record, paid_at: str | None, cards: Sequence[Card]) -> list[Pa
     return found
 
 
-def gone(told: Sequence[Any], details: Sequence[Refunded]) -> dict[str, Gone]:
-    """What refunds took off each line. Raises `RecordError` where it is not known, because it would be shipped."""
+def gone(told: Sized, details: Sequence[Refunded], coin: Decimal) -> tuple[dict[str, Gone], Decimal]:
+    """What refunds took off each line, and off the total: each refund is rounded to the coin, its lines are not.
+
+    Raises `RecordError` where it is not known, because it would be shipped.
+    """
     if len(details) < len(told):
         came = f"{len(details)} of {len(told)}"
         raise RecordError("DETAIL_MISSING", "refund_details", came, "the site did not send all refunds of this order")
     found: dict[str, Gone] = {}
-    for line, node in _lines(details):
-        units = -Decimal(node.quantity)
-        if not units:
-            continue
-        if line is None:
-            why = "a refund takes units off a line without naming it (_refunded_item_id): a plugin takes its meta away"
-            raise RecordError("RAW_SHAPE", "refund_details.line_items.meta_data", None, why)
-        sofar = found.get(line, Gone(NOTHING, NOTHING, NOTHING))
-        amount, tax = -Decimal(node.total), -Decimal(node.total_tax)
-        found[line] = Gone(sofar.units + units, sofar.amount + amount, sofar.tax + tax)
-    return found
+    back = NOTHING
+    for each in details:
+        given = NOTHING
+        for line, node in _lines(each):
+            units = -Decimal(node.quantity)
+            if not units:
+                continue
+            if line is None:
+                why = "a refund takes units off a line without naming it (_refunded_item_id): a plugin hides that"
+                raise RecordError("RAW_SHAPE", "refund_details.line_items.meta_data", None, why)
+            sofar = found.get(line, Gone(NOTHING, NOTHING, NOTHING))
+            amount, tax = -Decimal(node.total), -Decimal(node.total_tax)
+            found[line] = Gone(sofar.units + units, sofar.amount + amount, sofar.tax + tax)
+            given += amount + tax
+        back += given.quantize(coin, ROUND_HALF_UP)
+    return found, back
+
+
+def refunded(told: Iterable[Summary]) -> str:
+    """What was given back, by the order's own summary of its refunds."""
+    return plain(sum((abs(Decimal(each.total)) for each in told), NOTHING))
 
 
 def refund(node: Refunded) -> Refund:
@@ -87,13 +100,12 @@ def refund(node: Refunded) -> Refund:
         reason=node.reason or None,
         amount=f"{abs(Decimal(node.amount)):f}",
         at=time(node.date_created_gmt),
-        lines=[(line, f"{-Decimal(part.quantity):f}") for line, part in _lines([node]) if line and part.quantity],
+        lines=[(line, f"{-Decimal(part.quantity):f}") for line, part in _lines(node) if line and part.quantity],
     )
 
 
-def _lines(details: Iterable[Refunded]) -> Iterable[tuple[str | None, RefundedItem]]:
+def _lines(told: Refunded) -> Iterable[tuple[str | None, RefundedItem]]:
     """Refunded positions with the id of the order line that each gives back."""
-    for each in details:
-        for node in each.line_items:
-            line = meta(node.meta_data, "_refunded_item_id")
-            yield str(line) if line else None, node
+    for node in entries(told.line_items):
+        line = meta(node.meta_data, "_refunded_item_id")
+        yield str(line) if line else None, node

@@ -5,9 +5,13 @@ A value without a type of its own may come as whatever a plugin makes of it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
+Entries: TypeAlias = list[T] | dict[str, T]
+"""A list, which PHP makes an object of where plugins left gaps in it; see `values.entries`."""
 
 
 class Item(msgspec.Struct, gc=False):
@@ -56,6 +60,7 @@ class Fee(msgspec.Struct, gc=False):
 class Coupon(msgspec.Struct, gc=False):
     code: Any
     discount: Any
+    discount_type: Any = None
 
 
 class TaxLine(msgspec.Struct, gc=False):
@@ -86,7 +91,7 @@ class Refunded(msgspec.Struct, gc=False):
     reason: Any
     amount: Any
     date_created_gmt: Any
-    line_items: list[RefundedItem]
+    line_items: Entries[RefundedItem]
 
 
 class Record(msgspec.Struct, gc=False):
@@ -111,11 +116,11 @@ class Record(msgspec.Struct, gc=False):
     transaction_id: Any
     billing: Address
     shipping: Address
-    line_items: list[Item]
-    shipping_lines: list[Shipping]
-    fee_lines: list[Fee]
-    coupon_lines: list[Coupon]
-    tax_lines: list[TaxLine]
-    refunds: list[Summary]
+    line_items: Entries[Item]
+    shipping_lines: Entries[Shipping]
+    fee_lines: Entries[Fee]
+    coupon_lines: Entries[Coupon]
+    tax_lines: Entries[TaxLine]
+    refunds: Entries[Summary]
     refund_details: list[Refunded] | None = None
     gift_cards: Any = None

@@ -3,7 +3,8 @@
 WooCommerce itself knows neither parcels nor idempotency keys, so what was told is kept with the order, under our meta
 key: a list with one entry per notice. The extension Shipment Tracking, where a site has it, gets the tracking number
 over its own route and shows it to the buyer (woocommerce.com/document/shipment-tracking; the extension AST answers the
-same route); it is asked first what it has. An order is `completed` once every unit of it was told, and not before.
+same route); it is asked first what it has. An order is `completed` once every unit of it was told, and not before; what
+the staged order no longer has of a line was refunded, though the site's own line still counts it.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import httpx
 import msgspec
 
 from orderflow.adapters.http import read
-from orderflow.adapters.woocommerce.values import meta
+from orderflow.adapters.woocommerce.record import Entries
+from orderflow.adapters.woocommerce.values import entries, meta
 from orderflow.domain.errors import RecordError
 from orderflow.domain.fulfilment import Notice, Told, whole_units
+from orderflow.domain.money import AMOUNT
 from orderflow.domain.order import Shipment
 from orderflow.domain.source import JsonValue
 
@@ -46,8 +49,19 @@ class Found(msgspec.Struct):
     """As much of an order as telling needs."""
 
     status: str
-    line_items: list[Line] = []
+    line_items: Entries[Line] = []
     meta_data: Any = None
+
+
+class StagedLine(msgspec.Struct):
+    line_id: str | None = None
+    quantity: Any = None
+
+
+class Staged(msgspec.Struct):
+    """As much of the order as it is staged."""
+
+    lines: list[StagedLine] = []
 
 
 class Tracking(msgspec.Struct):
@@ -55,6 +69,7 @@ class Tracking(msgspec.Struct):
 
 
 _FOUND = msgspec.json.Decoder(Found, strict=False)
+_STAGED = msgspec.json.Decoder(Staged)
 _TRACKINGS = msgspec.json.Decoder(list[Tracking])
 _GONE = frozenset({400, 404})
 
@@ -80,7 +95,7 @@ def tell(ask: Ask, api: str, notice: Notice) -> Told:
         _track(ask, notice.order_id, parcel)
         known.append({"key": reference, "parcel": parcel.shipment_id, "lines": lines})
         body: dict[str, JsonValue] = {"meta_data": [{"key": PARCELS, "value": known}]}
-        if _is_sent(order, known):
+        if _is_sent(order, _STAGED.decode(notice.document), known):
             body["status"] = "completed"
         ask("PUT", path, body, wanted="the order with its parcel", absent=frozenset())
     return Told("accepted", reference=reference)
@@ -102,7 +117,7 @@ def _told(known: list[dict[str, Any]]) -> Mapping[str, float]:
 def _lines(order: Found, parcel: Shipment, known: list[dict[str, Any]]) -> dict[str, float]:
     """Units by line of this parcel, which must not be more than were left."""
     told = _told(known)
-    left = {str(line.id): line.quantity - told[str(line.id)] for line in order.line_items}
+    left = {str(line.id): line.quantity - told[str(line.id)] for line in entries(order.line_items)}
     if not parcel.lines:
         return {line: units for line, units in left.items() if units > 0}
     wanted: defaultdict[str, float] = defaultdict(int)
@@ -116,9 +131,11 @@ def _lines(order: Found, parcel: Shipment, known: list[dict[str, Any]]) -> dict[
     return dict(wanted)
 
 
-def _is_sent(order: Found, known: list[dict[str, Any]]) -> bool:
+def _is_sent(order: Found, staged: Staged, known: list[dict[str, Any]]) -> bool:
     told = _told(known)
-    return all(told[str(line.id)] >= line.quantity for line in order.line_items)
+    due = {each.line_id: float(each.quantity) for each in staged.lines if AMOUNT.fullmatch(str(each.quantity))}
+    units = ((str(line.id), line.quantity) for line in entries(order.line_items))
+    return all(told[line] >= min(ordered, due.get(line, ordered)) for line, ordered in units)
 
 
 def _track(ask: Ask, order_id: str, parcel: Shipment) -> None:

@@ -17,6 +17,7 @@ from orderflow.adapters.woocommerce import LIMITS, Options, listing, sending
 from orderflow.adapters.woocommerce.auth import auth
 from orderflow.adapters.woocommerce.bounds import between
 from orderflow.adapters.woocommerce.mapping import order_status
+from orderflow.adapters.woocommerce.record import Entries
 from orderflow.domain.errors import ConfigError, DriftError, RecordError, TransientError
 from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Raw, Runtime
@@ -31,6 +32,9 @@ PLACES = 6
 """Decimal places that amounts are asked for with, so that tax taken out of prices stays exact."""
 REFUNDS = "refund_details"
 """Our key in a record for what `/orders/{id}/refunds` says; the order itself holds only a summary."""
+
+SET_RIGHT = 3600.0
+"""Seconds after which a clock that is far behind, by years after a power cut, is looked at again."""
 
 _LOWER = {"modified_after": "date_modified_gmt", "after": "date_created_gmt"}
 """Which time each lower bound is about."""
@@ -50,7 +54,7 @@ class _Row(msgspec.Struct):
     id: int | str
     date_modified_gmt: str | None = None
     date_created_gmt: str | None = None
-    refunds: list[msgspec.Raw] = []
+    refunds: Entries[msgspec.Raw] = []
 
 
 class _Problem(msgspec.Struct):
@@ -226,7 +230,7 @@ class WooCommerce:
             raise TransientError(
                 f"{named(response.request)}: the site's clock is slow: it shows {there:%Y-%m-%d %H:%M:%S} UTC; what "
                 f"changes there until {end:%H:%M:%S} would be missed; the run tries again by itself; have it set",
-                retry_after=(end - there).total_seconds(),
+                retry_after=min((end - there).total_seconds(), SET_RIGHT),
             )
 
     def _stub(self, raw: Raw) -> OrderStub:
@@ -240,7 +244,7 @@ class WooCommerce:
             status=status,
             total=None if raw.get("refunds") or raw.get("gift_cards") else total,
             currency=_text(raw.get("currency")),
-            lines=len(lines) if isinstance(lines, list) else None,
+            lines=len(lines) if isinstance(lines, list | dict) else None,
             updated_at=_gmt(raw.get("date_modified_gmt")),
         )
 

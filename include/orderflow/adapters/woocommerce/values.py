@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 NOTHING = Decimal(0)
 
 
@@ -24,7 +26,12 @@ def time(stamp: str | None) -> str | None:
     return f"{stamp}Z" if stamp else None
 
 
+def entries(told: list[T] | dict[str, T]) -> Iterable[T]:
+    """What a list holds. PHP makes an object of one in which plugins left gaps."""
+    return told if isinstance(told, list) else told.values()
+
+
 def meta(told: Any, key: str) -> Any:
-    """The value under this key; None where there is none. PHP makes an object of a list in which plugins left gaps."""
-    entries = told.values() if isinstance(told, dict) else told if isinstance(told, list) else ()
-    return next((each.get("value") for each in entries if isinstance(each, dict) and each.get("key") == key), None)
+    """The value under this key; None where there is none."""
+    found = entries(told) if isinstance(told, list | dict) else ()
+    return next((each.get("value") for each in found if isinstance(each, dict) and each.get("key") == key), None)
