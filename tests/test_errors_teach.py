@@ -316,7 +316,7 @@ def test_json_that_breaks_off_is_tried_again(right: dict[str, str], shop: str):
     with fault(shop, kind="garbage", path="/demo_woocommerce/*"):
         assert run(right) == (
             f"4 TransientError {ASKED}: status 200, 36 bytes declared as application/json: "
-            "JSON that ends early or is damaged instead of a count of orders; the platform is busy or down; the "
+            "JSON that ends early instead of a count of orders; the platform is busy or down; the "
             "run tries again by itself"
         )
 

@@ -29,7 +29,8 @@ def test_a_good_status_passes(status: int):
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (301, ConfigError), (400, DriftError), (401, DeniedError), (402, DeniedError), (403, DeniedError),
+        (301, ConfigError), (304, TransientError), (400, DriftError), (401, DeniedError), (402, DeniedError),
+        (403, DeniedError),
         (404, DriftError), (405, DriftError), (408, TransientError), (410, DriftError), (418, DriftError),
         (422, DriftError), (423, DeniedError), (425, TransientError), (429, TransientError), (500, TransientError),
         (501, DriftError), (502, TransientError), (503, TransientError), (504, TransientError), (599, TransientError),
@@ -50,6 +51,23 @@ def test_a_platform_gives_single_statuses_its_own_meaning_and_words():
         judge(answer(404), wanted="orders", now=NOW, table=table, said="rest_no_route: no route")
 
 
+def test_a_long_query_does_not_hide_the_reason():
+    request = httpx.Request("GET", "https://shop.example.test/orders", params={"criteria": "[" * 500, "token": "t0"})
+    with pytest.raises(TransientError) as caught:
+        judge(httpx.Response(503, request=request), wanted="orders", now=NOW)
+    assert str(caught.value).startswith("GET /orders?criteria=%5B%5B")
+    assert "...: status 503 instead of orders" in str(caught.value)
+    assert len(str(caught.value)) < 350
+    assert len(named(request)) > 1500, "an origin is whole"
+
+
+def test_a_redirect_tells_scheme_and_port_and_no_query():
+    with pytest.raises(ConfigError, match=r"status 301 \(to http://shop\.example\.test:81/orders\) instead"):
+        judge(
+            answer(301, headers={"location": "http://user:pw@shop.example.test:81/orders?token=1"}), wanted="x", now=NOW
+        )
+
+
 def test_a_busy_platform_hands_on_when_to_come_back():
     with pytest.raises(TransientError) as caught:
         judge(answer(503, headers={"retry-after": "120"}), wanted="orders", now=NOW)
@@ -62,6 +80,7 @@ def test_a_busy_platform_hands_on_when_to_come_back():
         ("30", 30.0), ("0.5", 0.5), (" 7 ", 7.0), ("-1", 0.0), ("1e12", 86400.0), ("inf", 86400.0), ("nan", None),
         ("Sun, 01 Mar 2026 12:01:00 GMT", 60.0), ("Sun, 01 Mar 2026 11:00:00 GMT", 0.0),
         ("Sunday, 01-Mar-26 12:01:00 GMT", 60.0), ("tomorrow", None), ("", None), ("2026-03-01", None),
+        ("Sun, 01 Mar 99999999999 12:01:00 GMT", None),
     ],
 )  # fmt: skip
 def test_retry_after_is_read_in_every_form_and_bounded(text: str, seconds: float | None):
@@ -106,7 +125,13 @@ def test_half_a_character_in_one_order_does_not_make_its_page_unreadable(sent: b
         (b"\x1f\x8b\x08\x00\x99", DriftError, "binary data instead of orders"),
         (b'{"rows": []}', DriftError, "Expected `array`"),
         (b'[{"id": "1"}]', DriftError, "Expected `int`"),
-        (b'[{"id": "\xff"}]', TransientError, "damaged"),
+        (b'[{"\xff": 1}]', DriftError, "not UTF-8"),
+        (b'[{"\xff": 1}, {"i', TransientError, "ends early"),
+        (b'[{"id": 1, "sum": NaN}]', DriftError, r"invalid character \(byte 18\)"),
+        (b'[{"id": 1, "sum": NaN}', DriftError, "invalid character"),
+        (b'[{"id": 1, "name": "Zo\n"}]', DriftError, "invalid character"),
+        (b'[{"id": 1}]\n[{"id": 2}]', DriftError, "trailing characters"),
+        (b'[{"id": 1}]<br /><b>Notice</b>: x in /srv/secret.php', DriftError, "a program's notice"),
     ],
 )
 def test_a_bad_body_says_what_kind_it_is_and_never_what_it_holds(content: bytes, kind: type[Exception], part: str):

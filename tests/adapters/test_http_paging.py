@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderflow.adapters.http import by_cursor, by_link, by_page, last_page_first, side_by_side, walk
+from orderflow.adapters.http import by_cursor, by_page, last_page_first, side_by_side, walk
 from orderflow.domain.errors import DriftError
 
 
@@ -39,15 +38,6 @@ def test_pages_may_count_from_zero_and_the_first_may_go_without_saying():
 
 def test_no_pages_at_all_is_one_question():
     assert len(list(walk({"page": 1}, lambda _: 0, by_page("page", lambda a: a)))) == 1
-
-
-def test_the_link_header_is_followed():
-    answers = {
-        "/1": httpx.Response(200, headers={"link": '<https://x.test/2>; rel="next", <https://x.test/9>; rel="last"'}),
-        "https://x.test/2": httpx.Response(200, headers={"link": '<https://x.test/1>; rel="prev"'}),
-    }
-    walked = walk({"url": "/1"}, lambda q: answers[q["url"]], by_link())
-    assert [q["url"] for q, _ in walked] == ["/1", "https://x.test/2"]
 
 
 def test_the_last_page_comes_first_behind_a_probe():

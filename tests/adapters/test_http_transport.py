@@ -114,10 +114,25 @@ def test_a_certificate_that_nobody_trusts_is_a_matter_for_the_operator():
         client(account("https://shop.example.test"), runtime, Limits()).get("/orders")
 
 
+def test_a_host_that_speaks_no_tls_is_told_from_one_that_is_not_there():
+    with (
+        serve(replies(Reply())) as (url, _),
+        pytest.raises(TransientError, match=r"no secure connection \(\w+\).*scheme and port"),
+    ):
+        client(account(url.replace("http:", "https:")), Time().runtime(), Limits()).get("/orders")
+
+
 def test_redirects_are_not_followed_because_credentials_must_not_travel():
     with serve(replies(Reply(302, headers={"Location": "http://127.0.0.1:1/elsewhere"}))) as (url, seen):
         response = client(account(url), Time().runtime(), Limits(), auth=basic(account(url))).get("/orders")
     assert (response.status_code, len(seen)) == (302, 1)
+
+
+@pytest.mark.parametrize("place", ["http://shop.example:port/", "http://xn--a/", "http://[/", "//["])
+def test_a_redirect_to_no_address_is_a_redirect(place: str):
+    with serve(replies(Reply(302, headers={"Location": place}))) as (url, _):
+        response = client(account(url), Time().runtime(), Limits()).get("/orders")
+    assert response.status_code == 302
 
 
 def test_the_own_budget_and_the_shared_one_are_both_asked():
@@ -178,7 +193,7 @@ def test_credentials_in_the_query_show_in_no_log_line(caplog: pytest.LogCaptureF
 @pytest.mark.parametrize(
     "url",
     ["", "shop.example.test", "ftp://shop.example.test", "https://", "https://key:secret-0001@shop.example.test",
-     "https://shop.example.test?token=secret-0001"],
+     "https://shop.example.test?token=secret-0001", "https://shop..example.test", f"https://{'a' * 64}.example.test"],
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused_without_repeating_its_secrets(url: str):
     with pytest.raises(ConfigError) as caught:

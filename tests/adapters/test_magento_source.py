@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import httpx
+import msgspec
 import pytest
 
 from orderflow.adapters.magento import ADAPTER, LIMITS, Options
@@ -108,6 +109,12 @@ def test_a_bearer_token_is_sent_as_it_stands_and_refused_once():
     assert seen == [f"Bearer {TOKEN}"]
 
 
+def test_an_administrator_with_a_second_factor_is_told_of_integrations():
+    said = {"message": "Please use the 2fa provider-specific endpoints to obtain a token.", "parameters": {}}
+    with pytest.raises(DeniedError, match=r"2fa provider.*second factor.*auth: oauth1"):
+        opened(lambda _: httpx.Response(401, json=said), auth="admin", extra={}).count(WINDOW)
+
+
 def test_adobes_login_gives_a_token_that_is_kept_before_it_is_used():
     kept, asked = [], []
 
@@ -171,3 +178,99 @@ def test_details_of_another_order_are_not_taken():
 def test_rows_that_cannot_be_paged_over_stop_the_run(rows):
     with pytest.raises(DriftError):
         list(opened(lambda _: httpx.Response(200, json={"items": rows, "total_count": 9})).fetch(WINDOW))
+
+
+def shop(count, *, bears=100, refusal=None, total=None):
+    """Orders 1 to `count`, updated in the window or before it as the filters like, each with a parcel.
+
+    It fails at pages of more rows than it `bears`.
+    """
+    refusal = refusal or httpx.Response(500, json={"message": "Internal Error. Report ID: webapi-1"})
+
+    def answer(request):
+        params = {name: values[0] for name, values in parse_qs(request.url.query.decode()).items()}
+        size = int(params["searchCriteria[pageSize]"])
+        if size > bears:
+            return refusal
+        behind = int([value for name, value in params.items() if "][value]" in name][-1])
+        rows = [{"entity_id": each, "order_id": each} for each in range(behind + 1, count + 1)]
+        known = request.url.path.endswith(("orders", "shipments"))
+        listed = {"items": rows[:size] if known else None, "total_count": len(rows) if known else 0}
+        return httpx.Response(200, json=listed | ({"total_count": total} if total and rows else {}))
+
+    return answer
+
+
+def ids(pages):
+    return [msgspec.json.decode(record)["order"]["entity_id"] for page in pages for record in page.records]
+
+
+LIMITED = {"message": "Maximum SearchCriteria pageSize is %max", "parameters": {"max": 50}}
+
+
+@pytest.mark.parametrize(
+    ("bears", "refusal"),
+    [
+        (50, httpx.Response(400, json=LIMITED)),
+        (7, httpx.Response(500, json={"message": "Internal Error"})),
+        (1, httpx.Response(504, html="<html>Gateway Time-out</html>")),
+    ],
+    ids=["a limit", "no memory", "no time"],
+)
+def test_a_shop_that_does_not_bear_our_pages_is_asked_for_smaller_ones(bears, refusal):
+    pages = opened(shop(9, bears=bears, refusal=refusal)).fetch(WINDOW)
+    assert set(ids(pages)) == set(range(1, 10))
+
+
+def test_a_shop_without_an_answer_is_asked_for_fewer_rows():
+    whole = shop(30)
+
+    def answer(request):
+        if "pageSize%5D=100" in str(request.url):
+            raise httpx.ReadTimeout("", request=request)
+        return whole(request)
+
+    assert set(ids(opened(answer).fetch(WINDOW))) == set(range(1, 31))
+
+
+def test_the_one_order_that_a_shop_fails_at_is_told_by_its_place():
+    whole = shop(30)
+
+    def answer(request):
+        listed = whole(request)
+        broken = b'"entity_id":12,' in listed.content
+        return httpx.Response(500, json={"message": "Report ID: webapi-12"}) if broken else listed
+
+    read = []
+    with pytest.raises(TransientError, match=r"Report ID: webapi-12.* the first of the orders behind id 11"):
+        read.extend(opened(answer).fetch(WINDOW))
+    assert ids(read) == list(range(1, 12))
+
+
+def test_a_count_that_is_too_low_hides_no_row():
+    assert set(ids(opened(shop(230, total=1)).fetch(WINDOW))) == set(range(1, 231))
+
+
+def test_who_goes_on_among_the_orders_of_one_page_of_parcels_misses_none():
+    whole, less = shop(9), shop(9, bears=7)
+    source = opened(lambda request: (less if request.url.path.endswith("orders") else whole)(request))
+    begin = {"list": "shipments", "behind": 0}
+    pages = list(source.fetch(WINDOW, begin))
+    assert [ids([page]) for page in pages[:2]] == [[1, 2, 3, 4, 5, 6], [7, 8, 9]]
+    assert set(ids(source.fetch(WINDOW, pages[0].cursor))) >= {7, 8, 9}
+    assert pages[-1].cursor == {"list": "shipments", "behind": 9}
+
+
+def test_a_name_that_is_no_utf_8_does_not_stop_the_page():
+    row = '{"entity_id":1,"items":[{"name":"Crème"}]}'.encode("latin-1")
+
+    def answer(request):
+        orders = request.url.path.endswith("orders")
+        return httpx.Response(
+            200, content=b'{"items":[%b],"total_count":%d}' % ((row, 1) if orders else (b"", 0))
+        )  # fmt: skip
+
+    assert [page.records for page in opened(answer).fetch(WINDOW)] == [
+        [b'{"order":%b,"creditmemos":[],"shipments":[]}' % row]
+    ]
+    assert [stub.order_id for stub in opened(answer).identify(WINDOW)] == ["1"]

@@ -4,18 +4,20 @@ import base64
 import hashlib
 import hmac
 import logging
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import httpx
 import pytest
+from psycopg2.extensions import make_dsn
 from starlette.applications import Starlette
 
 from orderflow import adapters
 from orderflow.domain.channel import Channel, Delivery, Schedule
 from orderflow.domain.errors import ConfigError
-from orderflow.domain.source import Account, Secret
+from orderflow.domain.source import Account, Hint, Secret
 from orderflow.sandbox.server import serve
 from orderflow.staging import inbox as hints
 from orderflow.web import inbox
@@ -119,6 +121,37 @@ def test_a_body_that_is_too_large_is_refused_declared_or_not(client, monkeypatch
     assert client.post("/inbox/shop_tw", **signed(b'{"id": "' + b"9" * 900 + b'"}')).status_code == 200
 
 
+@contextmanager
+def half_sent(app):
+    """A connection on which half of a delivery was sent; gives it with the app's errors, and waits for its end."""
+    errors, over = [], threading.Event()
+
+    async def watched(scope, receive, send):
+        try:
+            await app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - told in the test's own thread
+            errors.append(error)
+        finally:
+            over.set()
+
+    with serve(watched) as url:
+        with socket.create_connection(("127.0.0.1", httpx.URL(url).port)) as wire:
+            wire.sendall(b"POST /inbox/shop_tw HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+            yield wire, errors
+        over.wait(10)
+
+
+def test_a_delivery_that_breaks_off_or_never_ends_is_no_error_of_ours(monkeypatch):
+    monkeypatch.setattr(inbox, "SENDING", 0.05)
+    app = Starlette()
+    inbox.mount(app, lambda: CHANNELS, account, lambda: "", lambda: NOW)
+    with half_sent(app) as (_, torn):
+        pass
+    with half_sent(app) as (wire, slow):
+        assert wire.recv(100).startswith(b"HTTP/1.1 408 ")
+    assert torn == slow == []
+
+
 def test_ids_that_are_none_are_not_kept(client, ask):
     for number, given in enumerate(['""', "null", "[1]", '"a\\u0000b"', f'"{"9" * 201}"', "true"]):
         body = f'{{"id": {given}}}'.encode()
@@ -130,6 +163,27 @@ def test_without_a_database_the_platform_is_asked_to_send_again(client, postgres
     with serving("postgresql://nobody@127.0.0.1:1/none") as alone:
         assert alone.post("/inbox/shop_tw", **signed(b'{"id": 727}')).status_code == 503
         assert alone.post("/inbox/shop_tw", content=b"webhook_id=7").status_code == 200
+
+
+def test_a_database_that_does_not_let_us_in_is_not_told_as_the_senders_fault(migrated, ask):
+    ask("CREATE ROLE locked_out NOLOGIN")
+    try:
+        with serving(make_dsn(migrated, user="locked_out")) as alone:
+            assert alone.post("/inbox/shop_tw", **signed(b'{"id": 727}')).status_code == 503
+    finally:
+        ask("DROP ROLE locked_out")
+
+
+def test_a_connection_that_another_thread_took_is_no_error(migrated, ask, monkeypatch):
+    class Contested(list):
+        """It still has one when it is looked at, and none when that is taken."""
+
+        def __bool__(self):
+            return True
+
+    with closing(inbox.Letterbox(lambda: migrated)) as letterbox:
+        monkeypatch.setattr(letterbox, "_idle", Contested())
+        assert letterbox.put("shop_tw", Hint(["727"]), "d1", NOW) == 1
 
 
 def test_a_connection_that_was_lost_is_opened_again(client, ask):

@@ -25,7 +25,7 @@ def client():
     headers = {"X-Shopify-Access-Token": "shpat_demo"}
     with (
         serve(platforms_app(shops, clock=lambda: NOW)) as url,
-        httpx.Client(base_url=url, auth=("ck_demo", "cs_demo"), timeout=5) as found,
+        httpx.Client(base_url=url, auth=("ck_demo", "cs_demo"), timeout=60) as found,
     ):
         found.headers.update(headers)
         yield found

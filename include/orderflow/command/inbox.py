@@ -15,7 +15,7 @@ from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.message import said
 
-console = Console()
+console = Console(markup=False)
 
 
 @app.command()
@@ -33,10 +33,9 @@ def inbox(
     import uvicorn
     from starlette.applications import Starlette
 
-    from orderflow import config
     from orderflow.web.inbox import mount
 
-    channels = [each for each in config.read(ports.CHANNELS).channels if each.adapter.webhook]
+    channels = [each for each in ports.channels() if each.adapter.webhook]
     with ports.staging():  # its schema is the newest from here on
         console.print(f"http://{host}:{port}/inbox/CHANNEL takes webhooks of:", highlight=False)
     for each in channels:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import inspect
@@ -28,6 +28,15 @@ from orderflow.pipeline.cleaning.mapped import decoded, mapped
 from orderflow.pipeline.flow import judged
 
 
+class Example(NamedTuple):
+    """How one order breaks a rule; `value` is None where there is none, or where it is a buyer's."""
+
+    order_id: str
+    field: str
+    value: str | None
+    message: str
+
+
 @dataclass(slots=True)
 class Acquaintance:
     """What a few records say of a channel. Shares are fractions of the records."""
@@ -42,6 +51,8 @@ class Acquaintance:
     """`code field: message` of records that could not be mapped, with how many."""
     reasons: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, Example] = field(default_factory=dict)
+    """One order for each rule that is broken."""
     documents: list[dict[str, Any]] = field(default_factory=list)
     """The orders as the OMS would get them, without contacts."""
 
@@ -119,6 +130,7 @@ def acquaint(
         )
         batch = judged(channel, batch)
         found.reasons, found.warnings = batch.reasons, batch.warnings
+        found.examples = _examples(folder)
         found.documents = [msgspec.json.decode(each) for each in _documents(folder)]
     return found
 
@@ -168,6 +180,16 @@ def _within(place: str, used: set[str]) -> bool:
 def _filled(order: Order) -> set[str]:
     plain: dict[str, Any] = msgspec.to_builtins(order)
     return {each.replace("[]", "") for each in places(plain)}
+
+
+def _examples(folder: Path) -> dict[str, Example]:
+    found: dict[str, Example] = {}
+    columns = ["code", "order_id", "field", "value", "message"]
+    for number in files.chunks(folder):
+        for row in files.read(folder, "verdicts", number, columns=columns).to_pylist():
+            code = row.pop("code")
+            found.setdefault(code, Example(**row))
+    return found
 
 
 def _documents(folder: Path) -> Iterator[bytes]:

@@ -7,12 +7,14 @@ neither a channel nor its secret gets the same answer for every name.
 |---|---|
 | 200 | kept, sent again, a test, or news of something else than orders |
 | 401 | no such channel, no webhooks there, no secret set, a wrong signature, or too old: which one stands in the log |
+| 408 | it did not arrive whole within `SENDING` |
 | 413 | more than `MOST_BYTES` |
-| 503 | staging does not answer: platforms send again later, and the windows bring the order in any case |
+| 503 | staging does not answer, or not to us: platforms send again later, and the windows bring the order in any case |
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import re
@@ -25,7 +27,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from orderflow.domain.channel import Channel
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 4 * 1024 * 1024
 """Longest body that is read: an order with hundreds of lines is about 1 MB of JSON."""
+SENDING = 30.0
+"""Seconds that a sender may take for its body: nobody who knows no secret may hold memory for longer."""
 AT_ONCE = 4
 """Connections to staging, and so hints that are written at the same time; the others wait for their turn."""
 PATIENCE = 3.0
@@ -62,19 +66,27 @@ class Letterbox:
         if not self._room.acquire(timeout=PATIENCE):
             raise TransientError("too many webhooks at once; they are sent again, or the windows bring their orders")
         try:
-            while self._idle:  # the server may have gone and come back since
-                connection = self._idle.pop()
+            while connection := self._spare():
                 try:
                     return self._put(connection, channel, hint, delivery, received_at)
                 except TransientError:
-                    connection.close()
+                    if not connection.closed:  # slow: another one is no faster
+                        connection.close()
+                        raise
             return self._put(self._opened(), channel, hint, delivery, received_at)
         finally:
             self._room.release()
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        while connection := self._spare():
+            connection.close()
+
+    def _spare(self) -> Connection | None:
+        """A connection that nobody uses; the server may have gone and come back since."""
+        try:
+            return self._idle.pop()
+        except IndexError:  # another thread was faster than any look at the list
+            return None
 
     def _put(self, connection: Connection, channel: str, hint: Hint, delivery: str, received_at: datetime) -> int:
         kept = inbox.receive(connection, channel, hint, delivery, received_at)
@@ -126,8 +138,8 @@ def endpoint(
 
     async def receive(request: Request) -> Response:
         body = await _body(request)
-        if body is None:
-            return PlainTextResponse("", 413)
+        if isinstance(body, int):
+            return PlainTextResponse("", body)
         if _PING.fullmatch(body):
             return PlainTextResponse("")
         posted = Posted(str(request.url), {name.lower(): value for name, value in request.headers.items()}, body)
@@ -145,12 +157,8 @@ def endpoint(
             channel, account = found
             assert channel.adapter.webhook is not None, "doors without a webhook are not found"
             hint = channel.adapter.webhook(posted, account, channel.options, now)
-            kept = letterbox.put(channel.name, hint, _delivery(hint, posted, now), now) if hint.order_ids else 0
         except TransientError as error:
             log.warning("webhook not kept channel=%s: %s", name, error)
-            return 503, ""
-        except psycopg2.Error as error:  # no table yet, no right to write into it
-            log.warning("webhook not kept channel=%s: %s", name, str(error).splitlines()[0])
             return 503, ""
         except DeniedError as error:
             log.info("webhook refused channel=%s: %s", name, error)
@@ -158,23 +166,32 @@ def endpoint(
         except OrderflowError as error:  # no secret, no connection: to the sender it is a closed door
             log.warning("webhook refused channel=%s: %s", name, error)
             return 401, ""
+        try:
+            kept = letterbox.put(channel.name, hint, _delivery(hint, posted, now), now) if hint.order_ids else 0
+        except (OrderflowError, psycopg2.Error) as error:  # gone, no table yet, or no right: ours to mend, not theirs
+            log.warning("webhook not kept channel=%s: %s", name, str(error).splitlines()[0])
+            return 503, ""
         log.info("webhook received channel=%s orders=%d new=%d", channel.name, len(hint.order_ids), kept)
         return 200, hint.answer
 
     return receive
 
 
-async def _body(request: Request) -> bytes | None:
-    """The exact bytes; None for more than are read."""
+async def _body(request: Request) -> bytes | int:
+    """The exact bytes, or the status that refuses them."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MOST_BYTES:
-        return None
+        return 413
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            return None
-        parts.append(part)
+    try:
+        async with asyncio.timeout(SENDING):
+            async for part in request.stream():
+                size += len(part)
+                if size > MOST_BYTES:
+                    return 413
+                parts.append(part)
+    except (TimeoutError, ClientDisconnect):
+        return 408
     return b"".join(parts)
 
 

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from orderflow.adapters.described.mapping import Mapped, MistakesError
-from orderflow.adapters.described.values import PathText, parse
+from orderflow.adapters.described.sheet import Sheet
+from orderflow.adapters.described.values import PathText, within
 from orderflow.adapters.described.webhook import Hook
 from orderflow.domain import source
-from orderflow.domain.channel import Duration, Zone
-from orderflow.domain.source import Blind, Limits
+from orderflow.domain.channel import Duration
+from orderflow.domain.source import Limits
 
 Scalar: TypeAlias = str | bool | int
 Params: TypeAlias = dict[str, Any]
@@ -245,21 +246,6 @@ class ByIds(Call):
     """Ids as one text with commas; else as a list (in JSON) or as a repeated parameter."""
 
 
-class Sheet(Block):
-    """What is known of the platform's limits (`Limits`); the defaults assume little."""
-
-    longest_window: Duration | None = None
-    settle: Duration = timedelta(seconds=60)
-    lookback: Duration = timedelta(minutes=5)
-    resolution: Duration = timedelta(seconds=1)
-    ceiling: Annotated[int, Field(ge=1)] | None = None
-    reach: Duration | None = None
-    timezone: Zone = "UTC"
-    blind: frozenset[Blind] = frozenset()
-    rate: Annotated[float, Field(gt=0)] | None = None
-    burst: Annotated[int, Field(ge=1)] = 1
-
-
 class Described(source.Options):
     """A platform that the channel file describes: facts only, nothing in it is ever evaluated."""
 
@@ -280,6 +266,17 @@ class Described(source.Options):
     """Where a row of the list holds the order's id."""
     map: Mapped
 
+    @model_validator(mode="before")
+    @classmethod
+    def _same_list(cls, told: Any) -> Any:
+        """`by_id` with a parameter's name and no path asks the list of orders: what it does not say, that says."""
+        orders, by_id = (told.get("orders"), told.get("by_id")) if isinstance(told, dict) else (None, None)
+        if not isinstance(orders, dict) or not isinstance(by_id, dict) or "name" not in by_id or "path" in by_id:
+            return told
+        shared = {key: orders[key] for key in Call.model_fields if key in orders}
+        params = {"params": {**shared["params"], **by_id.get("params", {})}} if "params" in shared else {}
+        return {**told, "by_id": {**shared, **by_id, **params}}
+
     @model_validator(mode="after")
     def _possible(self) -> Described:
         if found := dict(_impossible(self)):
@@ -289,8 +286,7 @@ class Described(source.Options):
     def sheet(self) -> Limits:
         page = self.orders.page
         size = 1000 if isinstance(page, Whole) or page.size is None else page.size.value
-        told = {name: getattr(self.limits, name) for name in Sheet.model_fields}
-        return Limits(page_size=size, **told)
+        return self.limits.limits(size, repeatable=bool(self.orders.window and self.by_id))
 
 
 def _impossible(told: Described) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -335,15 +331,3 @@ def _has_place(call: Call, name: str) -> bool:
 
 def _takes_id(call: Call) -> bool:
     return "{id}" in call.path or "{id}" in str(call.params) or "{id}" in str(call.body)
-
-
-def within(body: dict[str, Any], name: str, value: Any) -> None:
-    """Put a value where a name leads: `a.b` into objects, made on the way, `[0]` into a list that stands there.
-
-    Raises `LookupError`, `TypeError` or `AttributeError` for a name that leads elsewhere.
-    """
-    place: Any = body
-    *above, last = parse(name).steps
-    for step in above:
-        place = place[step.at] if step.key is None else place.setdefault(step.key, {})
-    place[last.at if last.key is None else last.key] = value

@@ -155,6 +155,8 @@ def _mistakes(
             yield (*above, name), f"{part}.{name} is no field of ours; {hint}"
         elif isinstance(place, list) and name not in several:
             yield (*above, name), f"{part}.{name} holds one value; name one path, or join several with `join`"
+        elif isinstance(place, Value) and place.sum and known.get(name) != "amount":
+            yield (*above, name), f"{part}.{name} is no amount; only amounts are added"
         elif isinstance(place, Value) and (words := WORDS.get(part, {}).get(name)):
             said = [*place.values.values(), *filter(None, [place.default, plain(place.constant)])]
             if wrong := next((word for word in said if word not in words), None):

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from orderflow.adapters.described.asking import FORMS, Between, Call, unit, within
+from orderflow.adapters.described.asking import FORMS, Between, Call, unit
+from orderflow.adapters.described.values import within
 from orderflow.domain.window import Window
 
 _TICK = timedelta(microseconds=1)

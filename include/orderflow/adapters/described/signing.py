@@ -11,7 +11,8 @@ import httpx
 import msgspec
 
 from orderflow.adapters.described.answers import at, told
-from orderflow.adapters.described.asking import Auth, Basic, Fixed, Login, Open, within
+from orderflow.adapters.described.asking import Auth, Basic, Fixed, Login, Open
+from orderflow.adapters.described.values import within
 from orderflow.adapters.http import Bearer, Header, Token, bearer, judge, login, read
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError
 from orderflow.domain.source import Account, Runtime, Secret

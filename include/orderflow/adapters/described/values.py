@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import cache
-from typing import Annotated, Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
@@ -125,6 +125,18 @@ def _step(whole: str, found: re.Match[str]) -> Step:
     raise ValueError(f"{whole!r}: [{inside}] is neither [], [0] nor [key=value]")
 
 
+def within(body: dict[str, Any], name: str, value: Any) -> None:
+    """Put a value where a name leads: `a.b` into objects, made on the way, `[0]` into a list that stands there.
+
+    Raises `LookupError`, `TypeError` or `AttributeError` for a name that leads elsewhere.
+    """
+    place: Any = body
+    *above, last = parse(name).steps
+    for step in above:
+        place = place[step.at] if step.key is None else place.setdefault(step.key, {})
+    place[last.at if last.key is None else last.key] = value
+
+
 def _is_path(text: str) -> str:
     parse(text)
     return text
@@ -165,12 +177,16 @@ class Value(BaseModel):
     """The first of these paths that holds something."""
     join: list[PathText] = []
     """Several values, joined by a blank."""
+    sum: list[PathText] = []
+    """Several amounts, added: what a shop told apart that is one for us."""
     constant: str | bool | int | None = None
     """A value that stands nowhere in the record."""
     unit: Annotated[str, Field(pattern="^(major|minor)$")] = "major"
     """`minor`: whole cents (of the order's currency, or with `digits` decimal places)."""
-    digits: Annotated[int, Field(ge=0, le=6)] | None = None
-    """Decimal places of the minor unit; of a major one, those that it is rounded to (`21.349999999999998`)."""
+    digits: Annotated[int, Field(ge=0, le=6)] | Literal["currency"] | None = None
+    """Decimal places of the minor unit; of a major one, those that it is rounded to (`21.349999999999998`): a number,
+    or `currency` for those of the order's own (Medusa does not round: 75.771275 USD, 137.5 JPY).
+    """
     scale: Decimal = Decimal(1)
     """What an amount is multiplied by: -1 for discounts told as negative numbers, 0.01 for a rate in percent."""
     time: Annotated[str, AfterValidator(_reads_time)] | None = None
@@ -182,9 +198,9 @@ class Value(BaseModel):
 
     @model_validator(mode="after")
     def _one_place(self) -> Value:
-        places = [self.path is not None, bool(self.first_of), bool(self.join), self.constant is not None]
-        if sum(places) != 1:
-            raise ValueError("a value needs exactly one of path, first_of, join and constant")
+        lists = [bool(each) for each in (self.first_of, self.join, self.sum)]
+        if sum([self.path is not None, self.constant is not None, *lists]) != 1:
+            raise ValueError("a value needs exactly one of path, first_of, join, sum and constant")
         return self
 
 
@@ -223,7 +239,7 @@ def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | Non
     if told.constant is not None:
         constant = plain(told.constant)
         return lambda _: constant
-    wanted = told.join or told.first_of or [told.path or ""]
+    wanted = told.join or told.first_of or told.sum or [told.path or ""]
     paths = [parse(each) for each in wanted]
 
     def texts(scope: Scope, path: Path, name: str) -> list[str]:
@@ -236,7 +252,7 @@ def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | Non
         found = [texts(scope, path, name) for path, name in zip(paths, wanted, strict=True)]
         if told.join:
             return " ".join(text for some in found for text in some) or None
-        some = next(filter(None, found), [])
+        some = [text for some in found for text in some] if told.sum else next(filter(None, found), [])
         if kind == "amount" and len(some) > 1:
             return _total(some)
         return ", ".join(some) or None
@@ -257,7 +273,7 @@ def _converter(field: str, kind: str, told: Value) -> Callable[[str, str], str |
         minor = told.unit == "minor"
 
         def amount(text: str, currency: str) -> str:
-            digits = _digits(currency) if minor and told.digits is None else told.digits
+            digits = _digits(currency) if told.digits == "currency" or (minor and told.digits is None) else told.digits
             try:
                 number = Decimal(text) * told.scale
                 if digits is None:
@@ -284,7 +300,7 @@ def _digits(currency: str) -> int:
             "CURRENCY_UNKNOWN",
             "currency",
             currency,
-            "an amount in minor units needs a code of ISO 4217 for its decimal places; name its place as currency of "
+            "an amount needs a code of ISO 4217 here for its decimal places; name its place as currency of "
             "the order in the channel file, with `values` for the platform's own words, or say `digits`",
         )
     return exponent(code)

@@ -36,7 +36,7 @@ class Hook(BaseModel):
     signed: Annotated[str, Field(pattern=r"\{body\}")] = "{body}"
     """What is signed: `{body}`, and where the platform says so `{timestamp}`, `{delivery}` and `{url}` around it."""
     timestamp: str | None = None
-    """The header that holds the time of sending, in epoch seconds; it counts only where it is signed."""
+    """The header that holds the time of sending, in epoch seconds or milliseconds; counts only where it is signed."""
     not_older: Duration = timedelta(minutes=5)
     """With `timestamp`: older requests are refused."""
     delivery: str | None = None
@@ -73,7 +73,8 @@ def _parts(signed: str, values: dict[str, Any], content: bytes) -> list[str | by
 
 
 def _demand_recent(sent: str, now: datetime, longest: timedelta) -> None:
-    moment = datetime.fromtimestamp(int(sent), UTC) if sent.isdecimal() and len(sent) < 12 else None
+    seconds = int(sent[:-3] if len(sent) > 11 else sent) if sent.isdecimal() and len(sent) < 15 else None
+    moment = datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
     if moment is None or not now - longest <= moment <= now + _AHEAD:
         raise DeniedError(
             "a webhook was sent too long ago, or its time is none; compare both clocks, unless it is a replay"

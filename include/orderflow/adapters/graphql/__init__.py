@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from orderflow.adapters.described import Described, adapter
-from orderflow.adapters.described.asking import within
+from orderflow.adapters.described.values import within
 
 
 class Options(Described):

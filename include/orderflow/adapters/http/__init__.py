@@ -15,13 +15,12 @@ from orderflow.adapters.http.client import client, is_loopback
 from orderflow.adapters.http.paging import (
     Question,
     by_cursor,
-    by_link,
     by_page,
     last_page_first,
     side_by_side,
     walk,
 )
-from orderflow.adapters.http.redact import is_secret, named, shown, words
+from orderflow.adapters.http.redact import is_secret, named, shown, told, words
 from orderflow.adapters.http.transport import endpoint
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "basic",
     "bearer",
     "by_cursor",
-    "by_link",
     "by_page",
     "client",
     "endpoint",
@@ -51,6 +49,7 @@ __all__ = [
     "retry_after",
     "shown",
     "side_by_side",
+    "told",
     "walk",
     "words",
 ]

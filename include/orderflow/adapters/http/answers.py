@@ -12,7 +12,7 @@ from typing import TypeAlias, TypeVar
 import httpx
 import msgspec
 
-from orderflow.adapters.http.redact import named, words
+from orderflow.adapters.http.redact import told, words
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, OrderflowError, TransientError
 
 T = TypeVar("T")
@@ -26,11 +26,18 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 """One escape of JSON; its group is half a character whose other half is not there (a lone surrogate)."""
+_ANY: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
+_TORN = "Input data was truncated"
+"""What the decoder says of a document that ends early; of any other fault it says where it stands."""
 LONGEST_RETRY_AFTER = 86400.0
 """Seconds; a platform that asks for more than a day is asked again after a day."""
 
 _AGAIN = "the platform is busy or down; the run tries again by itself"
 _VERDICTS: Mapping[int, Verdict] = {
+    304: (
+        TransientError,
+        "a cache on the way answers in the platform's place; when it stays, have it let us pass",
+    ),
     400: (DriftError, "the platform refuses a request it used to take; compare it with the adapter's README"),
     401: (DeniedError, "the credentials are wrong or expired; renew them in the connection"),
     402: (DeniedError, "the account is frozen; its owner has to settle it with the platform"),
@@ -64,7 +71,7 @@ def retry_after(headers: httpx.Headers, now: datetime) -> float | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
     return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
@@ -91,19 +98,19 @@ def refusal(
     if status in _REDIRECTS and (place := response.headers.get("location")):
         said = f"to {_place(response, place)}"
     reason = f" ({words(said)})" if said else ""
-    message = f"{named(response.request)}: status {status}{reason} instead of {wanted}; {cure}"
+    message = f"{told(response.request)}: status {status}{reason} instead of {wanted}; {cure}"
     if issubclass(kind, TransientError):
         return kind(message, retry_after=retry_after(response.headers, now))
     return kind(message)
 
 
 def _place(response: httpx.Response, location: str) -> str:
-    """Where a redirect leads: host and path."""
+    """Where a redirect leads, without its query; a change of scheme or port alone shows, too."""
     try:
         target = response.request.url.join(location)
     except httpx.InvalidURL:
         return "no address"
-    return f"{target.host}{target.path}"
+    return f"{target.scheme}://{target.netloc.decode()}{target.path}"
 
 
 def judge(
@@ -123,16 +130,13 @@ def read(response: httpx.Response, decoder: msgspec.json.Decoder[T], *, wanted: 
     """Decode a JSON answer; the body decides, whatever its content type says.
 
     Raises `TransientError` for an empty or torn body and for a web page (maintenance, firewall, login), `DriftError`
-    for any other format and for JSON of another shape. No message shows what the body holds.
+    for any other format, for JSON of another shape, and for what is whole and still no JSON (RFC 8259): asked again, it
+    would come again. No message shows what the body holds.
     """
     try:
         return _decoded(response.content.removeprefix(BOM), decoder)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if isinstance(error, msgspec.ValidationError) and _is_json(response.content):
-            raise DriftError(
-                f"{named(response.request)}: {error} instead of {wanted}; the platform changed the shape of its answer"
-            ) from None
-        raise _unreadable(response, wanted) from None
+        raise _unreadable(response, error, wanted) from None
 
 
 def legible(record: bytes | msgspec.Raw) -> bytes:
@@ -159,19 +163,19 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         return decoder.decode(whole)
 
 
-def _is_json(body: bytes) -> bool:
-    """Whether the whole body is JSON; a decoder that meets another shape first never comes to its end."""
+def _damage(body: bytes) -> str:
+    """What keeps a body from being JSON, whatever its character set; empty where nothing does."""
     try:
-        msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False
-    return True
+        _decoded(legible(body.removeprefix(BOM)), _ANY)
+    except msgspec.DecodeError as error:
+        return str(error)
+    return ""
 
 
-def _unreadable(response: httpx.Response, wanted: str) -> DriftError | TransientError:
+def _unreadable(response: httpx.Response, error: Exception, wanted: str) -> DriftError | TransientError:
     body = response.content.strip()
     declared = response.headers.get("content-type", "no content type")
-    where = f"{named(response.request)}: status {response.status_code}, {len(body)} bytes declared as {declared}"
+    where = f"{told(response.request)}: status {response.status_code}, {len(body)} bytes declared as {declared}"
     if not body:
         return TransientError(f"{where}: an empty body instead of {wanted}; {_AGAIN}")
     if body[:1] == b"<" and b"<?xml" not in body[:5]:
@@ -179,7 +183,19 @@ def _unreadable(response: httpx.Response, wanted: str) -> DriftError | Transient
             f"{where}: a web page instead of {wanted}: maintenance, a firewall, a login page, or a program's notice; "
             "when it stays, open the address in a browser"
         )
-    if body[:1] in b"{[":
-        return TransientError(f"{where}: JSON that ends early or is damaged instead of {wanted}; {_AGAIN}")
-    kind = "XML" if body[:5] == b"<?xml" else "text" if body[:64].isascii() else "binary data"
-    return DriftError(f"{where}: {kind} instead of {wanted}; compare the request with the adapter's README")
+    damage = _damage(body)
+    if not damage and isinstance(error, msgspec.ValidationError):
+        return DriftError(
+            f"{told(response.request)}: {error} instead of {wanted}; the platform changed the shape of its answer"
+        )
+    if body[:1] not in b"{[":
+        kind = "XML" if body[:5] == b"<?xml" else "text" if body[:64].isascii() else "binary data"
+        return DriftError(f"{where}: {kind} instead of {wanted}; compare the request with the adapter's README")
+    if damage == _TORN:
+        return TransientError(f"{where}: JSON that ends early instead of {wanted}; {_AGAIN}")
+    if not damage and isinstance(error, UnicodeDecodeError):
+        return DriftError(f"{where}: JSON whose text is not UTF-8 instead of {wanted}; let the platform send UTF-8")
+    return DriftError(
+        f"{where}: {damage or error}, instead of {wanted}; NaN, a bare line break, or something behind the document, "
+        "such as a second one or a program's notice, is no JSON: let the platform, or its plugin, send none"
+    )

@@ -60,7 +60,8 @@ def _address(account: Account) -> httpx.URL:
     """The account's address, checked; the message never repeats what stands before the host."""
     try:
         url = httpx.URL(account.url)
-    except httpx.InvalidURL:
+        url.raw_host.decode("ascii").encode("idna")  # as it is looked up: no part is empty, or longer than 63
+    except (httpx.InvalidURL, UnicodeError):
         url = httpx.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
         raise ConfigError(

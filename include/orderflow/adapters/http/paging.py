@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias, TypeVar
 
-import httpx
-
 from orderflow.domain.errors import DriftError
 from orderflow.domain.source import JsonValue
 
@@ -41,16 +39,6 @@ def by_page(name: str, pages: Callable[[A], int], *, first: int = 1) -> Callable
     def next_question(question: Question, answer: A) -> Question | None:
         page = question.get(name, first) + 1
         return {**question, name: page} if page < first + pages(answer) else None
-
-    return next_question
-
-
-def by_link(relation: str = "next") -> Callable[[Question, httpx.Response], Question | None]:
-    """Follow the answer's `Link` header (RFC 8288); the next question is `{"url": ...}` and nothing else."""
-
-    def next_question(_: Question, answer: httpx.Response) -> Question | None:
-        url = answer.links.get(relation, {}).get("url")
-        return {"url": url} if url else None
 
     return next_question
 

@@ -9,6 +9,8 @@ import httpx
 MASK = "***"
 LONGEST_WORDS = 200
 """Characters of a platform's own message that are passed on."""
+LONGEST_REQUEST = 200
+"""Characters of a request that a message shows; an origin, being evidence, is never cut."""
 
 _SECRET_NAMES = re.compile(
     r"token|secret|passw|signature|^session$|^sign$|^sig$|api[-_]?key|consumer_key|access[-_]?key|credential|authorization|nonce|^code$",
@@ -36,11 +38,17 @@ def shown(url: httpx.URL, *masked: str) -> str:
 
 
 def named(request: httpx.Request) -> str:
-    """A request as messages and origins name it: `GET /orders?page=2`.
+    """A request as origins name it: `GET /orders?page=2`.
 
     Its extension `masked` names a parameter whose value is not told: a credential, or what differs each time.
     """
     return f"{request.method} {shown(request.url, request.extensions.get('masked', ''))}"
+
+
+def told(request: httpx.Request) -> str:
+    """A request as messages name it: long queries are cut, so that the reason behind them is read."""
+    text = named(request)
+    return text if len(text) <= LONGEST_REQUEST else f"{text[:LONGEST_REQUEST]}..."
 
 
 def words(text: str) -> str:

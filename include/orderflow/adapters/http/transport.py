@@ -25,7 +25,7 @@ from time import perf_counter
 import httpx
 
 from orderflow.adapters.http.answers import retry_after
-from orderflow.adapters.http.redact import named
+from orderflow.adapters.http.redact import told
 from orderflow.domain.errors import ConfigError, DeniedError, OrderflowError, TransientError
 from orderflow.domain.source import Meter, Throttle
 
@@ -38,6 +38,8 @@ FIRST_WAIT, LONGEST_JITTER = 0.5, 20.0
 """Seconds; the upper end of the random wait doubles from the first to the longest."""
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TLS = re.compile(r"\[SSL: (\w+)")
+"""The reason of a handshake that failed, in OpenSSL's word."""
 _NUMBER = re.compile(r"/(?:\d+|\d{2,3}-\d{5,7}-\d{5,7})(?=/|$)")
 """A bare number, or an order number in groups (`12-34567-89012`)."""
 
@@ -82,15 +84,29 @@ class Measured(httpx.BaseTransport):
             self._costs.asked(request, status="error", seconds=perf_counter() - begun, size=0)
             raise _fault(request, error) from None
         self._costs.asked(request, status=str(response.status_code), seconds=perf_counter() - begun, size=len(body))
+        if (place := response.headers.get("location")) and not _is_place(place):
+            del response.headers["location"]  # httpx reads it, though nobody follows it, and raises
         return response
+
+
+def _is_place(location: str) -> bool:
+    try:
+        return isinstance(httpx.URL(location).host, str)
+    except (httpx.InvalidURL, UnicodeError):
+        return False
 
 
 def _fault(request: httpx.Request, error: httpx.RequestError) -> OrderflowError:
     """Our error for a fault of the network; the library's own text may hold an address, so it is not passed on."""
-    where = f"{named(request)} at {request.url.host}"
+    where = f"{told(request)} at {request.url.host}"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return DeniedError(
             f"{where}: its certificate is not trusted; ask the platform for a valid one, or trust its authority here"
+        )
+    if refused := _TLS.search(str(error)):
+        return TransientError(
+            f"{where}: no secure connection ({refused[1]}); the run tries again by itself; when it stays, look whether "
+            "the address has the right scheme and port, and whether the host offers TLS 1.2 or newer"
         )
     if isinstance(error, httpx.LocalProtocolError):
         return ConfigError(
@@ -177,7 +193,7 @@ class Retrying(httpx.BaseTransport):
             if attempt == attempts or (asked or 0.0) > LONGEST_WAIT:
                 break
             wait = self._jitter(attempt) if asked is None else asked
-            log.info("request retried request=%s attempt=%d status=%s wait=%.1fs", named(request), attempt, what, wait)
+            log.info("request retried request=%s attempt=%d status=%s wait=%.1fs", told(request), attempt, what, wait)
             self._costs.retried(request)
             self._sleep(wait)
         if failure:

@@ -16,10 +16,20 @@ TABLE: dict[int, Verdict] = {
         DeniedError,
         (
             "tokens are wrong or expired, or a right is missing: give the integration Orders, Shipments and Credit "
-            "Memos (actions: view), activate it again, and put its secrets into the connection"
+            "Memos (actions: view), activate it again, and put its secrets into the connection; with auth: bearer, the "
+            "shop must take an integration's token alone (enable_integration_as_bearer), else use oauth1"
         ),
     ),
     404: (ConfigError, "no Magento is found there; put the shop's address, without /rest, into the connection"),
+}
+ADMIN: dict[int, Verdict] = TABLE | {
+    401: (
+        DeniedError,
+        (
+            "name or password is wrong, the administrator is locked, or the shop wants a second factor, which no "
+            "program has: use an integration (auth: oauth1)"
+        ),
+    ),
 }
 
 _PLACE = re.compile(r"%(\w+)")

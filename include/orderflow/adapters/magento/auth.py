@@ -18,7 +18,7 @@ import msgspec
 
 from orderflow.adapters.http import Bearer, Header, Token, bearer, judge, login, read
 from orderflow.adapters.magento import Options
-from orderflow.adapters.magento.answers import TABLE, said
+from orderflow.adapters.magento.answers import ADMIN, said
 from orderflow.adapters.magento.criteria import encode
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Account, Runtime, Secret
@@ -108,7 +108,7 @@ def _admin(account: Account, runtime: Runtime) -> Bearer:
 
     def reading(response: httpx.Response) -> Token:
         wanted = "a token for the administrator"
-        judge(response, wanted=wanted, now=runtime.clock(), table=TABLE, said=said(response))
+        judge(response, wanted=wanted, now=runtime.clock(), table=ADMIN, said=said(response))
         return Token(Secret(read(response, _ADMIN, wanted=wanted)), runtime.clock() + ADMIN_LIFE)
 
     return bearer(account, runtime, renewal=renewal, reading=reading)

@@ -1,18 +1,14 @@
-"""From a Magento order with its credit memos and shipments to ours: pure.
-
-Rows of `items` are what was sold and what it is made of: a configurable product is followed by the variant that was
-chosen, which may repeat its price; the two become one line. A bundle is followed by its parts; the money stands on the
-parts, or, where the bundle has a price of its own, on the bundle.
-"""
+"""From a Magento order with its credit memos and shipments to ours: pure."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from orderflow.adapters.magento import money, people
 from orderflow.adapters.magento.movements import both, id_of, payments_of, refund_of, shipment_of, time_of
+from orderflow.adapters.magento.rows import Row, fulfilment, given_back, merged, rows_of
 from orderflow.adapters.magento.statuses import CASH, hold_reasons, order_status
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Charge, Discount, Line, Order, Tax
@@ -21,21 +17,11 @@ from orderflow.domain.source import Raw
 if TYPE_CHECKING:
     from orderflow.adapters.magento import Options
 
-KINDS = {"virtual": "service", "downloadable": "service", "giftcard": "gift_card"}
-"""Kind of line by product type; any other is a product."""
 CANCELED_MEMO = 3
+EQUATION = ("items_total", "charge_total", "tax_total", "rounding")
+NONE_LOST = (money.ZERO, money.ZERO)
 EXTRAS = ("store_id", "store_name", "customer_group_id", "quote_id", "ext_order_id", "ext_customer_id",
           "relation_child_id", "relation_child_real_id")  # fmt: skip
-
-
-class Row(NamedTuple):
-    """A line to be: `priced` is False where other rows carry its money; `variant` is the row merged into it."""
-
-    item: Raw
-    kind: str
-    parent: str | None
-    priced: bool
-    variant: Raw | None
 
 
 def order_id(raw: Raw) -> str | None:
@@ -58,14 +44,17 @@ def to_order(raw: Raw, options: Options) -> Order:
 def _order(raw: Raw, memos: list[Raw], shipments: list[Raw], options: Options) -> Order:
     state, status, payment = raw.get("state"), raw.get("status"), raw.get("payment") or {}
     attributes = raw.get("extension_attributes") or {}
-    rows = _rows(raw["items"])
+    rows = rows_of(raw["items"])
     sent = any(money.amount(item, "qty_shipped") for item in raw["items"])
     meaning = order_status(state, status, options, method=payment.get("method"), sent=sent)
     called_off = meaning == "cancelled"
     partly = not called_off and any(money.amount(item, "qty_canceled") for item in raw["items"])
     sides = _sides(raw)
-    kept = [_kept(row.item, partly=partly) for row in rows]
-    parts = {side: [_row(row, side, units, raw) for row, units in zip(rows, kept, strict=True)] for side in sides}
+    memos = [node for node in memos if node.get("state") != CANCELED_MEMO]
+    ended = called_off or (state == "complete" and not shipments)
+    gone = {} if ended or not memos else given_back(rows, memos, shipments)
+    kept = [_kept(row.item, gone, partly=partly) for row in rows]
+    parts = {side: _parts(rows, kept, side, raw) for side in sides}
     lines = [
         _line(number, row, units, {side: parts[side][number - 1] for side in sides})
         for number, (row, units) in enumerate(zip(rows, kept, strict=True), 1)
@@ -73,12 +62,24 @@ def _order(raw: Raw, memos: list[Raw], shipments: list[Raw], options: Options) -
     charged = {
         side: {
             "shipping": money.shipping_money(raw, side, partly=partly),
-            "surcharge": _plain(money.product_tax(raw["items"], side)),
+            "surcharge": _plain(_product_tax(raw, side, gone, partly=partly)),
             "gift_wrap": _plain(money.wrapping(attributes, side)),
         }
         for side in sides
     }
-    totals = {side: _totals(raw, attributes, side, parts[side], charged[side], partly=partly) for side in sides}
+    off = dict.fromkeys(sides, NONE_LOST)
+    if gone:
+        asked = [_kept(row.item, {}, partly=partly) for row in rows]
+        for side in sides:
+            before = _parts(rows, asked, side, raw)
+            off[side] = _lost(raw, side, before, parts[side], charged[side], partly=partly)
+    totals = {
+        side: _totals(raw, attributes, side, parts[side], charged[side], off[side], partly=partly) for side in sides
+    }
+    fee = money.plugin_fee(attributes, {side: _unexplained(each) for side, each in totals.items()})
+    for side, amount in fee.items():
+        charged[side]["service"] = _plain(amount)
+        totals[side] = _totals(raw, attributes, side, parts[side], charged[side], off[side], partly=partly)
     paid, refunded = totals[""]["paid"], totals[""]["refunded"]
     written: dict[str, Any] = {
         f"{side}{name}": money.text(value) for side in sides for name, value in totals[side].items()
@@ -95,7 +96,7 @@ def _order(raw: Raw, memos: list[Raw], shipments: list[Raw], options: Options) -
         cancelled_at=_noted(raw, "status", status) if state == "canceled" else None,
         order_status=meaning,
         payment_status=_payment_status(payment, called_off, totals[""]),
-        fulfilment_status=_fulfilment(state, rows, kept),
+        fulfilment_status=fulfilment(state, rows, kept),
         return_status="refunded" if refunded and refunded >= paid else "none",
         raw_status={"state": state, "status": status},
         hold_reasons=hold_reasons(state, status),
@@ -109,8 +110,8 @@ def _order(raw: Raw, memos: list[Raw], shipments: list[Raw], options: Options) -
         discounts=_discounts(raw, sides, parts, charged),
         taxes=[_tax(node, sides) for node in attributes.get("applied_taxes") or attributes.get("taxes") or []],
         payments=payments_of(payment, attributes, sides),
-        shipments=[shipment_of(node, _merged(rows)) for node in shipments],
-        refunds=[refund_of(node, sides, _merged(rows)) for node in memos if node.get("state") != CANCELED_MEMO],
+        shipments=[shipment_of(node, merged(rows)) for node in shipments],
+        refunds=[refund_of(node, sides, merged(rows)) for node in memos],
         contacts=people.contacts(raw, attributes),
         ext={name: str(raw[name]) for name in EXTRAS if raw.get(name) not in (None, "")},
     )
@@ -121,42 +122,41 @@ def _sides(raw: Raw) -> list[str]:
     return ["", "shop_"] if raw.get("base_grand_total") is not None and raw.get("base_currency_code") else [""]
 
 
-def _rows(items: list[Raw]) -> list[Row]:
-    parts: dict[str, list[Raw]] = defaultdict(list)
-    known = {str(item["item_id"]) for item in items}
-    tops = []
-    for item in items:
-        above = id_of(item.get("parent_item_id"))
-        if above in known:
-            parts[above or ""].append(item)
-        else:
-            tops.append(item)
-    rows = []
-    for item in tops:
-        below = parts[str(item["item_id"])]
-        kind = KINDS.get(item.get("product_type") or "", "product")
-        if item.get("product_type") != "bundle" or not below:
-            rows.append(Row(item, kind, None, priced=True, variant=below[0] if below else None))
-            continue
-        dear = any(money.amount(part, "row_total") for part in below)
-        rows.append(Row(item, "bundle_parent", None, priced=not dear, variant=None))
-        rows += [Row(part, "bundle_child", str(item["item_id"]), priced=dear, variant=None) for part in below]
-    return rows
+def _kept(item: Raw, gone: Mapping[str, Decimal], *, partly: bool) -> Decimal:
+    """Units that count: in an order that goes on, without those that were called off or given back unsent."""
+    called_off = money.amount(item, "qty_canceled") if partly else money.ZERO
+    return max(money.amount(item, "qty_ordered") - called_off - gone.get(str(item["item_id"]), money.ZERO), money.ZERO)
 
 
-def _merged(rows: list[Row]) -> set[str]:
-    """Ids of the rows that stand in no line of their own."""
-    return {str(row.variant["item_id"]) for row in rows if row.variant}
-
-
-def _kept(item: Raw, *, partly: bool) -> Decimal:
-    """Units that count: in an order that goes on, without those that were called off."""
-    return money.amount(item, "qty_ordered") - (money.amount(item, "qty_canceled") if partly else money.ZERO)
-
-
-def _row(row: Row, side: str, kept: Decimal, raw: Raw) -> money.RowMoney:
+def _parts(rows: list[Row], kept: list[Decimal], side: str, raw: Raw) -> list[money.RowMoney]:
     currency = raw.get("base_currency_code" if side else "order_currency_code")
-    return money.row_money(row.item, side, kept, currency) if row.priced else money.NOTHING
+    return [
+        money.row_money(row.item, side, units, currency) if row.priced else money.NOTHING
+        for row, units in zip(rows, kept, strict=True)
+    ]
+
+
+def _product_tax(raw: Raw, side: str, gone: Mapping[str, Decimal], *, partly: bool) -> Decimal:
+    units = [(item, _kept(item, gone, partly=partly)) for item in raw["items"]]
+    return money.product_tax(units, side, raw.get("base_currency_code" if side else "order_currency_code"))
+
+
+def _lost(
+    raw: Raw,
+    side: str,
+    asked: list[money.RowMoney],
+    kept: list[money.RowMoney],
+    charged: dict[str, money.RowMoney],
+    *,
+    partly: bool,
+) -> tuple[Decimal, Decimal]:
+    """What units that were given back unsent had cost, without tax, and their tax."""
+    taxed = _product_tax(raw, side, {}, partly=partly) - charged["surcharge"].total
+    net, tax = (
+        money.total(getattr(each, name) for each in asked) - money.total(getattr(each, name) for each in kept)
+        for name in ("total", "tax")
+    )
+    return net + taxed, tax
 
 
 def _plain(value: Decimal) -> money.RowMoney:
@@ -192,6 +192,7 @@ def _totals(
     side: str,
     rows: list[money.RowMoney],
     charged: dict[str, money.RowMoney],
+    lost: tuple[Decimal, Decimal],
     *,
     partly: bool,
 ) -> dict[str, Decimal]:
@@ -202,8 +203,8 @@ def _totals(
         name: money.amount(raw, f"{prefix}{name}") if partly else money.ZERO
         for name in ("total_canceled", "tax_canceled")
     }
-    grand = money.needed(raw, f"{prefix}grand_total") - gone["total_canceled"] + balances
-    tax = money.amount(raw, f"{prefix}tax_amount") - gone["tax_canceled"]
+    grand = money.needed(raw, f"{prefix}grand_total") - gone["total_canceled"] + balances - sum(lost)
+    tax = money.amount(raw, f"{prefix}tax_amount") - gone["tax_canceled"] - lost[1]
     items = money.total(each.total for each in rows)
     charges = money.total(each.total for each in charged.values())
     rounding = grand - items - charges - tax
@@ -219,6 +220,11 @@ def _totals(
         "paid": money.amount(raw, f"{prefix}total_paid") + balances,
         "refunded": money.amount(raw, f"{prefix}total_refunded"),
     }
+
+
+def _unexplained(totals: dict[str, Decimal]) -> Decimal:
+    """What is left of the grand total when all that we know of is taken off."""
+    return totals["grand_total"] - money.total(totals[name] for name in EQUATION)
 
 
 def _payment_status(payment: Raw, called_off: bool, totals: dict[str, Decimal]) -> str:
@@ -238,31 +244,17 @@ def _payment_status(payment: Raw, called_off: bool, totals: dict[str, Decimal]) 
     return "cod_due" if payment.get("method") == CASH else "unpaid"
 
 
-def _fulfilment(state: str | None, rows: list[Row], kept: list[Decimal]) -> str:
-    """`complete` is Magento's word for wholly invoiced and shipped; parts of bundles count with their bundle."""
-    if state == "complete":
-        return "shipped"
-    sent = [money.amount(row.item, "qty_shipped") for row in rows]
-    if not any(sent):
-        return "unfulfilled"
-    goods = [
-        (units, done)
-        for row, units, done in zip(rows, kept, sent, strict=True)
-        if row.kind == "product" or (row.kind == "bundle_child" and done)
-    ]
-    return "shipped" if all(done >= units for units, done in goods) else "partial"
-
-
 def _charges(raw: Raw, charged: dict[str, dict[str, money.RowMoney]]) -> list[Charge]:
     assigned = (raw.get("extension_attributes") or {}).get("shipping_assignments") or [{}]
     texts = {
         "shipping": (raw.get("shipping_description"), (assigned[0].get("shipping") or {}).get("method")),
         "surcharge": ("Fixed product tax", None),
         "gift_wrap": ("Gift wrapping", None),
+        "service": ("Fee", None),
     }
     found = []
     for kind, (title, method) in texts.items():
-        sides = {side: each[kind] for side, each in charged.items()}
+        sides = {side: each[kind] for side, each in charged.items() if kind in each}
         if not any(value.amount for value in sides.values()) and not method:
             continue
         amounts: dict[str, Any] = {

@@ -7,15 +7,15 @@ shipping are without tax, the tax beside. Where a discount is taken off prices w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
 
 from orderflow.domain.errors import RecordError
-from orderflow.domain.money import decimal, exponent
+from orderflow.domain.money import AMOUNT, SCALE, decimal, exponent
 from orderflow.domain.source import Raw
 
-MICRO = Decimal("0.000001")
+MICRO = Decimal(1).scaleb(-SCALE)
 ZERO = Decimal(0)
 SIDES = {"": "", "shop_": "base_"}
 """Our prefix, and Magento's."""
@@ -34,14 +34,25 @@ NOTHING = RowMoney(ZERO, ZERO, ZERO, ZERO)
 
 
 def amount(node: Raw, name: str) -> Decimal:
-    """An amount or quantity; Magento leaves out what is null. Raises `RecordError` for what is no number."""
+    """An amount or quantity; Magento leaves out what is null, or sends an empty text for it where it says texts.
+
+    Raises `RecordError` for what is no number.
+
+    Magento keeps four decimals; what stands behind six is the noise of a float that PHP wrote with 17 digits
+    (`serialize_precision = 17`: 36.390000000000001).
+    """
     value = node.get(name)
-    return ZERO if value is None else decimal(str(value), name)
+    if value is None or value == "":
+        return ZERO
+    said = str(value)
+    found = decimal(said, name)
+    noisy = len(said.partition(".")[2]) > SCALE or "e-" in said.lower()
+    return found.quantize(MICRO, ROUND_HALF_UP) if noisy else found
 
 
 def needed(node: Raw, name: str) -> Decimal:
     """An amount that every order has."""
-    if node.get(name) is None:
+    if node.get(name) in (None, ""):
         raise RecordError("AMOUNT_MISSING", name, None, "a Magento order has this amount")
     return amount(node, name)
 
@@ -98,19 +109,37 @@ def shipping_money(order: Raw, side: str, *, partly: bool) -> RowMoney:
     return RowMoney(before, off, amount(order, f"{prefix}shipping_tax_amount") if before else ZERO, before - off)
 
 
-def product_tax(items: Iterable[Raw], side: str) -> Decimal:
-    """Fixed product taxes (FPT, `weee`), which stand in the grand total and in no row."""
-    return total(amount(item, _weee(side)) for item in items)
-
-
-def _weee(side: str) -> str:
-    return "base_weee_tax_applied_row_amnt" if side else "weee_tax_applied_row_amount"
+def product_tax(items: Iterable[tuple[Raw, Decimal]], side: str, currency: str | None) -> Decimal:
+    """Fixed product taxes (FPT, `weee`) of rows and their units that count; they stand in the grand total alone."""
+    name = "base_weee_tax_applied_row_amnt" if side else "weee_tax_applied_row_amount"
+    found = ((amount(item, name), kept, amount(item, "qty_ordered")) for item, kept in items)
+    return total(
+        whole if kept == ordered else (whole * kept / ordered).quantize(coin(currency), ROUND_HALF_UP)
+        for whole, kept, ordered in found
+    )
 
 
 def wrapping(attributes: Raw, side: str) -> Decimal:
     """Adobe Commerce's gift wrapping: of the order, of single things, and the card."""
     names = ("gw_base_price", "gw_items_base_price", "gw_card_base_price")
     return total(amount(attributes, name if side else name.replace("base_", "")) for name in names)
+
+
+def plugin_fee(attributes: Raw, unexplained: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """What a plugin added to the grand total, by currency; empty where nothing says so.
+
+    Payment fees and the like stand in no field of Magento's. An extension attribute that is, in every currency, exactly
+    what is left unexplained is taken for one (`mollie_payment_fee` and `base_mollie_payment_fee`).
+    """
+    if all(left > ZERO for left in unexplained.values()):
+        for name in attributes:
+            told = {side: f"{SIDES[side]}{name}" for side in unexplained}
+            if all(
+                AMOUNT.fullmatch(str(attributes.get(each))) and amount(attributes, each) == unexplained[side]
+                for side, each in told.items()
+            ):
+                return dict(unexplained)
+    return {}
 
 
 BALANCES = {"gift_cards_amount": "gift_card", "customer_balance_amount": "sale", "reward_currency_amount": "sale"}

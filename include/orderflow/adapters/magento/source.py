@@ -1,19 +1,22 @@
 """Talks to one Magento instance: lists orders by time or id, and fetches credit memos and shipments of many at once.
 
 Lists are read in the order of `entity_id`, each page asking for what lies behind the last id of the page before. So no
-row that leaves the list while one reads can hide another one, and no page number ever reaches past the end.
+row that leaves the list while one reads can hide another one, and no page number ever reaches past the end. A page that
+the shop cannot bear is asked for again in a smaller size.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
+import httpx
 import msgspec
 
-from orderflow.adapters.http import client, judge, named, read, words
+from orderflow.adapters.http import client, judge, legible, named, read, told, words
 from orderflow.adapters.magento import LIMITS, Options
 from orderflow.adapters.magento.answers import TABLE, said
 from orderflow.adapters.magento.auth import auth
@@ -27,6 +30,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ORDERS, SHIPMENTS, MEMOS = "orders", "shipments", "creditmemos"
+LESS = 4
+"""A page that cannot be had is asked for with so many times fewer rows, down to one."""
+_HEAVY = frozenset({500, 502, 503, 504})
+_MOST = re.compile(r"Maximum SearchCriteria pageSize")
+"""How a shop that limits input refuses a page size (`Framework/Webapi/Validator/SearchCriteriaValidator`)."""
 
 
 class _List(msgspec.Struct):
@@ -69,6 +77,7 @@ class Magento:
 
     def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
         self._options, self._runtime = options, runtime
+        self._sizes = dict.fromkeys((ORDERS, SHIPMENTS, MEMOS), LIMITS.page_size)
         self._root = "/V1" if options.auth == "ims" else "/rest/V1"
         self._client = client(account, runtime, LIMITS, auth=auth(options, account, runtime))
 
@@ -89,7 +98,9 @@ class Magento:
                 continue
             for listed in self._pages(ORDERS, [[_among(ids)], outside("updated_at", window)], 0):
                 if listed.rows:
-                    yield Page(self._whole(listed), listed.origin, {"list": SHIPMENTS, "behind": shipped.last})
+                    cursor = {"list": SHIPMENTS, "behind": behind if listed.more else shipped.last}
+                    yield Page(self._whole(listed), listed.origin, cursor)
+            behind = shipped.last
 
     def fetch_ids(self, order_ids: Sequence[str]) -> Iterator[Page]:
         """The orders with these ids; what is no number is no id of Magento's."""
@@ -102,7 +113,7 @@ class Magento:
         """Orders created within `window`. A value that cannot be read is not told."""
         low, high = bounds(window)
         for listed in self._pages(ORDERS, within("created_at", window), 0, fields=FIELDS):
-            for raw in map(_STUB.decode, listed.rows):
+            for raw in map(_STUB.decode, map(legible, listed.rows)):
                 moment = created(raw)
                 if moment is None or low <= moment < high:
                     yield stub(raw, self._options)
@@ -110,21 +121,37 @@ class Magento:
     def count(self, window: Window) -> int:
         """Orders updated within `window`."""
         asked = query(within("updated_at", window), size=1, fields="total_count")
-        return self._ask(ORDERS, asked, _COUNT, wanted="a count of orders")[0].total_count
+        response = self._client.get(f"{self._root}/{ORDERS}?{asked}")
+        return self._answer(response, _COUNT, wanted="a count of orders")[0].total_count
 
     def _pages(self, kind: str, groups: Groups, behind: int, *, fields: str | None = None) -> Iterator[_Listed]:
         """Every page of a list behind the row with the id `behind`."""
         while True:
-            listed = self._page(kind, groups, behind, fields)
+            size = self._sizes[kind]
+            listed = self._page(kind, groups, behind, size, fields)
+            if listed is None:
+                log.warning("page failed, fewer rows asked for kind=%s behind=%d rows=%d", kind, behind, size)
+                self._sizes[kind] = max(1, size // LESS)
+                continue
             yield listed
             if not listed.more:
                 return
             behind = listed.last
 
-    def _page(self, kind: str, groups: Groups, behind: int, fields: str | None) -> _Listed:
+    def _page(self, kind: str, groups: Groups, behind: int, size: int, fields: str | None) -> _Listed | None:
+        """One page; None where the shop fails at so many rows, and may not at fewer."""
         place: list[list[Filter]] = [[("entity_id", "gt", str(behind))]]
-        asked = query([*groups, *place], size=LIMITS.page_size, fields=fields)
-        answer, origin = self._ask(kind, asked, _LIST, wanted=f"a page of {kind}")
+        asked = query([*groups, *place], size=size, fields=fields)
+        wanted = f"a page of {kind}" if size > 1 else f"the first of the {kind} behind id {behind}"
+        try:
+            response = self._client.get(f"{self._root}/{kind}?{asked}")
+        except TransientError:
+            if size == 1:
+                raise
+            return None
+        if size > 1 and _too_large(response):
+            return None
+        answer, origin = self._answer(response, _LIST, wanted=wanted)
         rows = answer.items or []
         if not rows and answer.total_count:
             raise TransientError(
@@ -142,7 +169,7 @@ class Magento:
                     "ignores filter or sort order, so that paging would lose orders; look for the plugin that does"
                 )
             last = number
-        more = answer.total_count > len(rows)
+        more = answer.total_count > len(rows) or len(rows) >= size  # plugins that group rows make the count too low
         if more and last == behind:
             raise DriftError(f"{self._root}/{kind}: rows without entity_id; nothing says where the next page begins")
         return _Listed([bytes(row) for row in rows], heads, last, more, origin)
@@ -179,9 +206,8 @@ class Magento:
             )
         return found
 
-    def _ask(self, kind: str, asked: str, decoder: msgspec.json.Decoder[T], *, wanted: str) -> tuple[T, str]:
+    def _answer(self, response: httpx.Response, decoder: msgspec.json.Decoder[T], *, wanted: str) -> tuple[T, str]:
         """A good answer and where it came from."""
-        response = self._client.get(f"{self._root}/{kind}?{asked}")
         if not response.is_success:
             judge(response, wanted=wanted, now=self._runtime.clock(), table=TABLE, said=said(response))
         origin = named(response.request).partition(" ")[2]
@@ -191,9 +217,15 @@ class Magento:
             if (message := said(response)) is None:
                 raise
             raise DriftError(
-                f"{origin}: status {response.status_code} and a refusal ({words(message)}) instead of {wanted}; a "
-                "gateway or plugin hides the status: let it pass"
+                f"{told(response.request)}: status {response.status_code} and a refusal ({words(message)}) instead of "
+                f"{wanted}; a gateway or plugin hides the status: let it pass"
             ) from None
+
+
+def _too_large(response: httpx.Response) -> bool:
+    """Whether fewer rows may do: a shop runs out of time or memory, fails at one row, or limits the size of a page."""
+    limited = response.status_code == 400 and _MOST.search(said(response) or "")
+    return response.status_code in _HEAVY or bool(limited)
 
 
 def _number(value: Any) -> int:
@@ -212,7 +244,7 @@ def _among(ids: Sequence[int]) -> Filter:
 def _head(row: msgspec.Raw) -> _Row:
     """What paging needs of a row; nothing where it has another shape, which the mapping will say."""
     try:
-        return _ROW.decode(row)
+        return _ROW.decode(legible(row))
     except msgspec.ValidationError as error:
         log.warning("record unusual shape=%s", error)
         return _Row()

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orderflow.adapters.magento import Options
-from orderflow.adapters.magento.money import BALANCES
+from orderflow.adapters.magento.money import BALANCES, needed, text
+from orderflow.adapters.magento.rows import rows_of
 from orderflow.adapters.magento.statuses import order_status
 from orderflow.domain.errors import DriftError, RecordError
 from orderflow.domain.source import OrderStub, Raw
 
 FIELDS = (
     "items[entity_id,state,status,grand_total,total_canceled,order_currency_code,created_at,updated_at,"
-    "items[item_id,parent_item_id,product_type,qty_shipped],payment[method],"
+    "items[item_id,parent_item_id,product_type,qty_shipped,qty_refunded],payment[method],"
     f"extension_attributes[{','.join(BALANCES)}]],total_count"
 )
 
@@ -21,7 +22,8 @@ FIELDS = (
 def stub(raw: Any, options: Options) -> OrderStub:
     """What reconciliation compares.
 
-    The total is left out where ours is another one: after calling off a part, and where balances paid for some of it.
+    The total is left out where ours may be another one: after calling off or giving back a part, and where balances
+    paid for some of it.
     """
     if not isinstance(raw, dict) or raw.get("entity_id") is None:
         raise DriftError("orders: an order without entity_id; a plugin changes what the shop answers")
@@ -34,12 +36,12 @@ def stub(raw: Any, options: Options) -> OrderStub:
     except RecordError:
         meaning = None
     other = any(_some(attributes.get(name)) for name in BALANCES)
-    other |= meaning != "cancelled" and _some(raw.get("total_canceled"))
-    total = raw.get("grand_total")
+    changed = _some(raw.get("total_canceled")) or any(_some(item.get("qty_refunded")) for item in rows)
+    other |= meaning != "cancelled" and changed
     return OrderStub(
         order_id=str(raw["entity_id"]),
         status=meaning or state or status,
-        total=None if other or total is None else str(total),
+        total=None if other else _total(raw),
         currency=_text(raw.get("order_currency_code")),
         lines=_lines(rows) if isinstance(items, list) else None,
         updated_at=_moment(raw.get("updated_at")),
@@ -51,12 +53,18 @@ def created(raw: Raw) -> datetime | None:
     return _moment(raw.get("created_at")) if isinstance(raw, dict) else None
 
 
-def _lines(rows: list[Raw]) -> int:
-    """Rows that become lines: all but the variants that were chosen of products with several."""
-    bundles = {item.get("item_id") for item in rows if item.get("product_type") == "bundle"}
-    known = {item.get("item_id") for item in rows}
-    merged = [item for item in rows if (above := item.get("parent_item_id")) in known and above not in bundles]
-    return len(rows) - len([item for item in merged if item.get("parent_item_id")])
+def _lines(rows: list[Raw]) -> int | None:
+    try:
+        return len(rows_of(rows))
+    except (RecordError, ArithmeticError, KeyError):
+        return None
+
+
+def _total(raw: Raw) -> str | None:
+    try:
+        return text(needed(raw, "grand_total"))
+    except (RecordError, ArithmeticError):
+        return None
 
 
 def _moment(value: Any) -> datetime | None:

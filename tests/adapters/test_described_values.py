@@ -1,0 +1,100 @@
+"""What the words of a channel file mean: places, units and times of values, and what is known of a platform."""
+
+from typing import get_args
+
+import pytest
+from described_shops import described, mapped
+from pydantic import ValidationError
+
+from orderflow import adapters
+from orderflow.domain.errors import RecordError
+from orderflow.domain.source import Blind
+
+
+@pytest.mark.parametrize("zero", ["0000-00-00 00:00:00", "0001-01-01T00:00:00Z", "0", "00/00/0000"])
+def test_a_zero_date_is_a_time_that_has_not_come(zero):
+    assert mapped({"id": 1, "paid": zero}, paid_at="paid").paid_at is None
+    assert mapped({"id": 1, "paid": zero}, paid_at={"path": "paid", "time": "%Y-%m-%d"}).paid_at is None
+    assert mapped({"id": 1, "paid": zero}, paid_at={"path": "paid", "time": "epoch"}).paid_at is None
+
+
+@pytest.mark.parametrize(("code", "amount"), [("JPY", "1250"), ("jpy", "1250"), ("EUR", "12.50"), (" kwd ", "1.250")])
+def test_minor_units_follow_the_currency_however_it_is_spelled(code, amount):
+    order = mapped({"id": 1, "sum": 1250, "cur": code}, grand_total={"path": "sum", "unit": "minor"}, currency="cur")
+    assert order.grand_total == amount
+
+
+@pytest.mark.parametrize("code", [None, "円", "1", "Yen"])
+def test_minor_units_of_no_known_currency_are_not_guessed(code):
+    told = {"grand_total": {"path": "sum", "unit": "minor"}, "currency": "cur"}
+    with pytest.raises(RecordError, match="code of ISO 4217") as caught:
+        mapped({"id": 1, "sum": 1250, "cur": code}, **told)
+    assert caught.value.code == "CURRENCY_UNKNOWN"
+    assert mapped({"id": 1, "cur": code}, **told).grand_total is None
+
+
+def test_a_binary_fraction_is_rounded_to_the_digits_that_the_file_says():
+    order = mapped({"id": 1, "sum": "21.349999999999998"}, grand_total={"path": "sum", "digits": 2})
+    assert order.grand_total == "21.35"
+
+
+@pytest.mark.parametrize(("code", "amount"), [("usd", "75.77"), ("jpy", "138"), ("KWD", "75.771")])
+def test_a_shop_that_does_not_round_is_rounded_to_what_its_currency_has(code, amount):
+    told = "137.5" if code == "jpy" else "75.771275"
+    order = mapped(
+        {"id": 1, "sum": told, "cur": code}, grand_total={"path": "sum", "digits": "currency"}, currency="cur"
+    )
+    assert order.grand_total == amount
+
+
+@pytest.mark.parametrize("form", ["epochs", "%Y-%m-%d %Q", "%s", ""])
+def test_a_form_that_reads_no_time_is_refused_with_the_file(form):
+    with pytest.raises(ValidationError, match="is none of epoch, epoch_ms, nor signs of strptime"):
+        mapped({}, paid_at={"path": "a", "time": form})
+
+
+@pytest.mark.parametrize(
+    ("lines", "tax"), [([{"n": 1}], None), ([{"n": 1, "tax": "0"}], "0"), ([{"tax": "1.5"}, {"tax": "2"}, {}], "3.5")]
+)
+def test_a_tax_that_nobody_told_is_unknown_and_not_nothing(lines, tax):
+    told = {"order": {"order_id": "id"}, "lines": {"each": "lines", "fields": {"line_id": "n", "tax": "tax"}}}
+    assert adapters.find("rest").to_order({"id": 1, "lines": lines}, described({}, map=told)).tax_total == tax
+
+
+def test_null_in_the_place_of_a_list_makes_no_parts():
+    """Go and .NET write null for a list without elements; it is neither a line nor a parcel nor a refund."""
+    told = {
+        "order": {"order_id": "id"},
+        "lines": {"each": "items", "fields": {"sku": "sku"}},
+        "discounts": {"each": "items[].off", "fields": {"amount": "sum", "funded_by": {"constant": "seller"}}},
+        "refunds": {"each": "refunds", "fields": {"amount": "sum"}},
+        "shipments": {
+            "each": "parcels",
+            "fields": {"carrier": "by"},
+            "lines": {"each": "items", "line_id": "id", "quantity": "n"},
+        },
+    }
+    parcels = [{"by": "DHL", "items": [{"id": 1, "n": None}, {"id": 2, "n": 3}]}, {"by": "UPS", "items": None}]
+    raw = {"id": 1, "items": [{"sku": "A", "off": None}], "refunds": None, "parcels": parcels}
+    order = adapters.find("rest").to_order(raw, described({}, map=told))
+    assert ([line.sku for line in order.lines], order.discounts, order.refunds) == (["A"], [], [])
+    assert [each.lines for each in order.shipments] == [[("2", "3")], []]
+
+
+def test_until_the_file_says_what_moves_the_modified_time_anything_may_not_and_the_sweep_looks():
+    window = {"start": {"name": "since", "form": "iso"}, "end": {"name": "until", "form": "iso"}}
+    by_id = {"path": "orders/{id}"}
+    assert described({"window": window}, by_id=by_id).sheet().blind == frozenset(get_args(Blind))
+    assert described({"window": window}, by_id=by_id, limits={"blind": []}).sheet().blind == frozenset()
+    assert described({"window": window}, by_id=by_id, limits={"blind": ["refund"]}).sheet().blind == {"refund"}
+    assert described({}, by_id=by_id).sheet().blind == frozenset(), "every run reads the whole list"
+    assert described({"window": window}).sheet().blind == frozenset(), "nothing can be asked for by its id"
+
+
+def test_amounts_that_a_shop_tells_apart_are_added():
+    told = {"sum": ["total", "credit"], "digits": 2}
+    assert mapped({"id": 1, "total": "12.405", "credit": "5"}, grand_total=told).grand_total == "17.41"
+    assert mapped({"id": 1, "total": "12.4", "credit": None}, grand_total=told).grand_total == "12.40"
+    assert mapped({"id": 1}, grand_total=told).grand_total is None
+    with pytest.raises(ValidationError, match=r"order\.order_number is no amount; only amounts are added"):
+        mapped({"id": 1}, order_number=told)
