@@ -50,6 +50,12 @@ def written(*orders):
     return documents(typed)
 
 
+def test_own_names_and_values_lose_their_nul_characters_and_nothing_else():
+    ext = {"": None, "\x00": None, "a\x00": "b\x00c", "path": r"C:\u0000"}
+    (document,) = written(Order(order_id="1", ext=ext)).document.to_pylist()
+    assert msgspec.json.decode(document)["ext"] == {"": None, "a": "bc", "path": r"C:\u0000"}
+
+
 @given(st.lists(ORDERS, max_size=4))
 def test_a_document_is_what_msgspec_writes_for_the_order_that_it_holds(orders):
     made = written(*orders)

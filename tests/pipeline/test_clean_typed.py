@@ -129,6 +129,12 @@ def test_what_is_no_time_becomes_null_and_does_not_hide_the_others(text):
     assert faults == {1: "TIME_MALFORMED"}
 
 
+def test_a_zero_date_is_a_time_that_has_not_come():
+    values, faults = read("2026-03-01T10:00:00Z", "0000-00-00 00:00:00", "0000-00-00")
+    assert values == [datetime(2026, 3, 1, 10, tzinfo=UTC), None, None]
+    assert faults == {}
+
+
 def test_more_than_six_decimals_of_a_second_are_cut():
     assert read("2026-03-01T10:00:00.123456789Z")[0] == [datetime(2026, 3, 1, 10, 0, 0, 123456, tzinfo=UTC)]
 

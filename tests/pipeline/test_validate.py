@@ -188,8 +188,8 @@ def test_history_tells_what_is_unexpected(tmp_path):
     assert "FIELD_GONE: field gone was in 100% of the records and is in none" in batch.notes
     news = "CATEGORY_NEW: field payment_status has the new categories authorized since 2026-03-01"
     assert any(note.startswith(news) for note in batch.notes)
-    empty = judge(tmp_path / "b", [], history=History(orders=(5, 6, 7, 8, 9, 5, 6, 7)))
-    assert empty.notes == ["UNEXPECTEDLY_EMPTY: no orders, where the last 8 comparable windows had 5 to 9"]
+    empty = judge(tmp_path / "b", [], history=History(orders=(50, 60, 70, 80, 90, 50, 60, 70)))
+    assert empty.notes == ["UNEXPECTEDLY_EMPTY: no orders, where the last 8 comparable windows had 50 to 90"]
 
 
 def test_the_profile_of_the_batch_is_kept_beside_it(tmp_path):

@@ -258,7 +258,10 @@ def _nothing(kind: pa.DataType, size: int) -> pa.Array:
 def _map_text(value: dict[str, str | None]) -> str:
     """JSON, sorted by name; PostgreSQL knows no NUL character, so there is none."""
     text = _in_sorted_order.encode(value)
-    return text.replace(b"\\u0000", b"").decode() if b"\\u0000" in text else text.decode()
+    if b"\\u0000" in text:
+        plain = {name.replace("\0", ""): said and said.replace("\0", "") for name, said in value.items()}
+        text = _in_sorted_order.encode(plain)
+    return text.decode()
 
 
 def _pairs(lists: Sequence[Sequence[tuple[str, str]]]) -> pa.Array:

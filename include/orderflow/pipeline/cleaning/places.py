@@ -20,11 +20,16 @@ _LANGUAGES = (
 """Languages in which addresses name countries."""
 
 _OTHER_NAMES = {
-    "burma": "MM", "cape verde": "CV", "czech republic": "CZ", "el": "GR", "england": "GB", "great britain": "GB",
-    "holland": "NL", "hong kong sar": "HK", "hong kong sar china": "HK", "hongkong": "HK", "ivory coast": "CI",
-    "korea": "KR", "macao sar china": "MO", "macau": "MO", "macedonia": "MK", "northern ireland": "GB",
-    "republic of china": "TW", "russia": "RU", "scotland": "GB", "swaziland": "SZ", "taiwan": "TW", "turkey": "TR",
-    "uk": "GB", "united states of america": "US", "us of a": "US", "wales": "GB",
+    "burma": "MM", "canary islands": "IC", "cape verde": "CV", "czech republic": "CZ", "dr congo": "CD",
+    "east timor": "TL", "eire": "IE", "el": "GR", "england": "GB", "great britain": "GB", "holland": "NL",
+    "hong kong sar": "HK", "hong kong sar china": "HK", "hongkong": "HK", "ivory coast": "CI", "korea": "KR",
+    "kosovo": "XK", "ksa": "SA", "macao sar china": "MO", "macau": "MO", "macau sar": "MO", "macedonia": "MK",
+    "mainland china": "CN", "northern ireland": "GB", "palestine": "PS", "prc": "CN", "republic of china": "TW",
+    "republic of ireland": "IE", "republic of korea": "KR", "russia": "RU", "saint helena": "SH",
+    "saint martin": "MF", "scotland": "GB", "swaziland": "SZ", "taiwan": "TW", "turkey": "TR", "uae": "AE",
+    "uk": "GB", "united states of america": "US", "us of a": "US", "us virgin islands": "VI", "vatican": "VA",
+    "vatican city": "VA", "wales": "GB",
+    "рф": "RU",
     "россия": "RU", "السعودية": "SA", "الامارات": "AE", "ประเทศไทย": "TH", "ไทย": "TH", "대만": "TW", "한국": "KR",
     "中华人民共和国": "CN", "中華人民共和國": "CN", "中国大陆": "CN", "中國大陸": "CN", "中華民國": "TW", "台湾": "TW",
     "台灣": "TW", "臺灣": "TW", "澳门": "MO", "澳門": "MO",
@@ -48,8 +53,22 @@ _POSTAL_CODES = {
 """How a country's post divides the letters and digits of a code (Universal Postal Union, postal addressing systems)."""
 
 
+_ACCENTS = re.compile("[\u0300-\u036f]")
+"""Accents of Latin, Greek and Cyrillic letters; other scripts write vowels so."""
+_PREFIXES = {
+    "AT": "A|AT", "BE": "B|BE", "BG": "BG", "CH": "CH", "CZ": "CZ", "DE": "D|DE", "DK": "DK", "EE": "EE", "ES": "E|ES",
+    "FI": "FI|FIN", "FR": "F|FR", "GR": "GR", "HR": "HR", "HU": "H|HU", "IT": "I|IT", "NL": "NL", "NO": "N|NO",
+    "PL": "PL", "PT": "P|PT", "RO": "RO", "SE": "S|SE", "SI": "SI", "SK": "SK",
+}  # fmt: skip
+"""What people write before a code for the country, where its post does not (Latvia's and Lithuania's do)."""
+
+
 def _key(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().replace(".", "").split())
+    """A name without case, accents, dots, article and kinds of apostrophe, `&` and `St.` written out."""
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", name)).casefold().replace(".", "").replace("\u2019", "'")
+    words = unicodedata.normalize("NFC", bare).replace("&", " and ").split()
+    words = words[words[:1] == ["the"] :]
+    return " ".join("saint" if word == "st" and len(words) > 1 else word for word in words)
 
 
 @functools.cache
@@ -86,19 +105,36 @@ def _translated(language: str) -> Iterator[tuple[str, str]]:
 @functools.lru_cache(maxsize=4096)
 def country(text: str) -> str:
     """The alpha-2 code of a country's code or name; what names no country stays as it is."""
+    if code := _named(text):
+        return code
+    if both := re.fullmatch(r"(.+?)\s*\(([A-Za-z]{2,4})\)", text):  # United Kingdom (UK), Taiwan (ROC)
+        found = {code for name in both.groups() if (code := _named(name))}
+        if len(found) == 1:
+            return found.pop()
+    return text
+
+
+def _named(text: str) -> str | None:
     key = _key(text)
-    return _names().get(key) or _foreign_names().get(key) or text
+    return _names().get(key) or _foreign_names().get(key)
 
 
 @functools.lru_cache(maxsize=8192)
 def region(text: str, country_code: str | None) -> str:
-    """The region's letters where carriers use them, without the country in front; else the text as it is."""
+    """The region's letters where carriers use them, without the country in front; else the text as it is.
+
+    A number (WooCommerce writes `JP13`, `TR34`, `TH-10`) becomes the name that ISO 3166-2 has for it.
+    """
     if country_code is None or not re.fullmatch("[A-Z]{2}", country_code):
         return text
+    if numbered := re.fullmatch(rf"{country_code}-?([0-9]+)", text, re.IGNORECASE):
+        code = f"{country_code}-{numbered[1]}"
+        if found := pycountry.subdivisions.get(code=code):  # type: ignore[no-untyped-call]
+            return str(found.name)
     bare = text[3:] if re.match(rf"{country_code}-\w", text, re.IGNORECASE) else text
     if country_code not in _REGION_CODES:
         return bare
-    return _regions(country_code).get(_unaccented(bare), bare)
+    return _regions(country_code).get(_key(bare), bare)
 
 
 @functools.cache
@@ -107,12 +143,7 @@ def _regions(country_code: str) -> dict[str, str]:
     listed = pycountry.subdivisions.get(country_code=country_code)  # type: ignore[no-untyped-call]
     found = [(each.name, each.code.partition("-")[2]) for each in listed]
     lettered = [(name, code) for name, code in found if code.isalpha()]
-    return {_unaccented(name): code for name, code in lettered} | {_unaccented(code): code for _, code in lettered}
-
-
-def _unaccented(name: str) -> str:
-    """The key of a name without accents: Québec and Quebec are one."""
-    return "".join(each for each in unicodedata.normalize("NFD", _key(name)) if not unicodedata.combining(each))
+    return {_key(name): code for name, code in lettered} | {_key(code): code for _, code in lettered}
 
 
 @functools.lru_cache(maxsize=65536)
@@ -120,6 +151,8 @@ def postal_code(text: str, country_code: str | None) -> str:
     """The postal code in ASCII capitals, divided as the country's post does it."""
     plain = " ".join(unicodedata.normalize("NFKC", text).upper().replace("〒", "").split())
     plain = re.sub(r"[\u2010-\u2015\u2212]", "-", plain)
+    if prefix := _PREFIXES.get(country_code or ""):
+        plain = re.sub(rf"^(?:{prefix})[- ]?(?=\d)", "", plain)
     if country_code not in _POSTAL_CODES:
         return plain or text
     pattern, division = _POSTAL_CODES[country_code]

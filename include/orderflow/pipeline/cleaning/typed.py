@@ -42,6 +42,8 @@ _PLAIN_AMOUNT = r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$"
 _DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
 _ZONED_TIME = _DAY + "[T ]" + _CLOCK + r"(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])$"
+_NEVER = "0000-00-00"
+"""MySQL's date for a time that has not come."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -133,7 +135,7 @@ def _local(naive: pa.Array, zone: str) -> tuple[pa.Array, Faults]:
 def read_time(text: str, zone: str) -> tuple[int | None, str | None]:
     """One time in microseconds since 1970, and the rule that it breaks, if any."""
     text = text.strip().upper()
-    if not text:
+    if not text or text.startswith(_NEVER):
         return None, None
     try:
         moment = datetime.fromisoformat(text)
