@@ -1,7 +1,8 @@
 """The pages of Orderflow in Airflow: an entry of the menu, a tab on every DAG and DAG run, a link on every task.
 
 Every Airflow process reads this file, tasks included, so that no page is imported before the first one is asked for.
-The listener imports what tasks need into the scheduler, from which they are forked.
+The listener imports what tasks need into the scheduler, from which they are forked. Whoever creates a run of a channel
+asks for its deadline here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
 
-from orderflow.orchestration import preload
+from orderflow.orchestration import deadline, preload
 
 INCLUDE = Path(__file__).resolve().parents[1] / "include"
 PREFIX = "/orderflow"
@@ -81,4 +82,5 @@ class OrderflowPlugin(AirflowPlugin):
         },
     ]
     global_operator_extra_links = [RunPage()]  # noqa: RUF012 - Airflow's own form
+    deadline_references = [deadline.QueuedAt]  # noqa: RUF012 - Airflow's own form
     listeners = [preload]  # noqa: RUF012 - Airflow's own form

@@ -72,6 +72,13 @@ def test_cheap_orders_in_quarantine_are_no_alarm_and_currencies_are_not_mixed(ch
     assert found.what == "waiting in quarantine for more than a day: 4 orders of 100000 JPY"
 
 
+@pytest.mark.parametrize(("minutes", "found"), [(-30, []), (20, [("late", "critical")]), (60 * 24 * 30, [])])
+def test_a_run_of_a_time_that_is_still_to_come_makes_nothing_late(channel, minutes, found):
+    until = (NOW + timedelta(minutes=minutes)).isoformat()
+    told = replace(WELL, open=seen("late", NOW, until=until))
+    assert kinds(told, channel, NOW + timedelta(minutes=30)) == found
+
+
 def test_what_cannot_be_judged_stays_as_it_is(channel):
     """A silent channel of which nothing is known at this hour."""
     silent = replace(WELL, open=seen("silent", NOW, since=NOW.isoformat()))

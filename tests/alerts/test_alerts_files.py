@@ -60,6 +60,10 @@ def test_durations_and_routes_are_read(tmp_path):
             "alerts.yml:1  group  2 is not a duration; write it with its unit, such as 30m, 1h30m, 2d or 45s",
         ),
         ("routes:\n  - {to: []}\n", "alerts.yml:2  routes[0].to"),
+        (
+            "repeat: 0s\n",
+            "alerts.yml:1  repeat  it would be told again and again without a pause; write how long to wait",
+        ),
         ('quiet: {start: "22:00", until: "7", timezone: Asia/Taipei}\n', "'7' is no time of day; write it in quotes"),
         ('quiet: {start: "22:00", until: "07:00", timezone: Taipei}\n', "'Taipei' is no IANA time zone"),
         ("calendar: []\n", "alerts.yml:1  calendar  unknown key 'calendar'; days stand in calendar.yml"),

@@ -239,6 +239,12 @@ def test_quiet_hours_go_over_midnight_in_their_own_zone(now, awake):
     assert Routing(quiet=NIGHT).awake(datetime.fromisoformat(now)) == datetime.fromisoformat(awake)
 
 
+@pytest.mark.parametrize("config", [{"url": "json://127.0.0.1/", "tag": "ops"}, ["json://127.0.0.1/"], "json://x", 7])
+def test_services_in_another_form_are_refused_with_the_right_one(config):
+    with pytest.raises(ConfigError, match=r"service 1 in the extra .* has no path; write .*mailto"):
+        Services.of({"config": config})
+
+
 def test_a_service_that_cannot_be_read_is_named_without_its_address():
     with pytest.raises(ConfigError, match=r"service 1 .* \(tag ops\) is none that Apprise can read") as error:
         Services.of({"config": {"path": "nonsense://hush", "tag": "ops"}})

@@ -19,6 +19,7 @@ def text(**parts):
     [
         (text(host="https://shop.example/admin/api/"), "https://shop.example/admin/api"),
         (text(host="shop.example"), "https://shop.example"),
+        (text(conn_type="HTTP", host="shop.example"), "https://shop.example"),
         (text(host="shop.example", schema="http"), "http://shop.example"),
         (text(host="shop.example", schema="https", port=8443), "https://shop.example:8443"),
         (text(host="shop.example/base", port=8443), "https://shop.example:8443/base"),
@@ -73,6 +74,13 @@ def test_a_connection_that_cannot_be_read_says_how_to_write_it_and_shows_no_secr
         account_from_text("demo", written)
     assert "shhh" not in str(told.value)
     assert told.value.__cause__ is None
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_connection_in_quotes_is_told_so(quote):
+    with pytest.raises(ConfigError, match=r"AIRFLOW_CONN_DEMO. begins with a quote; write it without") as caught:
+        connection_from_text("demo", f"{quote}https://u:shhh@shop.example{quote}")
+    assert "shhh" not in str(caught.value)
 
 
 def test_an_account_without_an_address_is_refused():

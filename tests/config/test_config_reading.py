@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from channel_files import GOOD, NOW
 
-from orderflow import config
+from orderflow import config, oms
+from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 
 
@@ -127,6 +128,34 @@ def test_a_broken_target_is_told_once_and_its_channels_run(channels):
         f"{target}:3  conection  unknown key; did you mean 'connection'?"
     ]
     assert config.read(channels, only="a").problems == []
+
+
+@pytest.mark.parametrize(
+    ("found", "there", "said"),
+    [
+        ("kind: http", "kind: http  # für alle", ":2  is not UTF-8 (byte 0xfc); save it as UTF-8"),
+        (
+            "kind: http",
+            "kind: http\nkind: odoo",
+            ":3  kind  the key 'kind' stands twice, first in line 2; keep one of the two",
+        ),
+        (
+            "kind: http",
+            "kind: on",
+            ':2  kind  on is read as true or false; quote it if it is text: "on", or write true or false',
+        ),
+    ],
+)
+def test_a_target_is_read_as_strictly_as_a_channel_and_stops_none(channels, found, there, said):
+    write(channels, "a", GOOD.replace("target: demo", "target: erp"))
+    target = channels.parent / "targets" / "erp.yml"
+    target.write_text(target.read_text().replace(found, there), encoding="latin-1")
+    reading = config.read(channels)
+    assert [channel.name for channel in reading.channels] == ["a"]
+    assert [str(problem) for problem in reading.problems] == [f"{target}{said}"]
+    if "für" in there:
+        with pytest.raises(ConfigError, match=r"cannot be read .* save it as UTF-8"):
+            oms.find("erp", target.parent)
 
 
 def test_a_target_that_nobody_names_is_not_read(channels):

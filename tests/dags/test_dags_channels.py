@@ -1,11 +1,16 @@
 """One DAG per channel file: ids, shape, schedule, owner, deadline, retries; and what happens to a broken file."""
 
+import inspect
 import json
+import runpy
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow.serialization.definitions.deadline import SerializedReferenceModels
 from dag_project import CHANNEL, ROOT
+
+from orderflow.orchestration.deadline import QueuedAt
 
 TASKS = ["extract", "clean", "validate", "load_to_staging", "sync_to_oms"]
 
@@ -82,7 +87,7 @@ def test_an_owners_link_is_the_address_in_angle_brackets(project, written, owner
 
 def test_a_late_run_is_told_of_by_the_triggerer(dag):
     (alert,) = dag.deadline
-    assert alert.reference.reference_name == "DagRunQueuedAtDeadline"
+    assert isinstance(alert.reference, QueuedAt)
     assert alert.interval == timedelta(minutes=25)
     assert type(alert.callback).__name__ == "AsyncCallback"
     assert alert.callback.path == "orderflow.orchestration.notify.Alert"
@@ -90,6 +95,28 @@ def test_a_late_run_is_told_of_by_the_triggerer(dag):
         "channel": "shopee_tw",
         "what": "not done 25m after it was queued",
     }
+
+
+def test_a_task_of_a_run_within_its_deadline_can_be_cleared(dag):
+    """Airflow moves deadlines that it knows by this name, and fails at it; of ours it asks the plugin."""
+    from airflow.models.taskinstance import _recalculate_dagrun_queued_at_deadlines as moved
+    from airflow.serialization.encoders import encode_deadline_reference
+
+    assert "DagRunQueuedAtDeadline.__name__" in inspect.getsource(moved)
+    found = encode_deadline_reference(dag.deadline[0].reference)
+    assert found["reference_type"] == "QueuedAt"
+    registered = runpy.run_path(str(ROOT / "plugins" / "orderflow_plugin.py"))["OrderflowPlugin"].deadline_references
+    assert [found["__class_path"]] == [f"{each.__module__}.{each.__name__}" for each in registered]
+
+
+def test_a_deadline_counts_from_when_the_run_was_queued():
+    queued = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    session = SimpleNamespace(execute=lambda _: SimpleNamespace(one_or_none=lambda: (queued,)))
+    asked = {"dag_id": "orders.a", "run_id": "r", "more": "is left out"}
+    wrapped = SerializedReferenceModels.SerializedCustomReference(QueuedAt())
+    assert wrapped.evaluate_with(session=session, interval=timedelta(minutes=25), **asked) == datetime(
+        2026, 11, 22, 12, 25, tzinfo=UTC
+    )
 
 
 def test_a_failed_run_is_told_of_at_dag_level(dag):

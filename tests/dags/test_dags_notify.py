@@ -114,6 +114,13 @@ def test_a_failed_run_is_told_once_with_what_the_ledger_knows(staging, chat):
     assert kept.told_at is not None
 
 
+def test_a_failed_run_of_which_the_ledger_knows_nothing_is_named(staging, chat):
+    failed()(dict(FAILED))
+    ((_, _, text),) = chat.got
+    assert text.splitlines()[1].startswith(f"the run {RUN} failed: it left no word in the ledger: its process was")
+    assert text.endswith("Runbook: docs/runbook.md#failed")
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
@@ -156,10 +163,12 @@ def test_a_run_that_is_late_after_its_orders_are_staged_is_the_oms_behind(stagin
         ({"run_type": "scheduled", "conf": None}, 1),
         ({"run_type": "manual", "conf": {"window_start": None, "window_end": None}}, 1),
         ({"run_type": "backfill", "conf": {}}, 0),
+        ({"run_type": "scheduled", "conf": {}, "state": "failed"}, 0),
+        ({"run_type": "scheduled", "conf": {}, "state": "running"}, 1),
         ({"run_type": "manual", "conf": {"window_start": "a", "window_end": "b"}}, 0),
     ],
 )
-def test_a_run_that_catches_up_may_be_late(staging, chat, run, told):
+def test_a_run_that_catches_up_or_failed_before_may_be_late(staging, chat, run, told):
     asyncio.run(late().async_notify({**LATE, "dag_run": {**LATE["dag_run"], **run}}))
     assert len(chat.got) == told
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, OKResponse, TriggerDagRun
 from airflow.sdk.execution_time.context import set_current_context
@@ -30,6 +30,8 @@ class Supervisor:
     def send(self, message):
         if isinstance(message, TriggerDagRun):
             self.said.append(message)
+        if isinstance(self.answer, Exception):
+            raise self.answer
         return self.answer
 
 
@@ -126,8 +128,9 @@ def test_a_decision_that_was_taken_elsewhere_stands(held):
             review.described()
 
 
-def test_a_batch_that_airflow_cannot_ask_about_still_waits(deployment, project, supervisor, caplog):  # noqa: F811
-    supervisor.answer = ErrorResponse()
+@pytest.mark.parametrize("answer", [ErrorResponse(), AirflowRuntimeError(ErrorResponse())])
+def test_a_batch_that_airflow_cannot_ask_about_still_waits(deployment, project, supervisor, caplog, answer):  # noqa: F811
+    supervisor.answer = answer
     (deployment.drop / "orders.csv").write_text(ROWS)
     with caplog.at_level(logging.ERROR), pytest.raises(AirflowSkipException, match="is held"):
         run(read(project, HELD), project.include)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.execution_time.context import set_current_context
 
 from orderflow import config
-from orderflow.domain.errors import DriftError
+from orderflow.domain.errors import ConfigError, DriftError
 from orderflow.orchestration import ports, tasks
 from orderflow.sandbox.server import OMS_TOKEN, oms_app, serve
 from orderflow.staging.migrate import migrate
@@ -30,17 +31,17 @@ source:
   settle: 0s
   order: {{order_id: id, order_status: status, channel_updated_at: changed, currency: currency, placed_at: changed}}
   line: {{sku: sku, title: title, quantity: quantity, unit_price: price}}
-  ship_to: {{name: name, country: country}}
+  ship_to: {{name: name, city: city, country: country}}
 schedule: {{cron: "*/15 * * * *", start: 2026-01-01}}
 oms: {{target: demo}}
 """
 
 ROWS = f"""\
-id,status,changed,currency,sku,title,quantity,price,name,country
-A-1,open,{NOW.isoformat()},TWD,S-1,茶 🍵,2,120,王小明,TW
-A-1,open,{NOW.isoformat()},TWD,S-2,שוקולד,1,80,王小明,TW
-A-2,open,{NOW.isoformat()},TWD,S-1,茶 🍵,1,120,Zoë,TW
-A-3,open,{NOW.isoformat()},TWD,,no article,1,99,Ann,TW
+id,status,changed,currency,sku,title,quantity,price,name,city,country
+A-1,open,{NOW.isoformat()},TWD,S-1,茶 🍵,2,120,王小明,台北,TW
+A-1,open,{NOW.isoformat()},TWD,S-2,שוקולד,1,80,王小明,台北,TW
+A-2,open,{NOW.isoformat()},TWD,S-1,茶 🍵,1,120,Zoë,台北,TW
+A-3,open,{NOW.isoformat()},TWD,,no article,1,99,Ann,台北,TW
 """
 
 
@@ -159,6 +160,28 @@ def test_every_task_may_run_again_and_nothing_changes(deployment, channel, proje
     assert rows(deployment.connection, "SELECT max(version) FROM orderflow.orders") == [(1,)]
 
 
+STAGES = [tasks.clean, tasks.validate, tasks.load_to_staging]
+
+
+@pytest.mark.parametrize("stage", [*STAGES, lambda channel, batch: tasks.sync_to_oms(channel, batch, None)])
+def test_a_task_that_was_handed_nothing_says_what_to_clear(channel, stage):
+    with pytest.raises(
+        ConfigError, match=r"the task before handed over no batch: somebody marked it as success.*clear"
+    ):
+        stage(channel, None)
+
+
+def test_a_landing_folder_that_this_worker_does_not_see_is_named_with_its_cure(deployment, channel, project):
+    (deployment.drop / "orders.csv").write_text(ROWS)
+    batch, _ = run(channel, project.include)
+    shutil.rmtree(batch["landing"])
+    for stage in STAGES:
+        with pytest.raises(ConfigError, match=r"landing folder .* is not here, or not whole.*clear the task extract"):
+            stage(channel, batch)
+    ((state, error),) = rows(deployment.connection, "SELECT state, error FROM orderflow.windows")
+    assert (state, error.partition(":")[0]) == ("synced", "ConfigError"), "what is proven stays proven"
+
+
 def test_a_channel_in_shadow_is_staged_and_not_delivered(deployment, project):
     (deployment.drop / "orders.csv").write_text(ROWS)
     with pytest.raises(AirflowSkipException, match="a runs in shadow"):
@@ -184,6 +207,30 @@ def test_an_alarming_batch_stops_the_run_and_the_ledger_says_why(deployment, pro
     ((state, error),) = rows(deployment.connection, "SELECT state, error FROM orderflow.windows")
     assert state == "failed"
     assert error.startswith("DriftError: a ")
+
+
+def test_a_window_meets_its_neighbours_whatever_their_settle_lag_was(deployment, project):
+    slow, quick = (
+        read(project).model_copy(update={"schedule": read(project).schedule.model_copy(update={"settle": lag})})
+        for lag in (timedelta(minutes=30), timedelta(0))
+    )
+
+    def pulled(channel, start, end):
+        told = context()
+        told["data_interval_start"], told["data_interval_end"] = (
+            NOW - timedelta(minutes=back) for back in (start, end)
+        )
+        run(channel, project.include, told)
+
+    pulled(slow, 45, 30)
+    pulled(quick, 30, 15)  # begins where the one before ended to ask: 30 minutes before its own start
+    pulled(quick, 90, 75)
+    pulled(slow, 105, 90)  # asks up to where the one after, which is pulled already, began
+    asked = rows(
+        deployment.connection, "SELECT lower(asked), upper(asked) FROM orderflow.windows ORDER BY window_start"
+    )
+    minutes = [[round((NOW - moment).total_seconds() / 60) for moment in span] for span in asked]
+    assert minutes == [[135, 90], [90, 75], [75, 60], [60, 15]]
 
 
 def test_mapped_skus_come_from_the_map(deployment, project):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from orderflow import config
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.window import Window
 from orderflow.orchestration.window import is_healing, newest, window_of
 
 NOW = datetime(2026, 11, 22, 12, 7, tzinfo=UTC)
@@ -57,6 +58,12 @@ def test_a_scheduled_run_is_not_refused_because_the_workers_clock_is_behind(chan
 def test_an_interval_that_somebody_chose_in_the_future_is_refused(channel):
     run = context(interval=("2062-01-01T00:00:00+00:00", "2062-01-02T00:00:00+00:00"), run_type="manual")
     with pytest.raises(ConfigError, match="is not over yet"):
+        window_of(channel, run, NOW)
+
+
+def test_an_interval_that_somebody_chose_the_wrong_way_round_is_refused(channel):
+    run = context(interval=("2026-11-22T09:00:00+00:00", "2026-11-22T08:00:00+00:00"), run_type="manual")
+    with pytest.raises(ConfigError, match="is empty; its end must lie after its start"):
         window_of(channel, run, NOW)
 
 
@@ -141,3 +148,15 @@ def test_the_newest_interval_is_whole_over_and_the_one_before_touches_it(channel
     assert window.end <= moment < window.end + timedelta(minutes=15)
     assert window.length == timedelta(minutes=15)
     assert newest(channel, window.start).end == window.start
+
+
+@settings(max_examples=50, deadline=None)
+@given(own=st.integers(0, 400), before=st.integers(-900, 0), after=st.integers(-900, 15))
+def test_a_window_asks_for_what_it_always_does_and_meets_its_neighbours(channel, own, before, after):
+    lag = channel.schedule.model_copy(update={"settle": timedelta(minutes=own)})
+    channel = channel.model_copy(update={"schedule": lag})
+    window = Window(NOW, NOW + timedelta(minutes=15))
+    begin, end = NOW + timedelta(minutes=before), NOW + timedelta(minutes=after)
+    usual, met = channel.asks(window), channel.meeting(window, before=begin, after=end).asks(window)
+    assert (met.start, met.end) == (min(usual.start, begin), max(usual.end, end))
+    assert channel.meeting(window, before=None, after=None).asks(window) == usual

@@ -34,7 +34,7 @@ def test_one_order_too_few_stops_the_stage(stage: str):
     with pytest.raises(BalanceError) as stopped:
         batch(fetched=10, cleaned=9, accepted=8).balance(stage)
     assert f"{stage} took" in str(stopped.value)
-    assert "nothing was written; keep the landing folder /landing/shop_tw" in str(stopped.value)
+    assert "else keep the landing folder /landing/shop_tw" in str(stopped.value)
 
 
 def test_a_batch_survives_json():

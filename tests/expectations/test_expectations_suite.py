@@ -7,7 +7,8 @@ from orderflow import config
 from orderflow.domain.channel import Expectations
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.expectation import COLUMNS
-from orderflow.quality.expectations.suite import contract, suite
+from orderflow.quality.expectations.suite import _JUDGED_BY, contract, suite
+from orderflow.quality.rules import RULES
 
 FILE = """\
 title: 旗艦店 🏬
@@ -32,6 +33,13 @@ def read(tmp_path, line):
     (folder / "shop.yml").write_text(FILE.format(line=line))
     found = config.read(folder)
     return found, [str(each) for each in found.problems if "expectations" in each.path]
+
+
+def test_what_a_channel_waives_is_not_expected_of_it_every_night():
+    waived = channel(validate={"waive": list(_JUDGED_BY)})
+    left = {each.name for each in contract()} - {each.name for each in suite(waived)}
+    assert left == set(_JUDGED_BY.values())
+    assert set(_JUDGED_BY) <= {code for code, rule in RULES.items() if rule.severity == "refuse" and rule.waivable}
 
 
 def test_every_channel_has_the_contract_and_its_own_expectations_behind_it():

@@ -103,6 +103,18 @@ def test_a_change_that_moves_no_modified_time_reaches_the_outbox(pulled, swept, 
     assert ask("SELECT count(*) FROM orderflow.windows") == [(1,)], "a sweep proves no window"
 
 
+def test_a_sweep_of_everything_reads_each_order_once(pulled, swept):
+    class Once(Shop):
+        def _fetch_ids(self, order_ids):
+            assert self.asked == [], "asked again for what this sweep has read"
+            yield from super()._fetch_ids(order_ids)
+
+    shop, about = Once(an("A-1"), an("A-2")), channel()
+    pulled(shop, about)
+    assert swept(shop, about, timedelta(0)).orders == 2
+    assert sorted(shop.asked) == ["A-1", "A-2"]
+
+
 def test_what_was_read_today_is_left_alone(pulled, swept):
     shop, about = Shop(an("A-1")), channel()
     pulled(shop, about)

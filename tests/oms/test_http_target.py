@@ -124,6 +124,12 @@ def test_look_up_reads_what_the_oms_holds():
     assert (order.version, order.key, order.total, order.lines, order.status) == (1, "k0", "12.5", 2, None)
 
 
+def test_an_order_that_the_oms_holds_twice_is_looked_up_with_its_twin():
+    twice = [KNOWN, KNOWN | {"version": 2}, KNOWN | {"oms_id": "9"}, KNOWN | {"oms_id": "8", "status": "cancelled"}]
+    held = Oms(api={"orders": twice}).target().look_up("shop", ["A-0"])["A-0"]
+    assert (held.oms_id, held.version, held.twins) == ("7", 2, ("9",))
+
+
 def test_an_oms_without_a_list_is_asked_order_by_order():
     oms = Oms(api=[httpx.Response(404), KNOWN])
     options = {**BOTH, "look_up": {"method": "GET", "path": "/orders/{channel}/{order_id}"}}

@@ -60,11 +60,12 @@ def test_a_price_that_the_erp_cannot_hold_leaves_a_rounding_line() -> None:
     assert made(order, 4) == [("line", "7000", "0.0143"), ("rounding", "1", "-0.09")]
 
 
-def test_lines_without_a_total_use_price_and_discount_and_lines_without_units_stay() -> None:
+def test_lines_without_a_total_use_price_and_discount_and_lines_without_units_stay_if_they_have_a_sku() -> None:
     lines = [
         Line(number=1, sku="A", quantity="2", unit_price="5", discount="1"),
         Line(number=2, sku="B", quantity="0", total="0"),
         Line(number=3, sku="C", oms_sku="OMS-C", quantity="1", total="-3"),
+        Line(number=4, title="removed", quantity="0", total="0"),
     ]
     found = positions(document(lines=lines, charges=[]), price_places=2, rounding=ROUND_HALF_UP)
 

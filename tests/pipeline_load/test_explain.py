@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from typer.testing import CliRunner
 
-from orderflow.command import explain, ports, staged  # noqa: F401 - importing registers the commands
+from orderflow.command import channels, explain, ports, staged  # noqa: F401 - importing registers the commands
 from orderflow.command.app import app
 from orderflow.command.flow import fetched, run_window
 from orderflow.domain.window import Window
@@ -88,3 +88,15 @@ def test_a_channel_that_cannot_be_asked_is_said_and_exits_with_1(pulled: str, mo
     monkeypatch.setattr("time.sleep", lambda _: None)
     code, told = asked("4711")
     assert (code, "not asked" in told, "cs_secret" in told) == (1, True, False)
+
+
+def test_a_run_shows_what_it_judges_again_besides_its_window(pulled: str):
+    with psycopg2.connect(pulled) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orderflow.quarantine SET state = 'released', replay_asked_at = now() WHERE source <> 'oms'"
+        )
+        assert cursor.rowcount > 0
+    result = CliRunner().invoke(app, ["run", SHOP.name, "-w", str(PULLED)], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.exception
+    assert "collect" in result.output
+    assert "0 pending" in result.output

@@ -3,7 +3,7 @@
 from contextlib import closing
 
 import pytest
-from staged import WINDOW, load, order
+from staged import WINDOW, load, order, refusal
 
 from orderflow.domain.target import Receipt
 
@@ -24,6 +24,13 @@ INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, win
 SELECT %(channel)s, '文' || n, 1, n, now(), now() FROM generate_series(1, %(more)s) AS n
 """
 """So many copies of the first order that is staged, under ids of their own."""
+
+WAITING = """
+INSERT INTO orderflow.quarantine
+    (channel, subject, source, state, reasons, raw_sha256, landing, ordinal, fetched_at, window_start, window_end)
+SELECT %(channel)s, '文' || n, 'validate', 'open', '[]', '', '', n, now(), now(), now() + interval '1 hour'
+FROM generate_series(1, %(more)s) AS n
+"""
 
 READ = """
 SELECT coalesce((SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE relname = ANY(%(tables)s)), 0)
@@ -55,6 +62,10 @@ class Grown:
     def claim(self):
         with closing(self.store.claims(CHANNEL, ASKED)) as claims:
             return next(claims)
+
+    def wait(self):
+        """Quarantine of other orders, of which the planner knows nothing."""
+        self._do(WAITING, channel=CHANNEL, more=STAGED)
 
     def give_basis(self):
         """Every order as one that was judged on basis 00."""
@@ -103,6 +114,31 @@ def test_what_the_oms_does_not_take_waits_and_gives_way_without_a_walk(store, kn
     assert grown.read() - before < 1500
     grown.cursor.execute("SELECT state, count(*) FROM orderflow.quarantine WHERE channel = %s GROUP BY 1", (CHANNEL,))
     assert grown.cursor.fetchall() == [("superseded", ASKED)]
+
+
+@pytest.mark.parametrize("known", KNOWN[:2])
+def test_refusals_are_written_and_end_without_a_walk_through_what_waits(store, known):
+    grown = Grown(store, known)
+    grown.wait()
+    claim = grown.claim()
+    ids = [each.order_id for each in claim]
+    broken = {
+        "refused": [refusal(order(each, grand_total="99", minute=9), n) for n, each in enumerate(ids)],
+        "raw": [b"%d" % n for n in range(ASKED)],
+        "fetched": 9,
+    }
+    for said, step in {
+        "refused by the OMS": lambda: store.settle([(each, Receipt(each.key, "refused")) for each in claim]),
+        "refused by a rule": lambda: load(store, **broken, channel=CHANNEL),
+        "itself again": lambda: load(store, *[order(each, minute=10) for each in ids], fetched=10, channel=CHANNEL),
+    }.items():
+        before = grown.read()
+        step()
+        assert grown.read() - before < 1000, said
+    grown.cursor.execute(
+        "SELECT count(*) FROM orderflow.outbox WHERE channel = %s AND order_id = ANY(%s)", (CHANNEL, ids)
+    )
+    assert grown.cursor.fetchall() == [(ASKED,)]
 
 
 @pytest.mark.parametrize("known", KNOWN)

@@ -331,9 +331,7 @@ DEFECTS: dict[str, Defect] = {
     "PAYMENT_NEGATIVE": lambda n: order(
         n, payments=[*order(n).payments, Payment(payment_id="x", status="failure", amount="-1")]
     ),
-    "PAYMENT_ID_DUPLICATE": lambda n: order(
-        n, payments=[*order(n).payments, Payment(payment_id=f"P{n}", status="failure", amount="1")]
-    ),
+    "PAYMENT_ID_DUPLICATE": lambda n: order(n, payments=[*order(n).payments, Payment(payment_id=f"P{n}", amount="0")]),
     "PAYMENTS_MISMATCH": lambda n: with_part(order(n), "payments", amount="1"),
     "PAID_TOO_LITTLE": lambda n: with_part(order(n, paid="1"), "payments", amount="1"),
     "PAID_TOO_MUCH": lambda n: with_part(order(n, paid="9999"), "payments", amount="9999"),
@@ -353,8 +351,8 @@ DEFECTS: dict[str, Defect] = {
     "ENDED_BEFORE_PLACED": lambda n: order(n, paid_at=at(hours=12)),
     "SHIPPED_BEFORE_PLACED": lambda n: shipped(n, shipped_at=at(hours=12)),
     "DELIVERED_BEFORE_SHIPPED": lambda n: shipped(n, delivered_at=at(minutes=31)),
-    "SHIP_BY_BEFORE_PLACED": lambda n: with_line(order(n), ship_by=at(hours=12)),
-    "DELIVER_BY_BEFORE_SHIP_BY": lambda n: with_line(order(n), ship_by=at(hours=-24), deliver_by=at(hours=-23)),
+    "SHIP_BY_BEFORE_PLACED": lambda n: with_line(order(n), ship_by=at(hours=48)),
+    "DELIVER_BY_BEFORE_SHIP_BY": lambda n: with_line(order(n), ship_by=at(hours=-72), deliver_by=at(hours=-24)),
     "CANCELLED_BUT_OPEN": lambda n: order(n, cancelled_at=at(minutes=20)),
     "CANCELLED_WITHOUT_TIME": lambda n: cancelled(n, cancelled_at=None),
     "CANCELLED_BUT_SHIPPED": lambda n: moved(shipped(n), order_status="cancelled", cancelled_at=at(minutes=20)),

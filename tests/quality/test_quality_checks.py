@@ -72,6 +72,9 @@ RIGHT = {
     "shipped by the marketplace": msgspec.structs.replace(
         order(10, contacts=[]), lines=[msgspec.structs.replace(line, fulfilled_by="amazon") for line in order(10).lines]
     ),
+    "collected by the buyer": msgspec.structs.replace(
+        order(24, contacts=[]), lines=[msgspec.structs.replace(line, fulfilled_by="pickup") for line in order(24).lines]
+    ),
     "nothing to ship": msgspec.structs.replace(
         order(11, contacts=[]),
         lines=[msgspec.structs.replace(line, kind="service", sku=None) for line in order(11).lines],
@@ -108,6 +111,23 @@ RIGHT = {
         order(16), quantity="1", quantity_ordered="1", quantity_fulfilled="2", quantity_returned="1", unit_price=None
     ),
     "a GTIN": with_line(order(17), gtin="4006381333931"),
+    "to Kosovo": with_part(order(18), "contacts", country="XK", phone="+38344123456"),
+    "to the Canary Islands": with_part(order(19), "contacts", country="IC", postal_code="35001", phone="+34922123456"),
+    "in a currency that is gone": plain("BGN", [("1", "10", "10")], "10"),
+    "in one that had no coins": plain("BYR", [("1", "10500", "10500")], "10500"),
+    "a removed line without a SKU": msgspec.structs.replace(
+        order(20), lines=[*order(20).lines, Line(number=3, title="x", quantity="0", unit_price="5", total="0")]
+    ),
+    "paid at the third attempt": msgspec.structs.replace(
+        order(21), payments=[*order(21).payments, *[Payment(payment_id="P21", status="failure", amount="1")] * 2]
+    ),
+    "times with fractions of a second and without": order(
+        22,
+        placed_at="2026-03-01T08:00:00.700Z",
+        channel_created_at="2026-03-01T08:00:00.700Z",
+        channel_updated_at="2026-03-01T08:00:00Z",
+    ),
+    "promises that are dates": with_line(order(23), ship_by="2026-03-01", deliver_by="2026-03-01"),
 }
 
 
@@ -123,6 +143,7 @@ def test_orders_that_look_odd_and_are_right_break_no_rule(tmp_path):
         (with_line(two_sets(1), 1, shop_unit_price="9999"), {("LINE_EQUATION", "lines.2.shop_total")}),
         (with_part(two_sets(1), "charges", shop_discount="3"), {("CHARGE_EQUATION", "charges.1.shop_total")}),
         (two_sets(1, shop_currency="XXY"), {("CURRENCY_UNKNOWN", "shop_currency")}),
+        (plain("XXX", [("1", "10", "10")], "10"), {("CURRENCY_UNKNOWN", "currency")}),
         (two_sets(1, shop_items_total="1"), {("ITEMS_TOTAL_MISMATCH", "shop_items_total")}),
         (two_sets(1, shop_tax_total="-1", shop_grand_total=None, shop_currency=None), {
             ("TAX_NEGATIVE", "shop_tax_total"), ("TAX_TOTAL_MISMATCH", "shop_tax_total"),

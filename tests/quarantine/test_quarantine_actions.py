@@ -169,9 +169,26 @@ def test_a_discarded_order_stays_so_until_it_changes(store, ask):
     actions.discard(store.connection, [rows["A-1"]], **ANN)
     wait(store, order(minute=1), purpose="replay")
     assert states(ask) == {"A-1": "discarded"}
-    load(store, order(minute=5))
+    load(store, order(minute=5, grand_total="25"))
     assert states(ask) == {"A-1": "superseded"}
+    assert ask("SELECT version FROM orderflow.outbox") == [(1,)]
     assert story(ask, rows["A-1"])[-2:] == ["discarded", "superseded"]
+
+
+def test_a_discarded_order_stays_so_when_the_rule_is_gone_and_goes_on_when_the_decision_is_taken_back(store, ask):
+    rows = wait(store, order(minute=1))
+    actions.discard(store.connection, [rows["A-1"]], **ANN)
+    load(store, order(minute=1), purpose="replay")
+    load(store, order(minute=5))
+    assert states(ask) == {"A-1": "discarded"}
+    assert ask(
+        "SELECT o.order_id, b.order_id FROM orderflow.orders AS o LEFT JOIN orderflow.outbox AS b USING (order_id)"
+    ) == [("A-1", None)]
+    actions.reopen(store.connection, [rows["A-1"]], **ANN)
+    actions.release(store.connection, [rows["A-1"]], **ANN)
+    load(store, order(minute=5), purpose="replay", decided_until=ask("SELECT now()")[0][0])
+    assert states(ask) == {"A-1": "released"}
+    assert ask("SELECT order_id FROM orderflow.outbox") == [("A-1",)]
 
 
 def test_orders_that_lack_only_a_mapping_are_parked_by_themselves(store, ask):

@@ -4,7 +4,6 @@ import base64
 import json
 import shutil
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -27,6 +26,7 @@ from orderflow.staging.decisions import decisions
 from orderflow.staging.raws import Raws
 
 SHOP = channel(clean={"sku": "mapped"})
+IN_TAIPEI = SHOP.model_copy(update={"schedule": SHOP.schedule.model_copy(update={"timezone": "Asia/Taipei"})})
 PERSON = "Mette Åkesson 美特"
 
 
@@ -35,10 +35,10 @@ def analyst(store, migrated, monkeypatch, tmp_path):
     """Run `orderflow ...` against the test's database; returns what it prints, as text or JSON."""
     monkeypatch.setenv("AIRFLOW_CONN_ORDERFLOW_DB", json.dumps({"conn_type": "postgres", "extra": {"dsn": migrated}}))
     monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY", f"k1:{base64.b64encode(KEY).decode()}")
-    monkeypatch.setattr(ports, "channel", lambda name: SHOP)
+    monkeypatch.setattr(ports, "channel", lambda name: IN_TAIPEI)
     for module in (orderflow.command.quarantine, orderflow.command.sku):
         monkeypatch.setattr(module.console, "_width", 200)  # whatever width the runner of the tests has
-    monkeypatch.setattr(orderflow.command.sku, "_zones", lambda: {"shop_tw": ZoneInfo("Asia/Taipei")})
+    monkeypatch.setattr(ports, "channels", lambda: [IN_TAIPEI])
 
     def run(*arguments, fails=0):
         done = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", "LOGNAME": "mei"})

@@ -14,7 +14,7 @@ import pytest
 
 from orderflow.domain.reconciliation import CAUSES, UNEXPLAINED, Head, business_day, newest_day
 from orderflow.domain.source import OrderStub
-from orderflow.domain.target import OmsOrder
+from orderflow.domain.target import OmsOrder, one_of_each
 from orderflow.domain.window import Window
 from orderflow.quality.pages import certificate as pages
 from orderflow.staging import certificates
@@ -91,7 +91,7 @@ def test_every_cause_says_what_it_means_and_what_to_do():
         assert cause.meaning, name
         assert cause.cure, name
     assert set(UNEXPLAINED) == {
-        "missed", "missed_change", "channel_differs", "unknown_to_channel", "oms_missing", "oms_differs",
+        "missed", "missed_change", "not_sent", "channel_differs", "unknown_to_channel", "oms_missing", "oms_differs",
     }  # fmt: skip
 
 
@@ -164,6 +164,39 @@ def test_what_is_delivered_or_changed_while_the_oms_is_asked_is_not_judged_by_it
     certificate = day.certify(head(absent={"channel": "has no list"}), keep=True)
     assert certificate.state == "provisional"
     assert not certificate.sides["channel"].compared
+
+
+def test_a_day_that_the_account_cannot_reach_is_never_settled(own):
+    with own, own.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO orderflow.windows (channel, window_start, window_end, state, run_id) "
+            "VALUES ('big', '2026-11-19', '2026-11-22', 'unreachable', 'r')"
+        )
+    certificate, found = compared(own)
+    assert (found, certificate.coverage.gaps, certificate.state) == ([], [], "provisional")
+    assert certificate.open == [
+        "1 span is out of the account's reach, from 2026-11-19T16:01:00Z/2026-11-20T16:06:00Z on"
+    ]
+
+
+def test_an_order_that_the_oms_holds_twice_is_named(own):
+    with own, own.cursor() as cursor:
+        cursor.execute(ADD_ORDERS, {"start": business_day(DAY, "Asia/Taipei").start, "count": 3})
+    right = {"version": 1, "status": "received", "total": "10", "currency": "TWD", "lines": 2}
+    held = one_of_each(
+        [
+            OmsOrder("N1", "7", **right),
+            OmsOrder("N2", "8", **right),
+            OmsOrder("N2", "9", **right),
+            OmsOrder("N3", "5", **right | {"status": "Cancelled", "version": 2}),
+            OmsOrder("N3", "4", **right),
+        ]
+    )
+    certificate, found = compared(own, [stub(number) for number in (1, 2, 3)], held)
+    assert [(each.order_id, each.cause, each.field, each.ours, each.theirs, each.note) for each in found] == [
+        ("N2", "oms_differs", "orders", "1", "2", "OMS id 8, 9")
+    ]
+    assert certificate.unexplained == 1
 
 
 def test_a_day_that_is_reconciled_again_gets_a_revision_and_every_certificate_names_the_one_before(own):

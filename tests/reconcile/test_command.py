@@ -83,7 +83,7 @@ def test_a_person_reconciles_a_day_reads_the_page_and_checks_the_chain(environ, 
     assert done.exit_code == 0, done.output
     assert "1 repaired" in done.stdout
     assert removed in (tmp_path / f"page-{DAY}.html").read_text()
-    assert [row["order_id"] for row in csv.DictReader(table.open())] == [removed]
+    assert [row["order_id"] for row in csv.DictReader(table.open(encoding="utf-8-sig"))] == [removed]
 
     shown = run(environ, "reconcile", CHANNEL, "--day", DAY, "--show", "--json")
     told = json.loads(shown.stdout)

@@ -10,6 +10,7 @@ from orderflow.domain.reconciliation import business_day
 from orderflow.domain.source import OrderStub
 from orderflow.domain.window import Window
 from orderflow.staging import certificates
+from orderflow.staging.shadow import hand_over
 
 HISTORY = Window(NOW - timedelta(days=4), NOW - timedelta(minutes=10))
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
@@ -281,3 +282,63 @@ def test_a_day_without_orders_is_settled_and_empty(shop):
     certificate, found = shop.reconcile(date(2026, 11, 15))
     assert (found, certificate.agreed, certificate.state) == ([], 0, "settled")
     assert certificate.sides["staging"].sums == {}
+
+
+class Listing:
+    """The shop's own list with one order told otherwise; with `withheld` nothing is handed out by id."""
+
+    def __init__(self, inner, order_id, *, withheld=False, **told):
+        self.fetch = inner.fetch
+        self.fetch_ids = (lambda _: iter(())) if withheld else inner.fetch_ids
+        self._inner, self._order_id, self._told = inner, order_id, told
+
+    def identify(self, window):
+        for each in self._inner.identify(window):
+            yield replace(each, **self._told) if each.order_id == self._order_id else each
+
+
+def test_a_change_that_is_not_handed_out_is_not_called_repaired(shop):
+    shop.run(HISTORY)
+    changed = of_day(shop)[0]
+    shop.source = Listing(shop.open(), changed, withheld=True, updated_at=NOW - timedelta(hours=8))
+    certificate, found = shop.reconcile()
+    assert [(each.order_id, each.cause, each.field, each.repaired) for each in found] == [
+        (changed, "channel_differs", "updated_at", False)
+    ]
+    assert certificate.unexplained == 1
+
+
+def test_an_order_that_staging_has_on_another_day_is_named(shop, ask):
+    shop.run(HISTORY)
+    moved = of_day(shop)[0]
+    ask("UPDATE orderflow.orders SET channel_created_at = '2026-11-18T00:00:00Z' WHERE order_id = %s", moved)
+    certificate, found = shop.reconcile()
+    assert [(each.order_id, each.cause, each.field, each.ours, each.theirs) for each in found] == [
+        (moved, "channel_differs", "created_at", "2026-11-18T00:00:00Z", "2026-11-19T16:00:00Z/2026-11-20T16:00:00Z")
+    ]
+    assert certificate.unexplained == 1
+
+
+def test_what_was_taken_out_of_the_outbox_is_not_called_shadow_and_can_be_queued_again(shop, ask):
+    shop.run(Window(HISTORY.start, NOON))
+    shop.run(Window(NOON, HISTORY.end), deliver=False)
+    taken = ask("DELETE FROM orderflow.outbox RETURNING order_id")
+    certificate, found = shop.reconcile()
+    lost = {each.order_id for each in found if each.cause == "not_sent"}
+    assert lost == {each.order_id for each in found}
+    assert lost <= {order_id for (order_id,) in taken}
+    assert certificate.unexplained == len(lost) > 0
+    hand_over(shop.store.connection, shop.channel.name, HISTORY.start, dry_run=False)
+    shop.sync()
+    assert shop.reconcile()[1] == []
+
+
+def test_the_list_may_spell_currencies_and_statuses_as_the_records_do(shop):
+    shop.run(HISTORY)
+    inner = shop.open()
+    listed = next(iter(inner.identify(SPAN)))
+    read = {"currency": {"NT$": listed.currency}, "order_status": {"fertig": listed.status}}
+    shop.channel = shop.channel.model_copy(update={"clean": shop.channel.clean.model_copy(update={"lookups": read})})
+    for told in ({"currency": listed.currency.lower()}, {"currency": "NT$ "}, {"status": "fertig"}):
+        shop.source = Listing(inner, listed.order_id, **told)
+        assert shop.reconcile()[1] == []

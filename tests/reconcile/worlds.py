@@ -65,14 +65,15 @@ class World:
     def open(self) -> Any:
         return self.source or self.channel.adapter.open(self.channel.options, self.account, self.runtime())
 
-    def run(self, window: Window, run_id: str = "scheduled__1") -> None:
-        """One window through all five stages."""
+    def run(self, window: Window, run_id: str = "scheduled__1", *, deliver: bool = True) -> None:
+        """One window through all five stages; without `deliver` through four."""
         ledger.begin(self.store.connection, self.channel.name, window, run_id)
         folder = landing.folder(self.landing, self.channel.name, window, run_id)
         batch = extract(self.channel, window, self.open(), folder, run_id=run_id, runtime=self.runtime())
         ledger.extracted(self.store.connection, batch)
         staged(self.channel, batch, self.store)
-        self.sync()
+        if deliver:
+            self.sync()
 
     def sync(self) -> object:
         return sync(self.channel, self.store, target(self.oms_url), pause=lambda _: None)

@@ -50,7 +50,7 @@ def test_upkeep_counts_before_it_removes(call):
 
 
 def test_a_wrong_day_or_channel_is_refused_in_words(call):
-    with pytest.raises(ConfigError, match="not a day; write it like 2026-03-01"):
+    with pytest.raises(ConfigError, match="no day; write it like 2026-03-01"):
         call("report", "--day", "yesterday")
     with pytest.raises(ConfigError, match="there is no channel 'nosuch'"):
         call("report", "nosuch")

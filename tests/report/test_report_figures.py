@@ -15,7 +15,7 @@ from orderflow.pipeline.validate import validate
 from orderflow.quality.report import queries
 from orderflow.quality.report.clusters import clusters
 from orderflow.quality.report.cures import Cure, Usual, normal, proposed
-from orderflow.quality.report.figures import figures
+from orderflow.quality.report.figures import _freshness, figures
 from orderflow.staging import quarantine
 from orderflow.staging.store import connect
 
@@ -209,6 +209,37 @@ def test_the_expected_band_comes_from_earlier_days(tmp_path, store, ask):
     found = read(store, days=1).volume
     assert found.band == (7, 14)
     assert (found.days, found.state) == ([1], "low")
+
+
+def test_a_day_like_the_same_weekdays_before_it_is_as_expected(tmp_path, store, ask):
+    """A shop of weekdays: the last of the four weeks ends with a Sunday."""
+    staged(tmp_path, store, [order(1)])
+    ask("UPDATE orderflow.windows SET window_start = '2026-02-01', window_end = '2026-02-02' WHERE channel = 'shop_tw'")
+    ask(
+        "INSERT INTO orderflow.orders SELECT (jsonb_populate_record(o, jsonb_build_object('order_id', 'B' || day || n, "
+        "'channel_created_at', '2026-02-01T12:00:00Z'::timestamptz + day * interval '1 day'))).* "
+        "FROM orderflow.orders AS o, generate_series(1, 27) AS day, generate_series(1, 10) AS n "
+        "WHERE extract(isodow FROM '2026-02-01'::date + day) <> 7"
+    )
+    found = read(store, days=1).volume
+    assert found.band[0] > 1
+    assert (found.days, found.state) == ([1], "expected")
+
+
+@pytest.mark.parametrize(
+    ("cron", "newest", "now", "late"),
+    [
+        ("0 6 * * 1-5", "2026-02-27T06:00Z", "2026-03-02T05:00Z", False),
+        ("0 6 * * 1-5", "2026-02-25T06:00Z", "2026-02-27T05:00Z", True),
+        ("*/15 9-17 * * *", "2026-02-27T17:45Z", "2026-02-28T04:00Z", False),
+        ("0 * * * *", "2026-02-27T10:00Z", "2026-02-27T12:29Z", True),
+        ("0 * * * *", "2026-02-27T11:00Z", "2026-02-27T12:29Z", False),
+    ],
+)
+def test_freshness_knows_the_pauses_of_a_schedule(cron, newest, now, late):
+    shop = SHOP.model_copy(update={"schedule": SHOP.schedule.model_copy(update={"cron": cron, "timezone": "UTC"})})
+    done, asked = datetime.fromisoformat(newest), datetime.fromisoformat(now)
+    assert _freshness(shop, done, {"windows": 1, "unproven": 0}, asked).late == late
 
 
 def test_questions_of_the_report_use_indexes_and_cannot_write(migrated):

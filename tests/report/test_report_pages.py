@@ -131,6 +131,16 @@ def test_a_channel_without_a_single_order_has_a_page_that_says_so(tmp_path, stor
     assert names == ["2026-03-02", "2026-03-01-2d-shop_tw"]
 
 
+def test_what_the_oms_refused_waits_with_its_value_and_what_is_discarded_was_not_accepted(store):
+    found = figures(store.connection, channel(), last=DAY, days=2, now=NOW)
+    found.verdicts[DAY]["discarded"].add(1, "EUR", Decimal(7))
+    assert "Every order of these days was accepted or discarded." in pages.channel_page(found, [found], {})
+    found.verdicts[DAY]["oms"].add(2, "EUR", Decimal(20))
+    waits = "20.00\N{NO-BREAK SPACE}EUR"
+    assert f'<b class="amounts">{waits}</b><span>value that waits' in pages.channel_page(found, [found], {})
+    assert f'<td class="n">2</td><td class="n">{waits}</td>' in pages.overall_page([found], NOW, listed=False)
+
+
 def test_a_run_without_an_order_is_called_neither_met_nor_bad(tmp_path, store):
     result = Result(
         name="currency filled", kind="filled", table="orders", column="currency", origin="channel",

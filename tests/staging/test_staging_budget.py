@@ -33,6 +33,13 @@ def test_the_burst_is_free_and_then_everyone_waits_their_turn(budget):
     assert first.take(3) == pytest.approx(50, abs=0.5)
 
 
+def test_a_clock_that_is_set_back_costs_nobody_an_hour(budget, ask):
+    taken = budget(rate=0.1, burst=2)
+    taken.take()
+    ask("UPDATE orderflow.budgets SET counted_at = clock_timestamp() + interval '1 hour'")
+    assert taken.take() == 0.0
+
+
 def test_accounts_have_budgets_of_their_own(budget):
     assert budget("a", rate=0.01).take() == 0.0
     assert budget("b", rate=0.01).take() == 0.0

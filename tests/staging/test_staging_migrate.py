@@ -4,8 +4,9 @@ import threading
 from contextlib import closing
 
 import pytest
+from psycopg2.extensions import make_dsn
 
-from orderflow.domain.errors import ConfigError
+from orderflow.domain.errors import ConfigError, DeniedError
 from orderflow.staging import migrate as migrations
 from orderflow.staging.migrate import migrate
 from orderflow.staging.store import connect
@@ -72,3 +73,39 @@ def test_several_at_once_apply_everything_once(dsn):
     for thread in threads:
         thread.join()
     assert sorted(map(len, applied)) == [0, 0, 0, len(list(migrations.FOLDER.glob("*.sql")))]
+
+
+@pytest.fixture
+def poor(postgres, dsn):
+    """The DSN of a user without rights, and a way to do something as the owner of the database."""
+    with closing(connect(dsn)) as owner, owner.cursor() as cursor:
+        owner.autocommit = True
+        cursor.execute("CREATE ROLE poor LOGIN")
+        yield make_dsn(dsn, user="poor"), cursor.execute
+        cursor.execute("DROP OWNED BY poor; DROP ROLE poor")
+
+
+def test_a_user_who_may_not_make_schemas_can_be_given_one(poor):
+    dsn, as_owner = poor
+    with closing(connect(dsn)) as connection:
+        with pytest.raises(DeniedError, match=r"permission denied for database .*GRANT CREATE, TEMPORARY ON DATABASE"):
+            migrate(connection)
+        as_owner("CREATE SCHEMA orderflow AUTHORIZATION poor")
+        assert len(migrate(connection)) == len(list(migrations.FOLDER.glob("*.sql")))
+
+
+def test_where_nothing_is_missing_a_user_without_rights_will_do(poor, connection):
+    migrate(connection)
+    dsn, as_owner = poor
+    as_owner("GRANT USAGE ON SCHEMA orderflow TO poor; GRANT SELECT ON orderflow.migrations TO poor")
+    with closing(connect(dsn)) as users:
+        assert migrate(users) == []
+
+
+def test_a_database_that_cannot_hold_every_script_is_refused(postgres, dsn):
+    with closing(connect(dsn)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute("CREATE DATABASE of_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
+    told = r"of_ascii is encoded in SQL_ASCII, .*ENCODING 'UTF8' TEMPLATE template0"
+    with closing(connect(postgres.dsn("of_ascii"))) as connection, pytest.raises(ConfigError, match=told):
+        migrate(connection)

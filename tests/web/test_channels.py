@@ -182,6 +182,14 @@ def test_no_channel_at_all_says_how_to_make_one(client, site):
     assert "channel_09" in client().get("/channels").text, "a new file is seen without a restart"
 
 
+def test_who_reads_every_channel_is_told_of_orders_whose_channel_has_no_file(client, site, staging):
+    fill(staging, channels=3, orders=600, now=NOW)
+    (site.state.site.include / "channels" / "channel_01.yml").unlink()
+    page = client().get("/channels").text
+    assert "channel_01 has no file any more, and unfinished orders: 3 in quarantine, 0 that the OMS has not got" in page
+    assert "has no file any more" not in client("stranger").get("/channels").text
+
+
 def test_a_broken_file_is_named_and_stops_no_other(client, site):
     (site.state.site.include / "channels" / "channel_03.yml").write_text("title: [")
     page = client().get("/channels").text

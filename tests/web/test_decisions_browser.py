@@ -35,7 +35,11 @@ def page(address):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--enable-features=BackForwardCache,CacheControlNoStoreEnterBackForwardCache"],
+            ignore_default_args=["--disable-back-forward-cache"],  # people's browsers keep the page they come back to
+        )
         context = browser.new_context(
             base_url=address, extra_http_headers={"x-user": "editor"}, viewport={"width": 1440, "height": 900}
         )
@@ -73,6 +77,11 @@ def test_an_operator_releases_and_undoes_with_the_keyboard_and_maps_what_is_sugg
     page.get_by_role("status").get_by_text("Open again: 1.").wait_for()
 
     page.goto("/quarantine?reason=PAYMENT_STATUS_UNKNOWN")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.wait_for_url("**/quarantine?channel=*")
+    page.go_back(wait_until="commit")
+    page.get_by_role("button", name="Show", exact=True).click()
+    page.wait_for_url("**/quarantine?channel=*")
     page.get_by_label("Tick all on this page").check()
     assert page.locator("input[name=row]:checked").count() == 3
     page.get_by_role("button", name="Park…").click()

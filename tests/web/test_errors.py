@@ -43,6 +43,12 @@ def test_what_is_no_day_gets_a_page_that_says_how_to_write_one(client, day):
     assert client().get(f"/reconciliation?month={day}").status_code == 400
 
 
+def test_a_span_that_begins_before_the_calendar_does_gets_a_page_that_says_so(client):
+    answer = client().get("/coverage/channel_01", params={"span": "0001-01-01T00:00+14:00/2026-01-01T00:00Z"})
+    assert answer.status_code == 400
+    assert "lies outside of the calendar" in answer.text
+
+
 def test_an_error_links_back_to_the_page_on_which_it_was_asked_for(client):
     came = "http://testserver/quarantine?state=open&reason=SKU_UNMAPPED"
     page = client().post("/coverage/channel_01/backfill", data={"span": "soon"}, headers={"referer": came}).text

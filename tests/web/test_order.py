@@ -38,8 +38,39 @@ def test_one_number_in_two_channels_asks_which(client, orders):
         cursor.execute("UPDATE orderflow.orders SET order_number = '#7' WHERE order_id IN ('A7', 'A8')")
     page = client().get("/order", params={"number": "7"}).text
     assert "Several orders have this number" in page
-    assert "number=A7&amp;channel=channel_02" in page
-    assert "number=A8&amp;channel=channel_03" in page
+    assert "order_id=A7&amp;channel=channel_02" in page
+    assert "order_id=A8&amp;channel=channel_03" in page
+
+
+def test_an_order_whose_id_is_the_number_of_another_one_is_reached_by_its_link(client, orders):
+    with orders, orders.cursor() as cursor:
+        cursor.execute("UPDATE orderflow.orders SET order_number = 'A7' WHERE order_id = 'A10'")
+    page = client().get("/order", params={"number": "A7", "channel": "channel_02"}).text
+    for order_id in ("A7", "A10"):
+        link = f"/order?order_id={order_id}&channel=channel_02"
+        assert link.replace("&", "&amp;") in page
+        assert f"<h2><bdi>{order_id}</bdi>" in client().get(link).text
+    assert "Neither staging nor quarantine knows" in client().get("/order?order_id=%23100007&channel=channel_02").text
+
+
+def test_an_order_is_found_while_the_file_of_its_channel_cannot_be_read(client, orders, site):
+    (site.state.site.include / "channels" / "channel_02.yml").write_text("title: [")
+    for asked in ({"number": "A7"}, {"number": "A7", "channel": "channel_02"}):
+        assert "OMS accepted version 1" in client().get("/order", params=asked).text
+
+
+def test_a_number_longer_than_any_rule_allows_is_found_where_it_waits(client, orders):
+    with orders, orders.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orderflow.quarantine SET subject = %(id)s, order_id = %(id)s WHERE subject = 'Q53'",
+            {"id": "X" * 400},
+        )
+    assert "quarantined" in client().get("/order", params={"number": "X" * 400}).text
+
+
+def test_the_command_for_an_unknown_number_is_quoted_as_a_shell_needs_it(client, orders):
+    page = client().get("/order", params={"number": "-1; rm *", "channel": "channel_01"}).text
+    assert "orderflow explain channel_01 -- &#39;-1; rm *&#39;" in page
 
 
 def test_an_order_of_a_channel_that_one_may_not_read_is_not_found(client, orders):

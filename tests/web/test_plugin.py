@@ -32,7 +32,13 @@ def test_reading_the_plugin_imports_no_pages_and_knows_the_path_of_a_proxy(tmp_p
         [sys.executable, "-c", _READ, str(PROJECT / "plugins")], env=around, capture_output=True, text=True, check=True
     )
     told = json.loads(done.stdout.splitlines()[-1])
-    assert told["ours"] == ["orderflow", "orderflow.orchestration", "orderflow.orchestration.preload"]
+    light = [
+        "orderflow",
+        "orderflow.orchestration",
+        "orderflow.orchestration.deadline",
+        "orderflow.orchestration.preload",
+    ]
+    assert told["ours"] == light
     assert {view["destination"]: view["href"] for view in told["views"]} == {
         "nav": "/airflow/orderflow/channels",
         "dag": "/airflow/orderflow/dag/{DAG_ID}",

@@ -41,11 +41,13 @@ def test_the_overview_counts_by_reason_sku_and_channel_with_the_value_at_risk(cl
     wait(store, "A-1", "A-2")
     wait(store, "B-1", channel="channel_02", codes=("PAYMENT_STATUS_UNKNOWN", "CURRENCY_UNKNOWN"), currency="EUR")
     refused_by(store, "茶-250", "C-1", channel="channel_03")
+    wait(store, "D-1", channel="channel_02", codes=("CURRENCY_MISSING",), currency=None, grand_total="1.25")
     page = client().get("/quarantine").text
-    assert re.search(r"<b>3</b><span>orders are open", page)
+    assert re.search(r"<b>4</b><span>orders are open", page)
     assert re.search(r"<b>1</b><span>order is parked", page)
     assert "73.50\N{NO-BREAK SPACE}TWD" in page
     assert "24.50\N{NO-BREAK SPACE}EUR" in page
+    assert "1.25\N{NO-BREAK SPACE}without currency" in page, "as on the page of all channels"
     groups = re.findall(r'href="/quarantine\?(reason|sku|channel)=([^"&]+)"', page)
     assert ("reason", "PAYMENT_STATUS_UNKNOWN") in groups
     assert ("sku", "%E8%8C%B6-250") in groups

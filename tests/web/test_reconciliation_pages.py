@@ -97,7 +97,7 @@ def test_one_certificate_names_its_orders_with_cause_and_next_step(client, stagi
     assert "9,800.50" in page
     assert "1 order needs a person" in page
     assert "訂單-oms_missing-0" in page
-    assert 'href="/order?channel=channel_01&amp;number=%E8%A8%82%E5%96%AE-oms_missing-0"' in page
+    assert 'href="/order?channel=channel_01&amp;order_id=%E8%A8%82%E5%96%AE-oms_missing-0"' in page
     assert "Find out in the OMS who removed or archived it" in page
     assert "<button" not in page
     assert client("stranger").get(f"/reconciliation/channel_01/{DAY}").status_code == 404

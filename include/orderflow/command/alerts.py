@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 from dataclasses import asdict
@@ -14,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.config import alerts as files
@@ -118,7 +116,7 @@ def acknowledge(
     from orderflow.staging import alerts as table
 
     with ports.staging() as store:
-        found = table.acknowledge(store.connection, number, who or getpass.getuser(), why, datetime.now(UTC))
+        found = table.acknowledge(store.connection, number, ports.login(who), why, datetime.now(UTC))
     console.print(f"alert {found.id} ({found.channel} {found.kind}) is {found.state}")
 
 
@@ -132,18 +130,17 @@ def try_out(
     """
     from orderflow.pipeline.messages import CONNECTION, Services
 
-    channels = config.read(ports.CHANNELS).channels
+    channels = ports.channels()
     tags = to or _routing().everybody(channels)
     if not tags:
         console.print("nobody is told anything: no channel file has `alerts`, and include/alerts.yml has no routes")
         raise typer.Exit(1)
     services = Services.of(ports.connection(CONNECTION).extra)
-    body = f"A test of Orderflow's alerts by {getpass.getuser()}. Nothing is wrong, and nothing is to be done."
+    body = f"A test of Orderflow's alerts by {ports.login(None)}. Nothing is wrong, and nothing is to be done."
     wrong = {tag: services.send(tag, "Orderflow test", body) for tag in tags}
     for tag, error in wrong.items():
-        console.print(
-            f"[red]{tag}[/red] {escape(error)}" if error else f"[green]{tag}[/green] took it", highlight=False
-        )
+        told = f"[red]{escape(tag)}[/red] {escape(error)}" if error else f"[green]{escape(tag)}[/green] took it"
+        console.print(told, highlight=False)
     if any(wrong.values()):
         raise typer.Exit(1)
 

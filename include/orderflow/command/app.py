@@ -11,6 +11,8 @@ Exit codes: 0 done · 1 done, but what was asked to hold does not hold · 2 fix 
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import traceback
@@ -43,6 +45,9 @@ EXIT_CODES = {
     errors.BalanceError: 6,
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a disk answers to a write; no name comes with it."""
+
 
 def main() -> None:
     """Run the command of the command line: what goes wrong becomes a message and an exit code.
@@ -71,16 +76,25 @@ def main() -> None:
     import orderflow.command.suggestions
     import orderflow.command.waiting  # noqa: F401 - importing these registers their commands
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal writes every buyer's script
     try:
         app()
     except errors.OrderflowError as error:
         sys.exit(_told(error))
     except Exception as error:  # noqa: BLE001 - whatever is left is told in full, with the exit code of our own faults
-        if isinstance(error, OSError) and error.filename is not None:
-            cure = "check the path, its permissions and the space on its disk"
-            sys.exit(_told(errors.ConfigError(f"{error.filename}: {error.strerror}; {cure}")))
+        if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
+            place, cure = error.filename or "a file", "check the path, its permissions and the space on its disk"
+            sys.exit(_told(errors.ConfigError(f"{place}: {error.strerror}; {cure}")))
+        if isinstance(error, UnicodeEncodeError) and (odd := next(filter(_is_no_text, sys.argv), None)):
+            sys.exit(_told(errors.ConfigError(f"the argument {odd!r} is not UTF-8; type or paste it again")))
         traceback.print_exc()
         sys.exit(6)
+
+
+def _is_no_text(argument: str) -> bool:
+    """Whether it holds bytes that Python could not read as characters."""
+    return any("\udc80" <= character <= "\udcff" for character in argument)
 
 
 def _told(error: errors.OrderflowError) -> int:

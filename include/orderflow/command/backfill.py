@@ -186,9 +186,7 @@ def sweep(
         if as_json:
             print(json.dumps({"channel": about.name, "orders": waiting, "blind": blind, "daily": needed(about)}))
             return
-        why = (
-            f"{about.adapter_name} does not show {', '.join(blind)}" if blind else "its modified time shows everything"
-        )
+        why = f"{about.adapter_name} may not show {', '.join(blind)}" if blind else "its modified time shows everything"
         console.print(
             f"{said('{n} order|{n} orders', n=waiting)} would be read again ({why})", highlight=False, soft_wrap=True
         )

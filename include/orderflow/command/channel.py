@@ -200,6 +200,10 @@ def _show(found: Acquaintance, channel: Channel, span: Window, documents: int) -
             soft_wrap=True,
             highlight=False,
         )
+    for code, example in found.examples.items():
+        value = f" {example.value}" if example.value else ""
+        told = escape(f"{example.order_id}, {example.field}{value}: {example.message}")
+        console.print(f"  [yellow]{code}[/yellow] {told}", soft_wrap=True, highlight=False)
     for said, count in found.unreadable.items():
         console.print(f"  [red]not mapped[/red] {count} x {escape(said)}", soft_wrap=True, highlight=False)
     _columns("our fields, with the share of orders that fill them", found.filled)

@@ -10,19 +10,19 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
+from orderflow.command.bars import shown
 from orderflow.config import alerts
 from orderflow.domain.batch import Batch
 from orderflow.domain.message import said
 from orderflow.domain.window import Window
 
-console = Console()
+console = Console(markup=False)
 
 Name = Annotated[str, typer.Argument(metavar="CHANNEL", help="Name of a file in include/channels, without .yml.")]
 Span = Annotated[
@@ -76,20 +76,8 @@ def run(channel: Name, window: Span, as_json: AsJson = False) -> None:
 
     about = ports.channel(channel)
     span = Window.parse(window)
-    columns = (
-        SpinnerColumn(), TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
-        tasks = {stage: bar.add_task(stage, total=None, start=False) for stage in STAGES}
-
-        def show(stage: str, done: int, total: int | None) -> None:
-            bar.start_task(tasks[stage])
-            bar.update(tasks[stage], completed=done, total=total)
-
-        batch, delivered = run_window(about, span, progress=show)
-        for task in tasks.values():
-            bar.start_task(task)
-            bar.update(task, total=bar.tasks[task].completed or 1, completed=bar.tasks[task].completed or 1)
+    with shown(quiet=as_json) as progress:
+        batch, delivered = run_window(about, span, progress=progress)
     sent = None if delivered is None else msgspec.to_builtins(delivered)
     if as_json:
         print(json.dumps({"batch": batch.to_json(), "delivered": sent}))
@@ -97,9 +85,6 @@ def run(channel: Name, window: Span, as_json: AsJson = False) -> None:
     console.print(_receipt(batch))
     if sent is not None:
         console.print(f"OMS: {sent['accepted']} accepted, {sent['refused']} refused, {sent['pending']} pending")
-
-
-STAGES = ("extract", "clean", "validate", "load", "sync")
 
 
 def _receipt(batch: Batch) -> Table:

@@ -17,7 +17,6 @@ from orderflow.command.quarantine import (
     Order,
     Who,
     Why,
-    login,
     print_json,
     quarantine,
     tell,
@@ -25,7 +24,7 @@ from orderflow.command.quarantine import (
 from orderflow.domain.decision import Edit
 from orderflow.domain.errors import ConfigError
 
-console = Console()
+console = Console(markup=False)
 
 
 @quarantine.command()
@@ -52,7 +51,7 @@ def edit(
     with ports.staging() as store:
         (row_id,) = backlog.identify(store.connection, [order], channel)
         outcome = edits.edit(
-            store.connection, store.vault, row_id, wanted, who=login(who), why=why, dry_run=dry_run,
+            store.connection, store.vault, row_id, wanted, who=ports.login(who), why=why, dry_run=dry_run,
             personal=[each.path for each in wanted if personal(each.path)],
         )  # fmt: skip
     tell("edited and released", outcome, dry_run, as_json)
@@ -100,7 +99,7 @@ def withdraw(
     from orderflow.staging import edits as kept
 
     with ports.staging() as store:
-        done = kept.withdraw(store.connection, edits, who=login(who), why=why)
+        done = kept.withdraw(store.connection, edits, who=ports.login(who), why=why)
     console.print(f"{done} withdrawn; their orders are judged again by the next replay", highlight=False)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orderflow.staging.blocking import OnChannel, Verdict
     from orderflow.staging.story import Story
 
-console = Console()
+console = Console(markup=False)
 _decode = msgspec.json.Decoder(dict[str, Any], float_hook=str).decode
 
 
@@ -47,6 +47,7 @@ def explain(
     with ports.staging() as store:
         told = story.tell(store.connection, shop.name, order, lookback=shop.lookback, settle=shop.settle)
         verdict = blocking.here(told, shadow=shop.shadow, now=now)
+        others = [each for _, each in story.places(store.connection, [shop.name], order) if each != told.order_id]
         near: list[str] = []
         if verdict is None:
             found = _ask(shop, told.order_id, offline=offline)
@@ -63,11 +64,12 @@ def explain(
             if not found.exists:
                 near = story.similar(store.connection, shop.name, order)
     if as_json:
-        print(
-            json.dumps({**asdict(told), "verdict": asdict(verdict), "similar": near}, default=str, ensure_ascii=False)
-        )
+        found_out = {**asdict(told), "verdict": asdict(verdict), "same_number": others, "similar": near}
+        print(json.dumps(found_out, default=str, ensure_ascii=False))
     else:
         _print(told, verdict, near)
+        if others:
+            console.print(Text(f"orders whose number is {order}, too: {', '.join(others)}"), soft_wrap=True)
     if verdict.standing in ("unknown", "not asked"):
         raise typer.Exit(1)
 
@@ -105,6 +107,8 @@ def _ask(channel: Channel, order_id: str, *, offline: bool) -> OnChannel:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return OnChannel(True, fault=f"its modified time {text!r} is not ISO 8601")
+    if not MINYEAR < moment.year < MAXYEAR:  # what some shops write for none
+        return OnChannel(True, fault=f"its modified time {text!r} is at the end of the calendar: no window holds it")
     return OnChannel(True, moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(channel.timezone)))
 
 

@@ -64,10 +64,12 @@ def stage_window(
     """The four stages up to staging, with the ledger told before and after."""
     run_id = f"command__{window.name}"
     ledger.begin(store.connection, channel.name, window, run_id)
+    asking = ledger.asking(store.connection, channel, window)
+    asks = asking.asks(window)
     folder = landing.folder(ports.landing(), channel.name, window, run_id)
     with ports.source(channel, healing=healing) as (source, runtime):
-        batch = extract(channel, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
-        batch = structs.replace(batch, behind=healing)
+        batch = extract(asking, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
+        batch = structs.replace(batch, behind=healing, asked_start=asks.start, asked_end=asks.end)
         ledger.extracted(store.connection, batch)
         recent = history.recent(store.connection, channel.name, window, channel.schedule.timezone)
         batch = staged(

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -43,7 +45,18 @@ def home() -> Path:
 
 def landing() -> Path:
     root = os.environ.get("ORDERFLOW_LANDING") or str(home() / "landing")
-    return cast(Path, UPath(root if "://" in root else Path(root).resolve()))
+    if "://" not in root:
+        return cast(Path, UPath(Path(root).resolve()))
+    try:
+        found = UPath(root)
+        found.fs  # noqa: B018 - a storage is only looked for when it is first needed
+    except (ImportError, ValueError) as error:
+        kind = root.partition("://")[0]
+        raise ConfigError(
+            f"ORDERFLOW_LANDING leads to {kind}://, which cannot be opened: {error}; give a folder, or install what "
+            "fsspec needs for it"
+        ) from error
+    return cast(Path, found)
 
 
 def runtime() -> Runtime:
@@ -110,6 +123,15 @@ def channel(name: str, folder: Path = CHANNELS) -> Channel:
     raise _unknown(name, folder)
 
 
+def channels() -> list[Channel]:
+    """Every channel; those whose file cannot be read are named on the error output."""
+    reading = config.read(CHANNELS)
+    if broken := sorted({each.file.name for each in reading.problems}):
+        told = f"note: left out, as nobody can read it: {', '.join(broken)}; `orderflow check` says why"
+        print(told, file=sys.stderr)
+    return reading.channels
+
+
 def demand_named(name: str | None) -> None:
     """Raise `ConfigError` where a channel is named and has no file.
 
@@ -122,6 +144,14 @@ def demand_named(name: str | None) -> None:
 def _unknown(name: str, folder: Path) -> ConfigError:
     known = sorted(path.stem for path in folder.glob("*.yml"))
     return ConfigError(f"there is no channel {name!r} in {folder}; known are {', '.join(known) or 'none yet'}")
+
+
+def login(who: str | None) -> str:
+    """Who decides: the one who is named, else the user of this process; raises `ConfigError` where that has no name."""
+    try:
+        return who or getpass.getuser()
+    except (KeyError, OSError) as error:  # a container runs as any number
+        raise ConfigError("the user of this process has no name; say who decides with --who, or set LOGNAME") from error
 
 
 def _vault() -> Vault:

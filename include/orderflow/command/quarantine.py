@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from orderflow.staging.backlog import Filter
     from orderflow.staging.store import Store
 
-console = Console()
+console = Console(markup=False)
 quarantine = typer.Typer(no_args_is_help=True, help="What may not go on, why, and what people decide about it.")
 app.add_typer(quarantine, name="quarantine")
 
@@ -83,7 +82,7 @@ def show(
 
     with ports.staging() as store:
         (row_id,) = backlog.identify(store.connection, [order], channel)
-        found = seen(store, row_id, who=login(who), why=why, reveal=reveal)
+        found = seen(store, row_id, who=ports.login(who), why=why, reveal=reveal)
     if as_json:
         print_json(found)
     else:
@@ -117,7 +116,13 @@ def release(
 
     def act(store: Store, which: Which) -> Outcome:
         return actions.release(
-            store.connection, which, who=login(who), why=why, waive=waive or (), waivable=WAIVABLE, dry_run=dry_run
+            store.connection,
+            which,
+            who=ports.login(who),
+            why=why,
+            waive=waive or (),
+            waivable=WAIVABLE,
+            dry_run=dry_run,
         )
 
     _decide("released", act, orders, chosen(channel, reason, owner, sku), everything, dry_run, as_json)
@@ -143,7 +148,7 @@ def park(
     from orderflow.staging import actions
 
     def act(store: Store, which: Which) -> Outcome:
-        return actions.park(store.connection, which, who=login(who), why=why, dry_run=dry_run)
+        return actions.park(store.connection, which, who=ports.login(who), why=why, dry_run=dry_run)
 
     _decide("parked", act, orders, chosen(channel, reason, owner, sku, "open"), everything, dry_run, as_json)
 
@@ -168,7 +173,7 @@ def discard(
     from orderflow.staging import actions
 
     def act(store: Store, which: Which) -> Outcome:
-        return actions.discard(store.connection, which, who=login(who), why=why, dry_run=dry_run)
+        return actions.discard(store.connection, which, who=ports.login(who), why=why, dry_run=dry_run)
 
     _decide("discarded", act, orders, chosen(channel, reason, owner, sku), everything, dry_run, as_json)
 
@@ -194,7 +199,7 @@ def reopen(
     from orderflow.staging import actions
 
     def act(store: Store, which: Which) -> Outcome:
-        return actions.reopen(store.connection, which, who=login(who), why=why, dry_run=dry_run)
+        return actions.reopen(store.connection, which, who=ports.login(who), why=why, dry_run=dry_run)
 
     _decide("reopened", act, orders, chosen(channel, reason, owner, sku, state), everything, dry_run, as_json)
 
@@ -220,7 +225,7 @@ def assign(
     from orderflow.staging import actions
 
     def act(store: Store, which: Which) -> Outcome:
-        return actions.assign(store.connection, which, to=to or None, who=login(who), why=why, dry_run=dry_run)
+        return actions.assign(store.connection, which, to=to or None, who=ports.login(who), why=why, dry_run=dry_run)
 
     _decide("assigned", act, orders, chosen(channel, reason, owner, sku), everything, dry_run, as_json)
 
@@ -276,10 +281,6 @@ def chosen(
 
     codes = codes_of(owner) if owner is not None else None
     return Filter(channel=channel, reason=reason, codes=codes, sku=sku, state=state)  # type: ignore[arg-type] # it checks
-
-
-def login(who: str | None) -> str:
-    return who or getpass.getuser()
 
 
 def print_json(found: Mapping[str, Any] | Iterable[Any]) -> None:

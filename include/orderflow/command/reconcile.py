@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orderflow.command import ports
 from orderflow.command.app import app
@@ -21,6 +22,7 @@ from orderflow.domain.errors import ConfigError
 from orderflow.domain.message import said
 from orderflow.domain.reconciliation import CAUSES, Certificate, Difference, business_day, newest_day
 from orderflow.quality.pages.words import listed
+from orderflow.web import written
 
 if TYPE_CHECKING:
     from orderflow.domain.target import Target
@@ -157,7 +159,7 @@ def _verify(channel: Channel) -> None:
     with ports.staging() as store:
         last, wrong = certificates.verify(store.connection, channel.name)
     for each in wrong:
-        console.print(f"[red]{each}[/red]", highlight=False)
+        console.print(each, style="red", highlight=False, markup=False)
     if last is None:
         console.print(f"{channel.name} has no certificate yet")
     else:
@@ -173,21 +175,14 @@ def _days(channel: Channel, day: str | None, first: str | None, last: str | None
     if day and (first or last):
         raise ConfigError("--day names one day, --from and --to several; give one or the other")
     if first or last:
-        start, end = _date("--from", first or last), _date("--to", last or first)
+        start, end = (written.day(each or "") for each in (first or last, last or first))
         if end < start:
             raise ConfigError(f"--from {start} lies after --to {end}; swap them")
         return [start + timedelta(days=count) for count in range((end - start).days + 1)]
     if day:
-        return [_date("--day", day)]
+        return [written.day(day)]
     lag = channel.settle + channel.lookback
     return [newest_day(channel.schedule.timezone, ports.runtime().clock(), after=lag)]
-
-
-def _date(option: str, text: str | None) -> date:
-    try:
-        return date.fromisoformat(text or "")
-    except ValueError as error:
-        raise ConfigError(f"{option} {text!r} is no day; write it like 2026-03-01") from error
 
 
 def _write(certificate: Certificate, found: Found, page: Path | None, csv: Path | None) -> None:
@@ -199,7 +194,7 @@ def _write(certificate: Certificate, found: Found, page: Path | None, csv: Path 
         Console(stderr=True).print(f"page written: {file}", highlight=False)
     if csv:
         file = _named(csv, certificate)
-        with file.open("w", encoding="utf-8", newline="") as out:
+        with file.open("w", encoding="utf-8-sig", newline="") as out:
             out.writelines(pages.to_csv(certificate, found))
         Console(stderr=True).print(f"differences written: {file}", highlight=False)
 
@@ -225,7 +220,7 @@ def _print(certificate: Certificate, found: Found) -> None:
     for name, side in certificate.sides.items():
         sums = listed({currency: Decimal(text) for currency, text in side.sums.items()})
         table.add_row(
-            name, f"{side.orders:,}" if side.compared else "not compared", sums if side.compared else side.how
+            name, f"{side.orders:,}" if side.compared else "not compared", Text(sums if side.compared else side.how)
         )
     console.print(table)
     for cause, tally in certificate.causes.items():
@@ -245,4 +240,5 @@ def _print(certificate: Certificate, found: Found) -> None:
         f"{said('{n} needs a person|{n} need a person', n=certificate.unexplained)}; {certificate.state}"
         + (f" ({'; '.join(certificate.open)})" if certificate.open else ""),
         highlight=False,
+        markup=False,
     )

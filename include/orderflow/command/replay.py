@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from orderflow.command import ports
 from orderflow.command.app import app
+from orderflow.command.bars import shown
 from orderflow.command.channels import AsJson, Name
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.message import said
@@ -25,14 +24,11 @@ from orderflow.domain.replay import Choice
 from orderflow.domain.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from orderflow.domain.batch import Batch
     from orderflow.pipeline.changes import Changes
-    from orderflow.pipeline.progress import Progress as Teller
     from orderflow.pipeline.sync import Delivered
 
-console = Console()
+console = Console(markup=False)
 
 MISSING = 5
 """Orders without a raw record that are named."""
@@ -72,7 +68,7 @@ def replay(
     choice = _choice(quarantined or bool(reason or sku), reason, sku, waiting, window, ids, rows)
     about, now = ports.channel(channel), datetime.now(UTC)
     target = None if dry_run or about.shadow else ports.target(about)
-    with ports.staging() as store, _shown(as_json) as progress, tempfile.TemporaryDirectory() as scratch:
+    with ports.staging() as store, shown(quiet=as_json) as progress, tempfile.TemporaryDirectory() as scratch:
         records = Raws(store.connection, store.vault, about.name)
         root = Path(scratch) if dry_run else ports.landing()
         collected = again.collect(about, choice, root, now=now, records=records, progress=progress)
@@ -113,23 +109,6 @@ def _choice(
         order_ids=tuple(ids or ()),
         rows=tuple(rows or ()),
     )
-
-
-@contextmanager
-def _shown(as_json: bool) -> Iterator[Teller]:
-    """A bar per stage, on the error output."""
-    columns = (
-        SpinnerColumn(), TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), disable=as_json) as bar:
-        bars: dict[str, Any] = {}
-
-        def show(stage: str, done: int, total: int | None) -> None:
-            if stage not in bars:
-                bars[stage] = bar.add_task(stage, total=None)
-            bar.update(bars[stage], completed=done, total=total)
-
-        yield show
 
 
 def _tell_changes(changes: Changes, choice: Choice, as_json: bool) -> None:

@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import ConfigError
 from orderflow.domain.message import said
+from orderflow.web import written
 
 if TYPE_CHECKING:
     from orderflow.domain.expectation import Run
@@ -148,10 +147,10 @@ def _print(run: Run) -> None:
 @app.command()
 def upkeep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would go.")] = False,
-    raw_days: Annotated[int, typer.Option(min=1, help="Keep raw landing folders for so many days.")] = 90,
-    expectations_days: Annotated[int, typer.Option(min=1, help="Keep results of expectations.")] = 180,
-    reports_days: Annotated[int, typer.Option(min=1, help="Keep reports.")] = 90,
-    calls_days: Annotated[int, typer.Option(min=1, help="Keep what calls cost.")] = 400,
+    raw_days: Annotated[int, typer.Option(min=1, max=36_500, help="Keep raw landing folders for so many days.")] = 90,
+    expectations_days: Annotated[int, typer.Option(min=1, max=36_500, help="Keep results of expectations.")] = 180,
+    reports_days: Annotated[int, typer.Option(min=1, max=36_500, help="Keep reports.")] = 90,
+    calls_days: Annotated[int, typer.Option(min=1, max=36_500, help="Keep what calls cost.")] = 400,
     as_json: AsJson = False,
 ) -> None:
     """Remove what is older than its days; raw records that quarantine or an unloaded window needs always stay.
@@ -195,13 +194,8 @@ def upkeep(
 
 
 def _channels(name: str | None) -> list[Channel]:
-    return [ports.channel(name)] if name else config.read(ports.CHANNELS).channels
+    return [ports.channel(name)] if name else ports.channels()
 
 
 def _day(text: str | None, now: datetime) -> date:
-    if text is None:
-        return now.date() - timedelta(days=1)
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"--day {text!r} is not a day; write it like 2026-03-01") from None
+    return now.date() - timedelta(days=1) if text is None else written.day(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -58,7 +57,8 @@ def waiting(
     table = Table("review", "channel", "window", "accepted", "refused", "held since", "why", show_lines=True)
     for each in found:
         counts = each.batch.counts
-        state = "" if each.state == "held" else f" [yellow]({each.state} by {each.decided_by}, not loaded yet)[/yellow]"
+        by = escape(f"{each.state} by {each.decided_by}")
+        state = "" if each.state == "held" else f" [yellow]({by}, not loaded yet)[/yellow]"
         table.add_row(
             str(each.id),
             each.batch.channel,
@@ -86,9 +86,10 @@ def release(number: Number, why: Why, who: Who = None) -> None:
         held = reviews.read(store.connection, number)
         channel = ports.channel(held.batch.channel)
         target = None if channel.shadow else ports.target(channel)
-        released = reviews.release(store.connection, number, who or getpass.getuser(), why)
+        released = reviews.release(store.connection, number, ports.login(who), why)
         if released.loaded_at:
-            console.print(f"{released} was released by {released.decided_by} and is loaded since {released.loaded_at}")
+            told = f"{released} was released by {released.decided_by} and is loaded since {released.loaded_at}"
+            console.print(told, markup=False)
             return
         batch = load(channel, structs.replace(released.batch, held=None), store)
         _acknowledge(channel, released)
@@ -113,10 +114,11 @@ def discard(number: Number, why: Why, who: Who = None) -> None:
     with ports.staging() as store:
         found = reviews.read(store.connection, number)
         orders = list(held.orders(found.batch))
-        done = reviews.discard(store.connection, number, who or getpass.getuser(), why, orders)
+        done = reviews.discard(store.connection, number, ports.login(who), why, orders)
     console.print(
         f"{done} discarded by {done.decided_by}: {said('{n} order|{n} orders', n=len(orders))}; "
-        f"raw records stay in {done.batch.landing}"
+        f"raw records stay in {done.batch.landing}",
+        markup=False,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.errors import ConfigError
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from orderflow.staging.articles import Unmapped
     from orderflow.staging.skus import Change
 
-console = Console()
+console = Console(markup=False)
 sku = typer.Typer(no_args_is_help=True, help="What the OMS calls a channel's articles: the SKU map.")
 app.add_typer(sku, name="sku")
 
@@ -58,9 +55,9 @@ def import_file(
     """
     from orderflow.staging import sku_file, skus
 
-    zones = _zones()
     if channel is not None:
-        _known(channel, zones)
+        _zone(channel)
+    zones = {each.name: ZoneInfo(each.schedule.timezone) for each in ports.channels()}
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -73,7 +70,7 @@ def import_file(
             problems = sku_file.clashing(reading, skus.clashes(store.connection, reading.pairs))
             if not problems:
                 change = skus.put(
-                    store.connection, reading.pairs, who=login(who), why=why or f"import of {file.name}",
+                    store.connection, reading.pairs, who=ports.login(who), why=why or f"import of {file.name}",
                     dry_run=dry_run,
                 )  # fmt: skip
     if as_json:
@@ -162,7 +159,7 @@ def set_pair(
 
     pair = given_pair(channel, code, oms_sku, start, end)
     with ports.staging() as store:
-        change = skus.put(store.connection, [pair], who=login(who), why=why or "set by hand", dry_run=dry_run)
+        change = skus.put(store.connection, [pair], who=ports.login(who), why=why or "set by hand", dry_run=dry_run)
     print_json({"change": change, "dry_run": dry_run}) if as_json else tell(change, dry_run)
 
 
@@ -184,11 +181,11 @@ def close(
     """
     from orderflow.staging import sku_file, skus
 
-    zone = _known(channel, _zones())
+    zone = _zone(channel)
     moment = datetime.now(UTC) if at is None else sku_file.moment(at, zone)
     with ports.staging() as store:
         change = skus.close(
-            store.connection, channel, code, moment, who=login(who), why=why or "closed by hand", dry_run=dry_run
+            store.connection, channel, code, moment, who=ports.login(who), why=why or "closed by hand", dry_run=dry_run
         )
     print_json({"change": change, "dry_run": dry_run}) if as_json else tell(change, dry_run)
 
@@ -235,24 +232,16 @@ def _show_unmapped(found: list[Unmapped], as_json: bool) -> None:
 def given_pair(channel: str, code: str, oms_sku: str, start: str | None, end: str | None) -> Pair:
     from orderflow.staging import sku_file
 
-    return sku_file.given(channel, _known(channel, _zones()), code, oms_sku, start or "", end or "")
+    return sku_file.given(channel, _zone(channel), code, oms_sku, start or "", end or "")
 
 
-def _zones() -> dict[str, ZoneInfo]:
-    """The time zone of every channel there is; tells which of them have no use for a map."""
-    channels = config.read(ports.CHANNELS).channels
-    return {each.name: ZoneInfo(each.schedule.timezone) for each in channels}
-
-
-def _known(channel: str, zones: Mapping[str, ZoneInfo]) -> ZoneInfo:
-    if channel not in zones:
-        raise ConfigError(f"there is no channel {channel!r}; known are {', '.join(sorted(zones)) or 'none yet'}")
-    if ports.channel(channel).clean.sku == "same":
-        told = (
-            f"note: {channel} uses its own SKUs (clean.sku: same), so that its map has no effect until it says `mapped`"
-        )
+def _zone(name: str) -> ZoneInfo:
+    """The channel's time zone; tells where it has no use for a map."""
+    channel = ports.channel(name)
+    if channel.clean.sku == "same":
+        told = f"note: {name} uses its own SKUs (clean.sku: same), so that its map has no effect until it says `mapped`"
         Console(stderr=True).print(Text(told, style="yellow"))
-    return zones[channel]
+    return ZoneInfo(channel.schedule.timezone)
 
 
 def tell(change: Change, dry_run: bool) -> None:
@@ -271,10 +260,6 @@ def tell(change: Change, dry_run: bool) -> None:
         console.print(f"{orders} {verb} judged again by the next replay", highlight=False)
     if dry_run:
         console.print("nothing was written; leave out --dry-run to write it")
-
-
-def login(who: str | None) -> str:
-    return who or getpass.getuser()
 
 
 def print_json(found: Any) -> None:

@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orderflow import config
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
@@ -53,15 +52,23 @@ def status(
 
     Example: [bold]orderflow status shop_tw --days 30[/bold]
     """
-    channels = [ports.channel(channel)] if channel else config.read(ports.CHANNELS).channels
+    from orderflow.staging import overview
+    from orderflow.staging.session import transaction
+
+    channels = [ports.channel(channel)] if channel else ports.channels()
     now = datetime.now(UTC)
     with ports.staging() as store:
         found = [_state(store.connection, each, now, days) for each in channels]
+        with transaction(store.connection) as cursor:
+            left = overview.left_behind(cursor, [path.stem for path in ports.CHANNELS.glob("*.yml")])
     if as_json:
         print(json.dumps(found, default=str))
         return
     for each in found:
         _print(each)
+    for name, (waiting, owed) in ({} if channel else left).items():
+        told = f"{name} has no file any more: {waiting:,} in quarantine, {owed:,} that the OMS has not got stay there"
+        console.print(Text.assemble(("left behind ", "red"), f"{told}; put {name}.yml back until they are settled"))
     if not found:
         console.print(f"there is no channel in {ports.CHANNELS} yet; add one: docs/new-channel.md")
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orderflow.command import ports
-from orderflow.command.sku import AsJson, Channel, ChannelName, Code, Who, given_pair, login, print_json, sku, tell
+from orderflow.command.sku import AsJson, Channel, ChannelName, Code, Who, given_pair, print_json, sku, tell
 from orderflow.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orderflow.staging.articles import Unmapped
     from orderflow.staging.store import Store
 
-console = Console()
+console = Console(markup=False)
 
 
 @sku.command()
@@ -76,7 +76,7 @@ def confirm(
                 f"right: orderflow sku set {channel} {code} {oms_sku}"
             )
         why = f"confirmed a suggestion, {chosen.confidence}% sure: {chosen.why}"
-        change = skus.put(store.connection, [pair], who=login(who), why=why)
+        change = skus.put(store.connection, [pair], who=ports.login(who), why=why)
     print_json({"change": change}) if as_json else tell(change, dry_run=False)
 
 
@@ -95,7 +95,7 @@ def refuse(
     from orderflow.staging import articles
 
     with ports.staging() as store:
-        articles.refuse(store.connection, channel, code, oms_sku, who=login(who), why=why)
+        articles.refuse(store.connection, channel, code, oms_sku, who=ports.login(who), why=why)
     console.print(Text(f"{oms_sku} is not suggested for {code} on {channel} any more"))
 
 

@@ -18,6 +18,7 @@ from orderflow.config.problem import Fault, Location, closest, nearest, shown
 from orderflow.domain.channel import known_zone, parse_duration
 from orderflow.domain.order import (
     CHARGE_KINDS,
+    DISCOUNT_KINDS,
     FULFILMENT_STATUS,
     FUNDERS,
     LINE_KINDS,
@@ -28,6 +29,11 @@ from orderflow.domain.order import (
 from orderflow.quality import LOOKUP_FIELDS, RULES
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
+_OFFSET = re.compile(r"(?i:UTC|GMT)?\s*[+-]\d[\d:]*|[A-Z]{1,5}")
+_STEP = re.compile(r"/(\d+)")
+_LARGEST_STEPS = (("minute", 60), ("hour", 24), ("day", 31), ("month", 12), ("weekday", 7))
+_EARLIEST = date(1995, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class Surroundings:
 def check(value: Mapping[str, Any], around: Surroundings) -> Iterator[Fault]:
     """Every fault of a file's values; whatever has the wrong type already is left to the form."""
     schedule, clean, judged, oms = (_block(value, name) for name in ("schedule", "clean", "validate", "oms"))
+    yield from _placeholders(value)
     yield from _cron(schedule.get("cron"))
     yield from _start(schedule, around.now)
     yield from _zone(("schedule", "timezone"), schedule.get("timezone"))
@@ -59,6 +66,16 @@ def _block(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return block if isinstance(block, dict) else {}
 
 
+def _placeholders(value: Mapping[str, Any]) -> Iterator[Fault]:
+    """Texts that somebody expects to be replaced by what they name."""
+    alerts = value.get("alerts")
+    places: list[tuple[Location, object]] = [(("title",), value.get("title")), (("owner",), value.get("owner"))]
+    places += [(("alerts", number), tag) for number, tag in enumerate(alerts if isinstance(alerts, list) else ())]
+    for path, text in places:
+        if isinstance(text, str) and (found := _PLACEHOLDER.search(text)):
+            yield Fault(path, f"nothing is filled in for {found[0]}", "write the text itself")
+
+
 def _cron(cron: object) -> Iterator[Fault]:
     if not isinstance(cron, str):
         return
@@ -73,6 +90,12 @@ def _cron(cron: object) -> Iterator[Fault]:
         yield Fault(path, f"{cron!r} names a day that never comes", "write a day that its month has")
     except CroniterError:
         yield Fault(path, f"{cron!r} is no cron expression", "write it like */15 * * * * or 0 6 * * 1-5")
+    for field, (name, largest) in zip(cron.split(), _LARGEST_STEPS, strict=True):
+        if any(int(step) > largest for step in _STEP.findall(field)):
+            cure = f"write a step of at most {largest} there; longer ones belong into the next field, like 0 */2 * * *"
+            yield Fault(path, f"{cron!r} steps over every {name} but the first", cure)
+        if re.search(r"(^|,)[rR]", field):
+            yield Fault(path, f"{cron!r} ticks at random", "write the minute and hour at which it ticks")
 
 
 def _start(schedule: Mapping[str, Any], now: datetime | None) -> Iterator[Fault]:
@@ -87,6 +110,8 @@ def _start(schedule: Mapping[str, Any], now: datetime | None) -> Iterator[Fault]
         today = now and now.astimezone(ZoneInfo(schedule.get("timezone") or "UTC")).date()
     except (ValueError, KeyError, OSError, TypeError):
         return
+    if day < _EARLIEST:
+        yield Fault(path, f"{start} lies before anybody sold over the web", f"write {_EARLIEST} or a later day")
     if today and day > today:
         yield Fault(
             path, f"{start} lies in the future (today is {today})", "write the first day whose orders are wanted"
@@ -103,10 +128,12 @@ def _zone(path: tuple[str, str], name: object) -> Iterator[Fault]:
 
 
 def _nearest_zone(name: str) -> str:
-    """A zone whose name, or whose city, is written like this."""
-    zones = available_timezones()
+    """A zone whose name, or whose city, is written like this; another hour than the one that was meant is no help."""
+    if _OFFSET.fullmatch(name):
+        return "an offset or abbreviation is no place: write it like Asia/Taipei or Europe/Stockholm, or UTC"
+    zones = {zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")} | {"UTC"}
     by_city = {zone.rpartition("/")[2]: zone for zone in sorted(zones)}
-    close = closest(name.replace(" ", "_"), [*zones, *by_city])
+    close = closest(name.replace(" ", "_"), [*zones, *by_city], alike=0.8)
     return f"did you mean {by_city.get(close, close)!r}?" if close else "write it like Asia/Taipei or Europe/Stockholm"
 
 
@@ -121,18 +148,23 @@ def _deadline(text: object) -> Iterator[Fault]:
 
 def _codes(clean: Mapping[str, Any]) -> Iterator[Fault]:
     """ISO 4217 and ISO 3166 codes that nobody has: RMB for CNY, UK for GB."""
-    for key, lookup, slips, what in (
-        ("currency", "currencies", {"RMB": "CNY", "NTD": "TWD", "STG": "GBP"}, "currency of ISO 4217"),
-        ("country", "countries", {"UK": "GB", "EN": "GB", "EL": "GR"}, "country of ISO 3166"),
-    ):
+    for key in ("currency", "country"):
         code = clean.get(key)
-        if not isinstance(code, str) or not re.fullmatch("[A-Z]{2,3}", code):
-            continue
-        import pycountry
+        if isinstance(code, str) and re.fullmatch("[A-Z]{2,3}", code):
+            yield from _code(("clean", key), key, code)
 
-        if getattr(pycountry, lookup).get(**{f"alpha_{3 if key == 'currency' else 2}": code}) is None:
-            cure = f"did you mean {slips[code]!r}?" if code in slips else f"write a {what}"
-            yield Fault(("clean", key), f"{code!r} is no {what}", cure)
+
+_SLIPS = {"RMB": "CNY", "NTD": "TWD", "STG": "GBP", "UK": "GB", "EN": "GB", "EL": "GR"}
+
+
+def _code(path: Location, kind: str, code: str) -> Iterator[Fault]:
+    """What no order can be in, or be sent to."""
+    from orderflow.quality.codes import COUNTRIES, CURRENCIES
+
+    if code not in (CURRENCIES if kind == "currency" else COUNTRIES):
+        what = "currency of ISO 4217" if kind == "currency" else "country of ISO 3166"
+        cure = f"did you mean {_SLIPS[code]!r}?" if code in _SLIPS else f"write a {what}"
+        yield Fault(path, f"{code!r} is no {what}", cure)
 
 
 _VOCABULARIES: Mapping[str, Sequence[str]] = MappingProxyType(
@@ -143,6 +175,7 @@ _VOCABULARIES: Mapping[str, Sequence[str]] = MappingProxyType(
         "return_status": RETURN_STATUS,
         "line_kind": LINE_KINDS,
         "charge_kind": CHARGE_KINDS,
+        "discount_kind": DISCOUNT_KINDS,
         "funded_by": FUNDERS,
     }
 )
@@ -166,6 +199,8 @@ def _repair(path: Location, ours: object, listed: Mapping[str, object], known: S
         return
     if known is not None and ours not in known:
         yield Fault(path, f"{ours!r} is none of our words", nearest(ours, known))
+    elif path[2] == "currency" and (wrong := list(_code(path, "currency", ours.upper()))):
+        yield from wrong
     elif listed.get(ours, ours) != ours:
         yield Fault(
             path, f"{ours!r} is looked up again and becomes {listed[ours]!r}", f"write {listed[ours]!r} at once"
@@ -193,8 +228,8 @@ def _volume(band: object) -> Iterator[Fault]:
 
 
 def _target(name: object, folder: Path) -> Iterator[Fault]:
-    if not isinstance(name, str) or (folder / f"{name}.yml").is_file():
-        return
     known = [path.stem for path in folder.glob("*.yml")]
+    if not isinstance(name, str) or name in known:
+        return
     cure = nearest(name, known) or f"add {folder / name}.yml"
     yield Fault(("oms", "target"), f"unknown OMS target {name!r}", cure)

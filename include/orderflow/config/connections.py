@@ -46,6 +46,11 @@ def account_from_text(name: str, text: str) -> Account:
 def connection_from_text(name: str, text: str) -> Connection:
     """Read a connection as Airflow does; raises `ConfigError`, whose message never shows the text."""
     text = text.strip()
+    if text.startswith(("'", '"')):
+        raise ConfigError(
+            f"connection {name!r} (AIRFLOW_CONN_{name.upper()}) begins with a quote; write it without: a file of "
+            "environment variables keeps the quotes around a value"
+        )
     try:
         return _from_json(name, text) if text.startswith("{") else _from_uri(name, text)
     except (ValueError, TypeError, AttributeError) as error:
@@ -134,7 +139,7 @@ def _connection(name: str, *, conn_type: Any, host: Any, port: Any, extra: Any, 
     kind = {"postgresql": "postgres"}.get(conn_type, conn_type or "")
     return Connection(
         name=name,
-        conn_type=str(kind).replace("-", "_"),
+        conn_type=str(kind).lower().replace("-", "_"),
         host=(host or "").strip(),
         port=int(port) if port not in {None, ""} else None,
         login=texts["login"] or None,

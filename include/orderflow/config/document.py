@@ -98,10 +98,12 @@ def parse(text: str) -> Document:
 
 
 def _syntax_faults(text: str, error: yaml.MarkedYAMLError) -> Iterator[Fault]:
-    tabbed = [n for n, row in enumerate(text.splitlines(), 1) if "\t" in row[: len(row) - len(row.lstrip())]]
-    for line in tabbed:
-        yield Fault((), "is indented with a tab", "indent with two spaces", line)
-    if not tabbed:
+    indents = [row[: len(row) - len(row.lstrip())].strip(" ") for row in text.splitlines()]
+    for line, odd in enumerate(indents, 1):
+        if odd:
+            what = "a tab" if "\t" in odd else f"the character U+{ord(odd[0]):04X}, which is no plain space"
+            yield Fault((), f"is indented with {what}", "indent with two spaces", line)
+    if not any(indents):
         mark = error.problem_mark or error.context_mark
         said = error.problem or "is no YAML"
         if "another document" in said:
@@ -141,6 +143,8 @@ def _mapping(node: yaml.MappingNode, path: Location, faults: list[Fault], seen: 
             continue
         key = key_node.value
         kind = key_node.tag.removeprefix(_TAG)
+        if not key.isprintable() and "".join(filter(str.isprintable, key)).isascii():
+            faults.append(Fault((*path, key), f"the key {key!r} holds an invisible character", "type it anew", line))
         if kind == "merge":
             faults.append(Fault((*path, key), "merges another block (<<)", "write the keys out", line))
         elif key in first:

@@ -81,6 +81,8 @@ def _span(path: Location, ends: tuple[object, object]) -> Iterator[Fault]:
         least, most = (None if end is None else Decimal(str(end)) for end in ends)
     except InvalidOperation:
         return
+    if any(end is not None and not end.is_finite() for end in (least, most)):
+        return
     if least is not None and most is not None and most < least:
         yield Fault(path, f"nothing lies between {least} and {most}", "write the smaller one first")
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from orderflow.config.docs import field_docs
 from orderflow.config.document import Document
-from orderflow.config.form import NAME, OWNER, Form, SourceBlock
+from orderflow.config.form import LINE, NAME, OWNER, Form, SourceBlock
 from orderflow.config.problem import Fault, Location, dotted, nearest, shown, split
 
 Finding: TypeAlias = Mapping[str, Any]
@@ -25,7 +25,8 @@ _SECRET_KEY = re.compile(
     re.IGNORECASE,
 )
 _SECRET_VALUE = re.compile(
-    r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@|-----BEGIN |\b(shpat|shpss|ck|cs|xox[bp]|sk_live)_\w{8}"
+    r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@|-----BEGIN |\beyJ[\w-]{8,}\.eyJ|\bAKIA[A-Z0-9]{16}\b|"
+    r"://(hooks\.slack|discord(app)?|[a-z0-9-]+\.webhook\.office)\.com/|\b(shpat|shpss|ck|cs|xox[bp]|sk_live|gh[pousr]|glpat)[_-]\w{8}"
 )
 
 _SENT = frozenset({"headers", "params", "constants"})
@@ -57,7 +58,7 @@ _PATTERNS = MappingProxyType(
         OWNER: "a name, then an address or page in angle brackets if there is one: asia <asia@shop.example>",
         "^[A-Z]{3}$": "three capital letters, such as TWD",
         "^[A-Z]{2}$": "two capital letters, such as TW",
-        r"^[^\r\n]+$": "one line of text",
+        LINE: "one line of text, without control characters",
     }
 )
 
@@ -123,7 +124,8 @@ _BLOCKS = MappingProxyType(
 
 
 def _secret(path: Location, said: str, connection: object) -> Fault:
-    where = f"the Airflow connection {connection!r}" if isinstance(connection, str) else "an Airflow connection"
+    named = isinstance(connection, str) and re.fullmatch(NAME, connection)
+    where = f"the Airflow connection {connection!r}" if named else "an Airflow connection"
     cure = f"no secret ever stands in this file; put it into {where} and replace it: it was readable here"
     return Fault(path, said, cure)
 
@@ -145,6 +147,8 @@ def _explain(finding: Finding, model: type[BaseModel], document: Document, prefi
         blocks = _BLOCKS if model is Form or prefix else {}
         return _unknown_key(path, known, _connection(document), blocks)
     if finding["input"] is None:
+        if path and isinstance(path[-1], int):
+            return Fault(path, "a value is missing", "write one, or remove its place in the list")
         return Fault(path, f"{path[-1]!r} has no value" if path else "is empty", "write one or remove the key")
     if kind == "value_error":
         return Fault(path, *split(str(finding["ctx"]["error"])))
@@ -252,6 +256,7 @@ _WORDS: Mapping[str, Callable[[Finding], Words]] = MappingProxyType(
         "float_parsing": _NUMBER,
         "decimal_type": _NUMBER,
         "decimal_parsing": _NUMBER,
+        "finite_number": _NUMBER,
         "bool_type": _TRUTH,
         "bool_parsing": _TRUTH,
         "list_type": _LIST,

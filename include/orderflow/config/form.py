@@ -11,7 +11,8 @@ from orderflow.domain.channel import Block, Cleaning, Delivery, Fulfilment, Sche
 NAME = "^[a-z0-9_]+$"
 """Names of channels and connections: they are file names, DAG ids and environment variables at once."""
 
-OWNER = r"^[^\s,<>][^,<>\r\n]*(<([^\s<>@]+@[^\s<>@]+|https?://[^\s<>]+)>)?$"
+LINE = r"^[^\x00-\x1f\x7f]+$"
+OWNER = r"^[^\s,<>\x00-\x1f\x7f][^,<>\x00-\x1f\x7f]*(<([^\s<>@]+@[^\s<>@]+|https?://[^\s<>]+)>)?$"
 
 
 class SourceBlock(BaseModel):
@@ -28,7 +29,7 @@ class SourceBlock(BaseModel):
 class Form(Block):
     """One channel file."""
 
-    title: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]+$")]
+    title: Annotated[str, Field(min_length=1, max_length=200, pattern=LINE)]
     """What people call this shop."""
     owner: Annotated[str, Field(pattern=OWNER)]
     """Who answers for it: a team, with an address or a page if there is one: `asia <asia@shop.example>`."""

@@ -57,10 +57,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"known are {listed(words)}" if words else ""
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is written most like this one, capitals or not."""
+def closest(word: str, known: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """The known word that is written most like this one, capitals or not; `alike` is 1 for the same letters."""
     by_small = {each.lower(): each for each in known}
-    found = difflib.get_close_matches(word.lower(), by_small, n=1)
+    found = difflib.get_close_matches(word.lower(), by_small, n=1, cutoff=alike)
     return by_small[found[0]] if found else None
 
 

@@ -21,7 +21,7 @@ from orderflow.config.checks import Surroundings, check
 from orderflow.config.document import Document, WrongFileError, parse, text_of
 from orderflow.config.explain import explained, secrets
 from orderflow.config.form import NAME, Form
-from orderflow.config.problem import Fault, Problem, nearest, split
+from orderflow.config.problem import Fault, Problem, closest, nearest, split
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Adapter, Options
@@ -148,7 +148,9 @@ def _adapter(source: dict[str, object], document: Document) -> tuple[Adapter | N
     """The adapter that the `source` block names, and its options out of the rest of that block."""
     name = source.get("adapter")
     if not isinstance(name, str):
-        return None, None, []
+        slip = closest("adapter", source) if "adapter" not in source else None
+        meant = [Fault(("source", slip), f"unknown key {slip!r}", "did you mean 'adapter'?")] if slip else []
+        return None, None, meant
     try:
         adapter = _find(name)
     except ConfigError as error:
@@ -166,12 +168,21 @@ def _adapter(source: dict[str, object], document: Document) -> tuple[Adapter | N
 def _broken_targets(folder: Path, names: Iterable[str]) -> Iterator[Problem]:
     """What is wrong with the OMS targets that channels name. The channels run all the same: only deliveries wait."""
     for name in sorted(names):
+        file = folder / f"{name}.yml"
+        try:
+            document = parse(text_of(file))
+            spelt = document.faults
+        except WrongFileError as error:
+            document, spelt = Document(), [error.fault]
+        if spelt:
+            yield from document.problems(file, spelt)
+            continue
         try:
             oms.find(name, folder)
         except ConfigError as error:
             found = _TARGET_PROBLEM.findall(str(error)) or [("1", "", str(error))]
             for line, path, said in found:
-                yield Problem(folder / f"{name}.yml", int(line), path, *split(said))
+                yield Problem(file, int(line), path, *split(said))
 
 
 _TARGET_PROBLEM = re.compile(r"^  line (\d+)  (\S*)  (.+)$", re.MULTILINE)

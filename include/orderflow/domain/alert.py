@@ -49,7 +49,10 @@ def raised(channel: str, kind: Kind, what: str, **facts: Any) -> Condition:
 
 def ran_into(channel: str, error: str | None, at: datetime, **facts: Any) -> Condition:
     """What a failed run's error means; `error` is `Class: message` as the ledger has it."""
-    said = error or "the run ended without a word; its last task's log may say more"
+    said = error or (
+        "it left no word in the ledger: its process was killed, or it stopped before it had a window (a wrong "
+        "window_start or window_end, say); the log of its failed task knows"
+    )
     kind: Kind = "failed"
     if said.startswith("DeniedError"):
         kind = "access"
@@ -57,7 +60,8 @@ def ran_into(channel: str, error: str | None, at: datetime, **facts: Any) -> Con
         kind = "refused"
     elif "TOO_FEW_ORDERS" in said or "UNEXPECTEDLY_EMPTY" in said:
         kind = "silent"
-    return raised(channel, kind, f"a run failed: {said[:500]}", at=at.isoformat(), **facts)
+    run = f"the run {facts['run_id']}" if error is None and "run_id" in facts else "a run"
+    return raised(channel, kind, f"{run} failed: {said[:500]}", at=at.isoformat(), **facts)
 
 
 def _failed(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition | None:
@@ -79,7 +83,8 @@ def _late(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition | No
     seen = snapshot.open.get("late")
     due = snapshot.due_until
     if seen is not None and (until := seen.condition.facts.get("until")):
-        due = max(due, datetime.fromisoformat(until))
+        asked = datetime.fromisoformat(until)
+        due = max(due, asked) if asked <= now else due  # somebody started a run of a time that is still to come
     proven, started = snapshot.proven_until, snapshot.started_at
     if started is None or now - started < channel.schedule.deadline:
         return None

@@ -102,6 +102,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     purpose: Purpose = "window"
     behind: bool = False
     """It catches up (a gap, a backfill, a sweep, a replay): what follows the clock goes to the OMS first."""
+    asked_start: datetime | None = None
+    asked_end: datetime | None = None
+    """The span of modified time that the channel was asked for."""
     counts: Counts = msgspec.field(default_factory=Counts)
     reasons: dict[str, int] = msgspec.field(default_factory=dict)
     """Quarantined orders by rule code (an order with two broken rules counts in both)."""
@@ -148,7 +151,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             parts = " + ".join(f"{name} {count}" for name, count in given.items())
             raise BalanceError(
                 f"{self.channel} {self.window}: {stage} took {taken} orders but gave {sum(given.values())} ({parts}); "
-                f"nothing was written; keep the landing folder {self.landing} and report this as a fault of Orderflow"
+                "nothing was written; if a task of this run was cleared alone, clear extract with everything after it; "
+                f"else keep the landing folder {self.landing} and report this as a fault of Orderflow"
             )
         return self
 

@@ -47,13 +47,23 @@ def parse_share(value: object) -> object:
     raise ValueError(f"{value!r} is not a share; write it in percent, such as 2%")
 
 
+_NOWHERE = re.compile("^(localtime|posixrules|Factory|(posix|right)/.*)$")
+"""Files beside the zones that mean another time on another machine, or count leap seconds."""
+
+
 def known_zone(name: str) -> str:
     """An IANA time zone that this machine knows."""
     try:
-        ZoneInfo(name)
+        ZoneInfo(_NOWHERE.sub("", name))
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"{name!r} is no IANA time zone; write it like Asia/Taipei or Europe/Stockholm") from error
     return name
+
+
+def _within_a_year(length: timedelta) -> timedelta:
+    if length > timedelta(days=366):
+        raise ValueError(f"{print_duration(length)} is more than a year; write at most 366d")
+    return length
 
 
 _DURATION_TEXT = Annotated[str, Field(pattern=r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$")]
@@ -66,12 +76,16 @@ Duration = Annotated[
 ]
 Share = Annotated[Decimal, BeforeValidator(parse_share, json_schema_input_type=_SHARE_TEXT), Field(ge=0, le=1)]
 Zone = Annotated[str, AfterValidator(known_zone)]
+Whole = Annotated[int, Field(strict=True)]
 
 
 class Block(BaseModel):
     """A block of a channel file: frozen, and deaf to no key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+_Span = Annotated[Duration, AfterValidator(_within_a_year)]
 
 
 class Schedule(Block):
@@ -81,11 +95,11 @@ class Schedule(Block):
     """IANA name; the zone of `cron`, and of the channel's business days."""
     start: date
     """No window before midnight of this day, in `timezone`."""
-    lookback: Duration | None = None
+    lookback: _Span | None = None
     """Read this much before the window again; never less than the adapter's own lookback."""
-    settle: Duration | None = None
+    settle: _Span | None = None
     """How late the platform shows a change; the adapter's own value unless given."""
-    deadline: Duration = timedelta(minutes=30)
+    deadline: _Span = timedelta(minutes=30)
     """Tell the owners when a run is not done this long after it was queued."""
 
 
@@ -161,7 +175,7 @@ class Expectations(Block):
 
     after_load: bool = False
     """Check the day of every window that was loaded, besides every night."""
-    orders_per_day: tuple[int, int] | None = None
+    orders_per_day: tuple[Whole, Whole] | None = None
     """How many orders are created on the channel in a day."""
     filled: list[Filled] = []
     """Columns that have a value."""
@@ -184,13 +198,13 @@ class Expectations(Block):
 class Validation(Block):
     quarantine_at_most: Share = Decimal("0.05")
     """A larger share refused means that the platform changed, not the orders."""
-    orders_per_window: tuple[int, int] | None = None
+    orders_per_window: tuple[Whole, Whole] | None = None
     """What a healthy run brings; outside of it `guards` decides."""
     guards: Literal["warn", "hold", "stop"] = "stop"
     """What a batch guard does: note it, hold the batch for a person, or stop the run (raw data is safe in any case)."""
     waive: list[str] = []
     """Rule codes that only warn on this channel."""
-    tolerance: Decimal = Decimal(0)
+    tolerance: Annotated[Decimal, Field(ge=0, le=1_000_000)] = Decimal(0)
     """Largest explained residue of the money equation, in the order's currency."""
     expectations: Expectations = Expectations()
     """What analysts expect of a day's orders; warns, and decides nothing."""
@@ -199,9 +213,9 @@ class Validation(Block):
 class Delivery(Block):
     target: str
     """Name of a file in `include/targets`."""
-    batch: Annotated[int, Field(ge=1, le=1000)] = 100
+    batch: Annotated[Whole, Field(ge=1, le=1000)] = 100
     """Orders per request, where the target takes several."""
-    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    concurrency: Annotated[Whole, Field(ge=1, le=64)] = 4
     """Requests in flight."""
 
 
@@ -264,6 +278,17 @@ class Channel(BaseModel):
     def asks(self, window: Window) -> Window:
         """The span of modified time to ask the platform for, so that `window` can be proven."""
         return window.asked(lookback=self.lookback, settle=self.settle)
+
+    def meeting(self, window: Window, *, before: datetime | None, after: datetime | None) -> Channel:
+        """This channel, asking for `window` so that no modified time lies between it and its neighbours.
+
+        They were asked for up to `before`, and from `after` on (None: not known), maybe with another settle lag.
+        """
+        asks = self.asks(window)
+        settle = window.end - max(asks.end, min(after or asks.end, window.end))
+        lookback = window.start - settle - min(asks.start, before or asks.start)
+        schedule = self.schedule.model_copy(update={"settle": settle, "lookback": lookback})
+        return self.model_copy(update={"schedule": schedule})
 
 
 def demand_possible(channel: Channel, window: Window, now: datetime, *, slack: timedelta = timedelta(0)) -> None:

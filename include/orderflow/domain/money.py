@@ -14,9 +14,9 @@ SCALE = 6
 
 MILLION = 10**SCALE
 
-# ISO 4217 (six-group.com, list one, 2026-01): every currency that does not have two decimal places.
+# ISO 4217 (six-group.com, lists one and three, 2026-01): every currency that does not have two decimal places.
 _DECIMALS = {
-    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    0: "BIF BYR CLP DJF GNF ISK JPY KMF KRW PYG RWF TRL UGX UYI VND VUV XAF XOF XPF",
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }

@@ -42,6 +42,7 @@ FULFILMENT_STATUS = ("unfulfilled", "partial", "shipped", "delivered", "returned
 RETURN_STATUS = ("none", "requested", "in_transit", "received", "refunded", "exchanged", "rejected")
 LINE_KINDS = ("product", "gift", "bundle_parent", "bundle_child", "service", "gift_card")
 CHARGE_KINDS = ("shipping", "cod", "gift_wrap", "tip", "duty", "service", "surcharge", "packaging")
+DISCOUNT_KINDS = ("code", "automatic", "manual", "platform")
 FUNDERS = ("seller", "platform", "brand", "shared", "unknown")
 MASKING = ("plain", "masked", "erased")
 """`plain`: personal data readable; `masked`: the platform hid some of it; `erased`: gone for good."""

@@ -24,7 +24,7 @@ decides; or nothing accounts for it and a person has to look."""
 
 Name: TypeAlias = Literal[
     "not_yet_due", "changed_since", "waiting", "missed", "missed_change", "quarantined", "discarded", "refused_by_oms",
-    "shadow", "channel_differs", "unknown_to_channel", "oms_missing", "oms_differs",
+    "shadow", "not_sent", "channel_differs", "unknown_to_channel", "oms_missing", "oms_differs",
 ]  # fmt: skip
 
 
@@ -81,6 +81,11 @@ CAUSES: dict[Name, Cause] = {
         "held",
         "staging holds it, and it was never queued for the OMS: the channel ran in shadow when it came",
         "nothing to do if that was meant; orderflow channel live hands over what was staged before",
+    ),
+    "not_sent": Cause(
+        "wrong",
+        "the OMS has not got its newest version, and nothing is on its way or waits in quarantine",
+        "find out who restored or changed the database by hand; orderflow channel live queues the order again",
     ),
     "channel_differs": Cause(
         "wrong",

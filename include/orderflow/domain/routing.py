@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from orderflow.domain.channel import Block, Channel, Duration, Zone
 from orderflow.domain.snapshot import Severity
@@ -20,6 +20,12 @@ def _clock(value: object) -> object:
         return datetime.strptime(str(value), "%H:%M").time()  # noqa: DTZ007 - a time of day; its zone stands beside it
     except ValueError as error:
         raise ValueError(f"{value!r} is no time of day; write it in quotes, like '22:00'") from error
+
+
+def _some_time(length: timedelta) -> timedelta:
+    if not length:
+        raise ValueError("it would be told again and again without a pause; write how long to wait, such as 4h")
+    return length
 
 
 Clock = Annotated[time, BeforeValidator(_clock, json_schema_input_type=str)]
@@ -66,7 +72,7 @@ class Routing(Block):
 
     group: Duration = timedelta(minutes=2)
     """Warnings that come within so long are told in one message."""
-    repeat: Duration = timedelta(hours=4)
+    repeat: Annotated[Duration, AfterValidator(_some_time)] = timedelta(hours=4)
     """What stays open is told again after so long, until somebody acknowledges it."""
     quiet: Quiet | None = None
     heartbeat: Heartbeat | None = None

@@ -28,6 +28,7 @@ Kind: TypeAlias = Literal[
     "version",
     "replay",
     "unsent",
+    "config",
 ]
 Severity: TypeAlias = Literal["warning", "critical"]
 """`critical` is told at once, at any hour; a `warning` waits for the end of quiet hours."""
@@ -49,6 +50,7 @@ KINDS: Mapping[Kind, Severity] = MappingProxyType(
         "version": "warning",
         "replay": "warning",
         "unsent": "critical",
+        "config": "critical",
     }
 )
 """Every kind with its severity; `access` and `version` only warn while there is time left."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import msgspec
@@ -52,7 +52,10 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class OmsOrder:
-    """What the OMS holds of an order, for reconciliation. `total` is decimal text."""
+    """What the OMS holds of an order, for reconciliation. `total` is decimal text.
+
+    `twins` are its ids of further orders with the same order id, cancelled ones apart. There should be none.
+    """
 
     order_id: str
     oms_id: str
@@ -62,6 +65,28 @@ class OmsOrder:
     total: str | None = None
     currency: str | None = None
     lines: int | None = None
+    twins: tuple[str, ...] = ()
+
+    @property
+    def cancelled(self) -> bool:
+        return (self.status or "").lower().startswith("cancel")
+
+
+def one_of_each(found: Iterable[OmsOrder]) -> dict[str, OmsOrder]:
+    """What the OMS holds, by order id: of several for one order the newest that is not cancelled, with its twins."""
+    held: dict[str, dict[str, OmsOrder]] = {}
+    for each in sorted(found, key=_version):
+        held.setdefault(each.order_id, {})[each.oms_id] = each
+    return {order_id: _first(list(several.values())) for order_id, several in held.items()}
+
+
+def _first(several: list[OmsOrder]) -> OmsOrder:
+    first, *rest = sorted(several, key=lambda each: (each.cancelled, -_version(each)))
+    return replace(first, twins=tuple(each.oms_id for each in rest if not each.cancelled))
+
+
+def _version(order: OmsOrder) -> int:
+    return order.version or 0
 
 
 class Target(Protocol):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from orderflow.domain.channel import Channel
-from orderflow.domain.snapshot import Severity
+from orderflow.domain.snapshot import OURSELVES, Severity
 
 Says: TypeAlias = Literal["raised", "repeated", "recovered", "heartbeat"]
 State: TypeAlias = Literal["open", "acknowledged", "recovered"]
@@ -63,7 +63,7 @@ class Places:
 
     def page(self, alert: Alert) -> str:
         """The channel's page in Airflow; of an alert that concerns no channel the list of all channels."""
-        name = "" if alert.kind == "unsent" else f"/{alert.channel}"
+        name = "" if alert.channel == OURSELVES else f"/{alert.channel}"
         return f"{self.site.rstrip('/')}/orderflow/channels{name}"
 
     def entry(self, alert: Alert) -> str:

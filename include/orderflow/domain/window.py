@@ -27,7 +27,10 @@ class Window:
                     f"window {name} {moment.isoformat()} has no time zone; write it with an offset, "
                     f"such as {moment.isoformat()}+00:00"
                 )
-            object.__setattr__(self, name, moment.astimezone(UTC))
+            try:
+                object.__setattr__(self, name, moment.astimezone(UTC))
+            except OverflowError as error:
+                raise ConfigError(f"window {name} {moment.isoformat()} lies outside of the calendar in UTC") from error
         if self.start >= self.end:
             raise ConfigError(
                 f"window {self.start.isoformat()}/{self.end.isoformat()} is empty; its end must lie after its start"

@@ -69,7 +69,10 @@ def find(name: str, folder: Path) -> TargetFile:
         raise ConfigError(
             f"there is no OMS target {name!r}; known: {', '.join(known(folder)) or 'none'}; {hint}add {path}"
         )
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}); save it as UTF-8 and check its permissions") from error
     try:
         value = yaml.safe_load(text)
         lines = dict(_lines(yaml.compose(text), ()))

@@ -86,6 +86,9 @@ def _wanted(document: Document) -> Iterator[tuple[str, str | None, str, Decimal,
     """`(kind, sku, title, quantity, amount)` as the channel's equation has them."""
     for line in document.lines:
         sku = line.oms_sku or line.sku
+        quantity, amount = _amount(line.quantity, f"lines.{line.number}.quantity"), _total(line)
+        if not sku and not quantity and not amount:
+            continue
         if not sku:
             raise RecordError(
                 "OMS_SKU_MISSING",
@@ -93,7 +96,7 @@ def _wanted(document: Document) -> Iterator[tuple[str, str | None, str, Decimal,
                 None,
                 "the OMS books products by SKU and this line has none; map its product to a SKU",
             )
-        yield "line", sku, line.title or sku, _amount(line.quantity, f"lines.{line.number}.quantity"), _total(line)
+        yield "line", sku, line.title or sku, quantity, amount
     for charge in document.charges:
         amount = decimal(charge.total) if charge.total is not None else _less(charge.amount, charge.discount)
         yield charge.kind, None, charge.title or charge.kind.replace("_", " ").capitalize(), Decimal(1), amount

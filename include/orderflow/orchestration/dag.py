@@ -10,11 +10,12 @@ from typing import Any
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_parsing_context, task
 from airflow.sdk.definitions.callback import AsyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from orderflow import config
 from orderflow.domain.channel import Channel, print_duration
 from orderflow.orchestration import assets, tasks
+from orderflow.orchestration.deadline import QueuedAt
 from orderflow.orchestration.documentation import documentation
 from orderflow.orchestration.notify import Alert
 from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
@@ -52,7 +53,7 @@ def build(channel: Channel, include: Path) -> DAG:
         tags=["orders", channel.adapter_name],
         owner_links={owner: link} if link else {},
         deadline=DeadlineAlert(
-            DeadlineReference.DAGRUN_QUEUED_AT,
+            QueuedAt(),
             channel.schedule.deadline,
             AsyncCallback(Alert, {"channel": channel.name, "what": f"not done {deadline} after it was queued"}),
             name=f"done within {deadline}",

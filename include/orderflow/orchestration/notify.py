@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -61,8 +61,8 @@ class Alert(BaseNotifier):
         self._tell(context, Deployment.read())
 
     async def async_notify(self, context: Mapping[str, Any]) -> None:
-        if _catches_up(context):
-            log.info("alert left out channel=%s what=%r: the run catches up", self.channel, self.what)
+        if _may_be_late(context):
+            log.info("alert left out channel=%s what=%r: the run catches up, or is over", self.channel, self.what)
             return
         deployment = await Deployment.aread()
         await asyncio.to_thread(self._tell, context, deployment)
@@ -85,7 +85,7 @@ class Alert(BaseNotifier):
         window = f" (window {run.get('start')} to {until})" if until else ""
         what = f"the run {run['run_id']}{window} is {self.what}"
         if database and until and alerts.proven(database, self.channel, datetime.fromisoformat(str(until))):
-            behind = f"{what}; its orders are staged, and not all with the OMS"
+            behind = f"{what}; its orders are staged, perhaps not all with the OMS"
             return raised(self.channel, "backlog", behind, at=at, **known)
         return raised(self.channel, "late", what, **known)
 
@@ -127,6 +127,15 @@ class Deployment:
         except (AirflowNotFoundException, OrderflowError) as error:
             log.error("alerts without memory: %s", error)  # noqa: TRY400 - its message says all
         return cls(dsn, extra, *await asyncio.to_thread(_files))
+
+    def everybody(self, channels: Iterable[Channel]) -> list[str]:
+        """Every tag that the files of these channels and the routes name; where they name none, all ways out."""
+        from orderflow.pipeline.messages import Services
+
+        named = self.routing.everybody(channels)
+        with contextlib.suppress(OrderflowError):
+            return named or sorted(Services.of(self.services or {}).by_tag)
+        return []
 
 
 def tell(channel: Channel, kind: Kind, what: str) -> None:
@@ -244,10 +253,12 @@ def _run(context: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _catches_up(context: Mapping[str, Any]) -> bool:
-    """Whether a deadline passed for a backfill or for a window that was asked for: those may wait, and take long."""
+def _may_be_late(context: Mapping[str, Any]) -> bool:
+    """Whether a deadline passed for a run that nobody waits for: a backfill or a window that was asked for, which may
+    wait, and take long; or a run that failed, which was told, and whose window the DAG heal may have brought since.
+    """
     run = context.get("dag_run")
     if "deadline" not in context or not isinstance(run, Mapping):
         return False
     conf = run.get("conf") or {}
-    return run.get("run_type") == "backfill" or bool(conf.get(START) or conf.get(END))
+    return run.get("run_type") == "backfill" or run.get("state") == "failed" or bool(conf.get(START) or conf.get(END))

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, AssetAlias, Param, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
 
 from orderflow.domain.errors import ConfigError
 from orderflow.orchestration import ports, tasks
@@ -112,13 +112,14 @@ def ask(number: int) -> None:
         log.warning("review not asked for review=%d: no scheduler; decide with: orderflow review list", number)
         return
     now = datetime.now(UTC)
-    answer = supervisor.send(
-        TriggerDagRun(
-            dag_id=DAG_ID, run_id=f"review__{number}__{now:%Y%m%dT%H%M%S}", run_after=now, conf={REVIEW: number}
-        )
-    )
-    if isinstance(answer, ErrorResponse):
-        log.error("review not asked for review=%d error=%s; decide with: orderflow review list", number, answer.error)
+    run_id = f"review__{number}__{now:%Y%m%dT%H%M%S}"
+    try:
+        answer = supervisor.send(TriggerDagRun(dag_id=DAG_ID, run_id=run_id, run_after=now, conf={REVIEW: number}))
+        error = str(answer.error) if isinstance(answer, ErrorResponse) else ""
+    except AirflowRuntimeError as refused:  # Airflow does not know the DAG, or cannot read its file
+        error = str(refused)
+    if error:
+        log.error("review not asked for review=%d error=%s; decide with: orderflow review list", number, error)
         return
     log.info("review asked for review=%d", number)
 

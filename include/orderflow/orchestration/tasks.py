@@ -19,6 +19,7 @@ from upath import UPath
 
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel
+from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 from orderflow.orchestration import assets, measures, ports, settings
 from orderflow.orchestration.notify import tell
@@ -43,40 +44,46 @@ def pull(channel: Channel, window: Window, run_id: str, *, healing: bool, notes:
     from orderflow.pipeline.extract import extract as run
     from orderflow.staging import ledger
 
-    log.info("window chosen channel=%s window=%s asks=%s", channel.name, window, channel.asks(window))
     folder = landing.folder(settings.landing_root(), channel.name, window, run_id)
     with ports.recorded(channel, window, run_id):
         with ports.database() as connection:
             ports.demand_reach(connection, channel, window, run_id, datetime.now(UTC))
             ledger.begin(connection, channel.name, window, run_id)
+            asking = ledger.asking(connection, channel, window)
+        asks = asking.asks(window)
+        log.info("window chosen channel=%s window=%s asks=%s", channel.name, window, asks)
         with ports.source(channel, healing=healing) as (opened, runtime):
-            batch = run(channel, window, opened, folder, run_id=run_id, runtime=runtime, progress=teller())
+            batch = run(asking, window, opened, folder, run_id=run_id, runtime=runtime, progress=teller())
             measures.extracted(channel.name, runtime.meter.endpoints)
-        batch = msgspec.structs.replace(batch, notes=[*notes, *batch.notes], behind=healing)
+        batch = msgspec.structs.replace(
+            batch, notes=[*notes, *batch.notes], behind=healing, asked_start=asks.start, asked_end=asks.end
+        )
         with ports.database() as connection:
             ledger.extracted(connection, batch)
     return batch.to_json()
 
 
-def clean(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
+def clean(channel: Channel, plain: Mapping[str, Any] | None) -> dict[str, Any]:
     from orderflow.pipeline.clean import clean as run
 
-    batch = Batch.from_json(plain)
+    batch = _handed(plain)
     with ports.recorded(channel, batch.window, batch.run_id):
+        _demand_landing(batch)
         skus = ports.skus(channel) if channel.clean.sku == "mapped" else None
         decided = ports.decisions(channel)
         batch = run(channel, batch, skus=skus, decisions=decided, known=ports.known, progress=teller())
     return batch.to_json()
 
 
-def validate(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
+def validate(channel: Channel, plain: Mapping[str, Any] | None) -> dict[str, Any]:
     from orderflow.orchestration.review import ask
     from orderflow.pipeline.validate import validate as run
     from orderflow.quality.guards import History
     from orderflow.staging import history, ledger, reviews
 
-    batch = Batch.from_json(plain)
+    batch = _handed(plain)
     with ports.recorded(channel, batch.window, batch.run_id):
+        _demand_landing(batch)
         with ports.database() as connection:
             recent = history.recent(connection, channel.name, batch.window, channel.schedule.timezone)
         known = History.of(recent.orders, recent.profiles)
@@ -94,20 +101,23 @@ def validate(channel: Channel, plain: Mapping[str, Any]) -> dict[str, Any]:
     return batch.to_json()
 
 
-def load_to_staging(channel: Channel, plain: Mapping[str, Any], *, alias: AssetAlias | None = None) -> dict[str, Any]:
+def load_to_staging(
+    channel: Channel, plain: Mapping[str, Any] | None, *, alias: AssetAlias | None = None
+) -> dict[str, Any]:
     """`alias` stands for the channel's assets where the DAG is not the channel's own."""
     from orderflow.orchestration.replay import catch_up
     from orderflow.pipeline.extract import acknowledge
     from orderflow.pipeline.load import load as run
     from orderflow.staging import ledger
 
-    batch = Batch.from_json(plain)
+    batch = _handed(plain)
     if batch.held:
         raise AirflowSkipException(
             f"{channel.name} {batch.window} is held: {batch.held}; decide in the run of the DAG review that waits for "
             "it, or with: orderflow review list"
         )
     with ports.recorded(channel, batch.window, batch.run_id), ports.staging() as store:
+        _demand_landing(batch)
         batch = run(channel, batch, store, progress=teller())
         if channel.adapter.limits.acknowledges:
             with ports.source(channel, healing=False) as (opened, _):
@@ -122,14 +132,14 @@ def load_to_staging(channel: Channel, plain: Mapping[str, Any], *, alias: AssetA
 
 
 def sync_to_oms(
-    channel: Channel, plain: Mapping[str, Any], include: Path, *, alias: AssetAlias | None = None
+    channel: Channel, plain: Mapping[str, Any] | None, include: Path, *, alias: AssetAlias | None = None
 ) -> dict[str, int]:
     """`alias` as in `load_to_staging`."""
     from orderflow.pipeline.sync import sync as run
 
     if channel.shadow:
         raise AirflowSkipException(f"{channel.name} runs in shadow: nothing is handed to the OMS")
-    batch = Batch.from_json(plain)
+    batch = _handed(plain)
     with ports.recorded(channel, batch.window, batch.run_id), ports.staging() as store:
         target = ports.target(channel, include / "targets")
         delivered = run(channel, store, target, behind=batch.behind, progress=teller())
@@ -137,6 +147,30 @@ def sync_to_oms(
     facts = {name: getattr(delivered, name) for name in ("sent", "accepted", "refused", "pending")}
     _tell(assets.delivered(channel.name), {"window": str(batch.window), **facts}, alias)
     return facts
+
+
+def _handed(plain: Mapping[str, Any] | None) -> Batch:
+    """The batch of the task before; Airflow hands None where that task was marked as done, or its XCom removed."""
+    if plain is None:
+        raise ConfigError(
+            "the task before handed over no batch: somebody marked it as success, or its XCom was removed; clear the "
+            "task extract of this run with everything after it (left alone, the DAG heal pulls the window if the "
+            "ledger misses it)"
+        )
+    return Batch.from_json(plain)
+
+
+def _demand_landing(batch: Batch) -> None:
+    """Refuse to read a landing folder that extract did not finish, or that this worker does not see."""
+    from orderflow.pipeline import landing
+
+    if not (cast(Path, UPath(batch.landing)) / landing.COMPLETE).exists():
+        raise ConfigError(
+            f"{batch.channel} {batch.window}: the landing folder {batch.landing} is not here, or not whole: upkeep or "
+            "a person removed it, or extract ran on a worker whose disk this one does not see; clear the task extract "
+            f"of the run {batch.run_id} with everything after it, and let {settings.LANDING} name storage that all "
+            "workers share"
+        )
 
 
 def teller() -> Progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from orderflow.domain.alert import conditions, raised
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.routing import Heartbeat, Routing
-from orderflow.domain.snapshot import OURSELVES
+from orderflow.domain.snapshot import OURSELVES, Condition
 from orderflow.orchestration import notify, ports, settings
 from orderflow.orchestration.care import TASKS
 from orderflow.orchestration.window import newest
@@ -24,6 +24,7 @@ from orderflow.orchestration.window import newest
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
+    from orderflow.orchestration.heal import Scheduler
     from orderflow.staging.lookout import Asked
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,10 @@ EVERY = "*/5 * * * *"
 LONGEST = timedelta(minutes=10)
 SLACK = timedelta(minutes=1)
 """So much later than its deadline a run counts as late: the deadline's own alert comes first, and names the run."""
+GONE_FOR = timedelta(days=1)
+"""So long after its last window a channel without a file is told of: it may have been taken away on purpose."""
+LONGEST_WHAT = 2000
+"""Characters of a message on files that cannot be read; `orderflow check` tells all."""
 TRIES = 3
 """So often a message must have failed before the other ways out are told that one is dead."""
 
@@ -75,16 +80,54 @@ def looked(include: Path) -> dict[str, Any]:
 
     now = datetime.now(UTC)
     scheduler = TaskScheduler(get_current_context()["ti"])
-    found = config.read(include / "channels", now=now).channels
-    watched = [each for each in found if not scheduler.paused(f"orders.{each.name}")]
+    found = config.read(include / "channels", now=now)
+    watched = [each for each in found.channels if not scheduler.paused(f"orders.{each.name}")]
     with ports.database("orderflow watch") as database:
-        return watch(database, watched, now, notify.Deployment.read())
+        ours = [*unread(database, found, include, now), *idle(scheduler)]
+        return watch(database, watched, now, notify.Deployment.read(), ours)
+
+
+def idle(scheduler: Scheduler) -> Iterator[Condition]:
+    """Healing that is switched off: a failed run's alert is over with the next run, its window still missed."""
+    if scheduler.paused("heal"):
+        yield raised(
+            OURSELVES, "gap", "the DAG heal is paused, or Airflow cannot read it: nothing fills what was missed"
+        )
+
+
+def unread(database: Connection, found: config.Reading, include: Path, now: datetime) -> Iterator[Condition]:
+    """Files that stop what went before: of channels that were pulled, broken and missing ones, and broken routes.
+
+    Airflow drops the DAG of such a channel, so that no run of its own is late, or fails.
+    """
+    from orderflow.config import alerts
+    from orderflow.staging import lookout
+
+    until = lookout.pulled_until(database)
+    stopped = until.keys() - {channel.name for channel in found.channels}
+    faults = {problem.file.stem: str(problem) for problem in reversed(found.problems)}
+    broken = [faults[name] for name in sorted(stopped & faults.keys())]
+    try:
+        alerts.read(include)
+    except ConfigError as error:
+        broken.append(str(error))
+    gone = sorted(name for name in stopped - faults.keys() if now - until[name] < GONE_FOR)
+    told = [*broken, *(f"{name} has no channel file any more: nothing pulls or delivers its orders" for name in gone)]
+    if told:
+        yield Condition(OURSELVES, "config", "critical" if broken else "warning", " | ".join(told)[:LONGEST_WHAT], {})
 
 
 def watch(
-    database: Connection, channels: Sequence[Channel], now: datetime, deployment: notify.Deployment
+    database: Connection,
+    channels: Sequence[Channel],
+    now: datetime,
+    deployment: notify.Deployment,
+    ours: Sequence[Condition] = (),
 ) -> dict[str, Any]:
-    """One look at these channels. What of it cannot be read, or not be sent, does not keep the rest from it."""
+    """One look at these channels, and at what is wrong with Orderflow itself (`ours`).
+
+    What of it cannot be read, or not be sent, does not keep the rest from it.
+    """
     from orderflow.staging import alerts, lookout
 
     routing = deployment.routing
@@ -98,7 +141,9 @@ def watch(
         if seen:
             wrong[channel.name] = [each.kind for each in seen]
         alerts.judged(database, channel.name, seen, snapshot.open, _tags(routing, channel), routing, now)
-    _look_at_ourselves(database, channels, routing, now)
+    if ours:
+        wrong[OURSELVES] = [each.kind for each in ours]
+    _look_at_ourselves(database, channels, deployment, now, ours)
     if routing.heartbeat and (due := _last_beat(routing.heartbeat, now)):
         alerts.beat(database, routing.everybody(channels), due, now)
     unsent = notify.send(database, deployment, now, _pulse(channels, wrong))
@@ -139,20 +184,32 @@ def _tags(routing: Routing, channel: Channel) -> Any:
     return lambda severity: routing.tags(channel, severity)
 
 
-def _look_at_ourselves(database: Connection, channels: Iterable[Channel], routing: Routing, now: datetime) -> None:
-    """A way out that takes nothing is itself told, on the others."""
+def _look_at_ourselves(
+    database: Connection,
+    channels: Sequence[Channel],
+    deployment: notify.Deployment,
+    now: datetime,
+    ours: Sequence[Condition],
+) -> None:
+    """What is wrong with Orderflow itself is told to everybody; a way out that takes nothing, on the others."""
     from orderflow.staging import alerts
     from orderflow.staging.session import transaction
 
     with transaction(database) as cursor:
         failing = alerts.failing(cursor, TRIES)
         before = alerts.opened(cursor).get(OURSELVES, {})
-    others = [tag for tag in routing.everybody(channels) if tag not in failing]
+
+    def judged(found: Sequence[Condition], tags: Sequence[str], *, unsent: bool) -> None:
+        seen = {kind: each for kind, each in before.items() if (kind == "unsent") == unsent}
+        alerts.judged(database, OURSELVES, found, seen, lambda _: tags, deployment.routing, now)
+
+    everybody = deployment.everybody(channels)
+    judged(ours, everybody, unsent=False)
     told = "; ".join(f"{tag}: {error}" for tag, error in sorted(failing.items()))
-    found = (
+    dead = (
         [raised(OURSELVES, "unsent", f"messages do not get out to {told}", routes=sorted(failing))] if failing else []
     )
-    alerts.judged(database, OURSELVES, found, before, lambda _: others, routing, now)
+    judged(dead, [tag for tag in everybody if tag not in failing], unsent=True)
 
 
 def _last_beat(heartbeat: Heartbeat, now: datetime) -> datetime | None:

@@ -27,7 +27,7 @@ def window_of(channel: Channel, context: Mapping[str, Any], now: datetime) -> Wi
     """
     if asked := _asked_for(context):
         window, slack = given(channel, asked.get(START), asked.get(END)), timedelta(0)
-    elif (begin := context.get("data_interval_start")) and begin < context["data_interval_end"]:
+    elif (begin := context.get("data_interval_start")) and begin != context["data_interval_end"]:
         window, slack = Window(_plain(begin), _plain(context["data_interval_end"])), SKEW
     else:
         window, slack = newest(channel, getattr(context.get("dag_run"), "run_after", None) or now), SKEW

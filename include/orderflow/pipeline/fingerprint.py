@@ -19,10 +19,9 @@ from orderflow.domain.sku import SkuMap
 _PACKAGE = Path(__file__).parents[1]
 _SHARED = (
     "domain/money.py", "domain/order.py", "domain/sku.py", "pipeline/clean.py", "pipeline/cleaning",
-    "pipeline/frames.py", "pipeline/validate.py", "quality/checks", "quality/lookups.py", "quality/rules",
-    "quality/schemas.py", "quality/view.py", "adapters/amounts.py", "adapters/cells.py", "adapters/described",
-    "adapters/edi",
-    "adapters/files", "adapters/xml",
+    "pipeline/frames.py", "pipeline/validate.py", "quality/checks", "quality/codes.py", "quality/lookups.py",
+    "quality/rules", "quality/schemas.py", "quality/view.py", "adapters/amounts.py", "adapters/cells.py",
+    "adapters/described", "adapters/edi", "adapters/files", "adapters/xml",
 )  # fmt: skip
 """What every channel is cleaned and judged by, and the kits that mappings share."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -30,9 +31,15 @@ class Services:
         from apprise import Apprise
 
         config = extra.get("config") or []
-        config = json.loads(config) if isinstance(config, str) else config
+        with contextlib.suppress(ValueError):  # what is no JSON is no list of services either
+            config = json.loads(config) if isinstance(config, str) else config
         found: dict[str, list[NotifyBase]] = {}
-        for number, entry in enumerate([config] if isinstance(config, dict) else config, 1):
+        for number, entry in enumerate(config if isinstance(config, list) else [config], 1):
+            if not isinstance(entry, dict) or not entry.get("path"):
+                raise ConfigError(
+                    f"service {number} in the extra of the Airflow connection {CONNECTION!r} has no path; write "
+                    '{"config": [{"path": "mailto://...", "tag": "mail"}]}'
+                )
             tags = entry.get("tag") or []
             service = Apprise.instantiate(entry["path"], suppress_exceptions=True)
             if service is None:

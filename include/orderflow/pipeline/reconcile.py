@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def reconcile(
     absent: dict[str, str] = {}
     if isinstance(source, Countable):
         listed_at = runtime.clock()
-        sides.list_channel(_told(source.identify(window), progress), listed_at=listed_at)
+        sides.list_channel(_told(source.identify(window), channel.clean.lookups, progress), listed_at=listed_at)
         sides.compare_channel()
         if repair is not None:
             _repair(channel, window, sides, source, repair, run_id, runtime, progress)
@@ -168,9 +168,18 @@ def _pulled(
         yield msgspec.structs.replace(batch, purpose="repair")
 
 
-def _told(stubs: Iterator[OrderStub], progress: Progress) -> Iterator[OrderStub]:
+def _told(
+    stubs: Iterator[OrderStub], lookups: Mapping[str, Mapping[str, str]], progress: Progress
+) -> Iterator[OrderStub]:
+    """The list, with statuses and currencies that the channel file reads otherwise in our spelling, as clean has it."""
+    statuses, currencies = (lookups.get(name, {}) for name in ("order_status", "currency"))
     for count, stub in enumerate(stubs, 1):
-        yield stub
+        status, currency = (stub.status or "").strip(), (stub.currency or "").strip()
+        if status in statuses or currency in currencies:
+            status, currency = statuses.get(status, status), currencies.get(currency, currency)
+            yield replace(stub, status=status or None, currency=currency or None)
+        else:
+            yield stub
         if count % 1000 == 0:
             progress("list", count, None)
 
@@ -180,7 +189,7 @@ def _notes(channel: Channel) -> list[str]:
     notes = []
     if limits.blind:
         notes.append(
-            f"changes of {', '.join(sorted(limits.blind))} do not move the modified time on {channel.adapter_name}; "
+            f"changes of {', '.join(sorted(limits.blind))} may not move the modified time on {channel.adapter_name}; "
             "the sweep of open orders finds them"
         )
     return notes

@@ -20,10 +20,16 @@ FEWEST_REFUSED = 5
 """Fewer refused orders are bad orders, whatever their share; more may be a changed platform."""
 FEWEST_WINDOWS = 8
 """Windows of history that it takes to call an empty one unexpected."""
+CHANCE = 1e-6
+"""A window that stays empty by chance more often than this is no news; whether few orders come is judged by alerts."""
 FEWEST_RECORDS = 50
 """Records that both profiles must have seen before a missing field means anything."""
 FAR = 4
 """So many times more, or fewer, orders than ever before are unusual."""
+FEWEST_AMOUNTS = 30
+"""Amounts that both profiles must have seen in a field before their size means anything."""
+OTHER_UNIT = 30
+"""All prices and totals so many times larger, or smaller, are in another unit: minor ones for whole ones, say."""
 ALWAYS = 0.98
 """A field in at least this share of the records is one that the channel always sends."""
 
@@ -110,9 +116,14 @@ def _volume(batch: Batch, rules: Validation) -> Iterator[Finding]:
 
 
 def _empty(batch: Batch, rules: Validation, history: History) -> Iterator[Finding]:
-    """None at all where there always were some; a band that begins at 0 says that this is healthy."""
+    """None at all where there always were some, and many; a band that begins at 0 says that this is healthy.
+
+    If the window is like the others, each of all their orders came into one of them, and none into this one, by chance.
+    """
     expected = history.orders
     if _orders(batch) or rules.orders_per_window is not None or len(expected) < FEWEST_WINDOWS or not min(expected):
+        return
+    if (len(expected) / (len(expected) + 1)) ** sum(expected) > CHANCE:
         return
     yield Finding(
         "UNEXPECTEDLY_EMPTY",
@@ -149,7 +160,37 @@ def compare(profile: Profile, earlier: Profile, *, since: datetime | None = None
         ]
     if earlier.records >= FEWEST_RECORDS:
         found += list(_new(profile, earlier, since))
+    found += list(_in_another_unit(profile, earlier))
     return sorted(found, key=lambda finding: (finding.code, finding.message))
+
+
+def _in_another_unit(profile: Profile, earlier: Profile) -> Iterator[Finding]:
+    """Every field of prices and totals has become many times larger, or every one many times smaller.
+
+    Where several currencies are seen another one may explain it: then it is no alarm.
+    """
+    before = {path: field for path, field in earlier.fields.items() if field.amounts >= FEWEST_AMOUNTS}
+    now = {path: profile.fields[path] for path in before if path in profile.fields}
+    times = {
+        path: field.typical / before[path].typical for path, field in now.items() if field.amounts >= FEWEST_AMOUNTS
+    }
+    if not times or not (min(times.values()) >= OTHER_UNIT or max(times.values()) <= 1 / OTHER_UNIT):
+        return
+    path = max(times, key=lambda each: now[each].amounts)
+    yield Finding(
+        "AMOUNTS_IN_ANOTHER_UNIT",
+        "alarm" if len(_currencies(profile) | _currencies(earlier)) <= 1 else "note",
+        f"field {path} is typically {now[path].typical:.2f}, where it was {before[path].typical:.2f}, and so are all "
+        f"prices and totals: look whether the platform sends minor units now, or whole ones; if the prices are right, "
+        "set validate.guards to hold and release the batch",
+        field=path,
+    )
+
+
+def _currencies(profile: Profile) -> set[str]:
+    """The currencies that the records name; two where they cannot be told apart."""
+    named = [field.categories for path, field in profile.fields.items() if "currency" in path.lower()]
+    return set().union(*(each if each is not None else {"", "?"} for each in named))
 
 
 def _gone(path: str, earlier: Profile) -> Finding:

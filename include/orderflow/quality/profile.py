@@ -8,6 +8,8 @@ platform changed.
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -27,6 +29,11 @@ MOST_PATHS = 2_000
 _CATEGORY_NAME = re.compile(
     r"(^|_)(status|state|type|kind|method|currency|channel|source|carrier|reason|gateway|role|mode|unit|uom)(_code)?$"
 )
+_AMOUNT_PATH = re.compile(r"total|price")
+_NO_AMOUNT_PATH = re.compile(
+    r"discount|tax|shipping|freight|refund|fee|tip|duty|weight|count|quantity|qty|rate|percent|version|time|date|(id|at|no)$"
+)
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")
 _CATEGORY_VALUE = re.compile(r"[A-Za-z][A-Za-z0-9_. -]{0,31}")
 _SNAKE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ID_NAME = re.compile(r"\d{3,}|[0-9a-fA-F-]{16,}")
@@ -41,8 +48,17 @@ class FieldProfile(msgspec.Struct, omit_defaults=True):
     """None: the field holds no categories, or too many."""
     where: dict[str, int] = msgspec.field(default_factory=dict)
     """Ordinal of a raw record by the type or category that it shows: where to look, and nothing of a person."""
+    amounts: int = 0
+    """How many positive amounts there were, where the path says that it holds prices or totals."""
+    logarithms: float = 0.0
+    """The sum of their decimal logarithms: what is typical of amounts that differ by factors."""
     last: datetime | None = None
     """End of the newest window that brought the field; set when profiles of several windows are merged."""
+
+    @property
+    def typical(self) -> float:
+        """The geometric mean of the amounts."""
+        return 10 ** (self.logarithms / self.amounts) if self.amounts else 0.0
 
 
 class Profile(msgspec.Struct, omit_defaults=True):
@@ -64,7 +80,7 @@ class Profile(msgspec.Struct, omit_defaults=True):
 
 
 _encoder = msgspec.json.Encoder(order="sorted")
-_decode = msgspec.json.Decoder(Raw, float_hook=str).decode
+_decode = msgspec.json.Decoder(Raw, float_hook=float).decode
 
 
 class Sampler:
@@ -103,7 +119,10 @@ def add(found: Profile, raw: Raw, ordinal: int) -> None:
             categories: set[str] | None = set() if _CATEGORY_NAME.search(_last_name(path)) else None
             field = found.fields[path] = FieldProfile(categories=categories)
         field.records += 1
+        priced = _is_amount(path)
         for value in values:
+            if priced:
+                _add_amount(field, value)
             kind = _type(value)
             field.types.add(kind)
             field.where.setdefault(kind, ordinal)
@@ -121,6 +140,8 @@ def merged(one: Profile, other: Profile) -> Profile:
             records=sum(field.records for field in found),
             types=set().union(*(field.types for field in found)),
             categories=union if union is None or len(union) <= MOST_CATEGORIES else None,
+            amounts=sum(field.amounts for field in found),
+            logarithms=sum(field.logarithms for field in found),
             last=max((field.last for field in found if field.last), default=None),
         )
     return both
@@ -162,9 +183,30 @@ def _last_name(path: str) -> str:
 
 
 def _type(value: Any) -> str:
-    """JSON's name for the value's type; numbers with a fraction were decoded as text."""
-    names = {str: "text", bool: "truth", int: "number", type(None): "null", list: "list", dict: "object"}
+    """JSON's name for the value's type."""
+    names = {
+        str: "text",
+        bool: "truth",
+        int: "number",
+        float: "number",
+        type(None): "null",
+        list: "list",
+        dict: "object",
+    }
     return names[type(value)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_amount(path: str) -> bool:
+    name = _SNAKE.sub("_", path).lower()
+    return bool(_AMOUNT_PATH.search(name)) and not _NO_AMOUNT_PATH.search(name)
+
+
+def _add_amount(field: FieldProfile, value: Any) -> None:
+    text = str(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    if _AMOUNT.fullmatch(text) and float(text) > 0:
+        field.amounts += 1
+        field.logarithms += math.log10(float(text))
 
 
 def _add_category(field: FieldProfile, value: Any, ordinal: int) -> None:

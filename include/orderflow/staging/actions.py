@@ -61,12 +61,15 @@ def release(
     codes = sorted(set(waive))
     hindrance = f"""CASE
         WHEN q.state NOT IN ('open', 'parked') THEN {STATE_NOW}
+        WHEN q.source = 'oms' AND NOT EXISTS (
+            SELECT FROM orderflow.orders AS o WHERE o.channel = q.channel AND o.order_id = q.order_id)
+            THEN 'is not staged any more: pull it again first (orderflow backfill)'
         WHEN %(waive)s::text[] <> '{{}}' AND (q.content_hash IS NULL OR q.order_id IS NULL)
             THEN 'cannot be read: no rule can be waived'
         WHEN %(waive)s::text[] <> '{{}}' AND q.source = 'oms' THEN 'the OMS refused it, not a rule of ours'
-        WHEN %(waive)s::text[] <> '{{}}' AND NOT q.codes <@ %(waive)s::text[]
-            THEN 'breaks other rules as well: ' || array_to_string(ARRAY(
-                SELECT unnest(q.codes) EXCEPT SELECT unnest(%(waive)s::text[]) ORDER BY 1), ', ') END"""
+        WHEN %(waive)s::text[] <> '{{}}' THEN 'breaks other rules as well: ' || (
+            SELECT string_agg(DISTINCT r ->> 'code', ', ') FROM jsonb_array_elements(q.reasons) AS r
+            WHERE r ->> 'code' <> ALL (%(waive)s::text[]) AND NOT r @> '{{"taken": true}}') END"""  # noqa: S608 - fixed texts
 
     def apply(cursor: Cursor, person: dict[str, Any]) -> None:
         if codes:

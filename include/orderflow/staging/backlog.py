@@ -198,7 +198,7 @@ def whole(connection: Connection, quarantine_id: int) -> Whole:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What waits for one reason. An order with two reasons counts in both; `values` is by currency."""
+    """What waits for one reason. An order with two reasons counts in both; `values` is by currency, "?" for none."""
 
     channel: str
     code: str
@@ -285,6 +285,6 @@ WITH sets AS (
     FROM sets CROSS JOIN LATERAL unnest(codes) AS code GROUP BY channel, code, currency
 )
 SELECT channel, code, sum(open)::bigint, sum(parked)::bigint,
-    jsonb_object_agg(currency, value::text) FILTER (WHERE currency IS NOT NULL AND value IS NOT NULL)
+    jsonb_object_agg(coalesce(currency, '?'), value::text) FILTER (WHERE value IS NOT NULL)
 FROM each GROUP BY channel, code ORDER BY sum(open) + sum(parked) DESC, code, channel
 """

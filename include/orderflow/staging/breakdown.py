@@ -26,7 +26,7 @@ _NAMES: Mapping[By, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Orders of one reason, SKU, channel or currency; `values` is what is at risk, by currency.
+    """Orders of one reason, SKU, channel or currency; `values` is what is at risk, by currency ("?": none is known).
 
     An order with two reasons, or two SKUs, counts in both groups.
     """
@@ -109,7 +109,7 @@ WITH each AS (
     FROM each GROUP BY name, currency
 )
 SELECT name, sum(open)::bigint, sum(parked)::bigint,
-    jsonb_object_agg(currency, value::text) FILTER (WHERE currency IS NOT NULL AND value IS NOT NULL)
+    jsonb_object_agg(coalesce(currency, '?'), value::text) FILTER (WHERE value IS NOT NULL)
 FROM summed GROUP BY name ORDER BY sum(open) + sum(parked) DESC, name LIMIT %(most)s
 """
 

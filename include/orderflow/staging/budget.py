@@ -95,12 +95,14 @@ def shared(
         )
 
 
-# The row's lock makes callers follow each other; a reading that does not pay writes the same row back.
+# A clock that was set back costs nothing. The row's lock makes callers follow each other; a reading that does not pay
+# writes the same row back.
 _TAKE = """
 INSERT INTO orderflow.budgets AS b (account, rate, burst, tokens, counted_at)
 VALUES (%(account)s, %(rate)s, %(burst)s, %(burst)s, clock_timestamp())
 ON CONFLICT (account) DO UPDATE SET rate = excluded.rate, burst = excluded.burst,
-    tokens = least(excluded.burst, b.tokens + extract(epoch FROM clock_timestamp() - b.counted_at) * excluded.rate),
+    tokens = least(excluded.burst,
+        b.tokens + greatest(0, extract(epoch FROM clock_timestamp() - b.counted_at)) * excluded.rate),
     counted_at = clock_timestamp();
 UPDATE orderflow.budgets AS b
 SET tokens = CASE WHEN tokens - %(cost)s >= %(floor)s THEN tokens - %(cost)s ELSE tokens END

@@ -48,6 +48,12 @@ def count(cursor: Cursor, values: Mapping[str, Any], *, now: datetime) -> Counte
     if gaps := coverage.gaps:
         spans = "{n} span is not loaded, from {start} on|{n} spans are not loaded, from {start} on"
         open_.append(said(spans, n=len(gaps), start=gaps[0]))
+    if beyond := coverage.unreachable:
+        spans = (
+            "{n} span is out of the account's reach, from {start} on|"
+            "{n} spans are out of the account's reach, from {start} on"
+        )
+        open_.append(said(spans, n=len(beyond), start=beyond[0]))
     open_ += [said(told, n=causes[cause].orders) for cause, told in _WAITS.items() if cause in causes]
     return Counted(
         sides={name: _figures(cursor, sql, values) for name, sql in _FIGURES.items()},

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from orderflow.domain.gap import Gap
 from orderflow.domain.window import Window
-from orderflow.staging import ledger
+from orderflow.staging import ledger, session
 from orderflow.staging.session import transaction
 
 
@@ -37,15 +36,8 @@ class Claim:
 @contextmanager
 def alone(connection: Connection, channel: str) -> Iterator[None]:
     """Be the only one who looks for gaps of this channel and claims them; waits for another one."""
-    with transaction(connection) as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtext('orderflow.heal'), hashtext(%s))", (channel,))
-    try:
+    with session.alone(connection, "heal", channel):
         yield
-    finally:
-        with suppress(psycopg2.Error):  # a lost connection has lost its lock as well
-            connection.rollback()
-            with connection, connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtext('orderflow.heal'), hashtext(%s))", (channel,))
 
 
 def remembered(connection: Connection, channel: str, gaps: Sequence[Gap]) -> list[Gap]:

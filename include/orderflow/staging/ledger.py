@@ -15,6 +15,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from orderflow.domain.batch import Batch, Endpoint, StepCount, tally
+from orderflow.domain.channel import Channel
 from orderflow.domain.gap import Attempt, Gap, named
 from orderflow.domain.window import Window
 from orderflow.staging.session import transaction
@@ -33,6 +34,26 @@ def begin(connection: Connection, channel: str, window: Window, run_id: str) -> 
             """,
             (channel, window.start, window.end, run_id),
         )
+
+
+def asking(connection: Connection, channel: Channel, window: Window) -> Channel:
+    """This channel, asking for `window` so that nothing lies between it and the proven windows that it touches.
+
+    Without it, what changed just before a settle lag was made shorter would be asked for by no window.
+    """
+    with transaction(connection) as cursor:
+        cursor.execute(
+            """
+            SELECT max(upper(asked)) FILTER (WHERE window_start < %(start)s AND window_end >= %(start)s),
+                min(lower(asked)) FILTER (WHERE window_start <= %(end)s AND window_end > %(end)s)
+            FROM orderflow.windows
+            WHERE channel = %(channel)s AND loaded_at IS NOT NULL
+                AND span && tstzrange(%(start)s - interval '1 microsecond', %(end)s, '[]')
+            """,
+            {"channel": channel.name, "start": window.start, "end": window.end},
+        )
+        before, after = cursor.fetchone() or (None, None)
+    return channel.meeting(window, before=before, after=after)
 
 
 def plan(cursor: Cursor, channel: str, window: Window, run_id: str) -> None:
@@ -225,6 +246,7 @@ def _write(cursor: Cursor, batch: Batch, state: str, error: str | None = None) -
         "notes": _json(batch.notes),
         "landing": batch.landing,
         "state": state,
+        "asked": batch.asked_end and f"[{batch.asked_start},{batch.asked_end})",
     }
     keeps = "w.loaded_at IS NOT NULL AND excluded.state <> 'loaded'"
     kept = (f"{name} = CASE WHEN {keeps} THEN w.{name} ELSE excluded.{name} END" for name in receipt)

@@ -42,6 +42,13 @@ class Asked:
     sales: frozenset[date] = frozenset()
 
 
+def pulled_until(connection: Connection) -> dict[str, datetime]:
+    """Every channel that was ever pulled, by name, with the newest moment that is proven (or out of reach)."""
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT channel, upper(settled) FROM orderflow.coverage WHERE NOT isempty(settled)")
+        return dict(cursor.fetchall())
+
+
 def snapshots(connection: Connection, asked: Sequence[Asked], now: datetime) -> dict[str, Snapshot]:
     """One snapshot per channel, by name; all of one moment."""
     with transaction(connection) as cursor:

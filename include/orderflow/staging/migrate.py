@@ -9,6 +9,7 @@ from pathlib import Path
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.errors import ConfigError
+from orderflow.staging.session import alone, transaction
 
 log = logging.getLogger(__name__)
 
@@ -16,8 +17,7 @@ FOLDER = Path(__file__).parent / "migrations"
 OLDEST_SERVER = 150000
 
 _LEDGER = """
-CREATE SCHEMA IF NOT EXISTS orderflow;
-CREATE TABLE IF NOT EXISTS orderflow.migrations (
+CREATE TABLE orderflow.migrations (
     name       text PRIMARY KEY,
     checksum   text NOT NULL,
     applied_at timestamptz NOT NULL DEFAULT now()
@@ -28,35 +28,50 @@ CREATE TABLE IF NOT EXISTS orderflow.migrations (
 def migrate(connection: Connection, folder: Path = FOLDER) -> list[str]:
     """Apply what is missing, in the order of the numbers, one transaction per file; returns the names of those applied.
 
-    Two at once wait for each other. Raises `ConfigError` when a file that was applied has changed or is gone, or when
-    the server is older than PostgreSQL 15.
+    Two at once wait for each other. Where nothing is missing nothing is written, so that a user without the right to
+    make schemas and tables will do. Raises `ConfigError` when a file that was applied has changed or is gone, when the
+    server is older than PostgreSQL 15, or the database is not encoded in UTF-8, and what `transaction` raises.
     """
-    if connection.server_version < OLDEST_SERVER:
-        raise ConfigError(
-            f"the server is PostgreSQL {connection.server_version // 10000}; Orderflow needs 15 or newer; upgrade it"
-        )
+    _demand_database(connection)
     files = {path.name: path.read_text() for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtext('orderflow.migrate'))")
-        try:
-            cursor.execute(_LEDGER)
-            connection.commit()
-            cursor.execute("SELECT name, checksum FROM orderflow.migrations")
-            applied = dict(cursor.fetchall())
-            _agree(applied, files)
-            missing = [name for name in files if name not in applied]
-            for name in missing:
+    with alone(connection, "migrate", ""):
+        applied = _applied(connection)
+        _agree(applied, files)
+        missing = [name for name in files if name not in applied]
+        for name in missing:
+            with transaction(connection) as cursor:
                 cursor.execute(files[name])
                 cursor.execute(
                     "INSERT INTO orderflow.migrations (name, checksum) VALUES (%s, %s)", (name, _sum(files[name]))
                 )
-                connection.commit()
-                log.info("migration applied name=%s", name)
-        finally:
-            connection.rollback()
-            cursor.execute("SELECT pg_advisory_unlock(hashtext('orderflow.migrate'))")
-            connection.commit()
+            log.info("migration applied name=%s", name)
     return missing
+
+
+def _demand_database(connection: Connection) -> None:
+    if connection.server_version < OLDEST_SERVER:
+        raise ConfigError(
+            f"the server is PostgreSQL {connection.server_version // 10000}; Orderflow needs 15 or newer; upgrade it"
+        )
+    if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
+        name = connection.info.dbname
+        raise ConfigError(
+            f"the database {name} is encoded in {encoding}, which cannot hold every buyer's script; make another one: "
+            f"CREATE DATABASE {name}_utf8 ENCODING 'UTF8' TEMPLATE template0"
+        )
+
+
+def _applied(connection: Connection) -> dict[str, str]:
+    """Checksums of the migrations that the database has, by name."""
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT to_regnamespace('orderflow'), to_regclass('orderflow.migrations')")
+        schema, ledger = cursor.fetchone() or (None, None)
+        if schema is None:
+            cursor.execute("CREATE SCHEMA orderflow")
+        if ledger is None:
+            cursor.execute(_LEDGER)
+        cursor.execute("SELECT name, checksum FROM orderflow.migrations")
+        return dict(cursor.fetchall())
 
 
 def _agree(applied: dict[str, str], files: dict[str, str]) -> None:

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import msgspec
-import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.fulfilment import Kind, Notice, Parcel, Response, Told, key_of
 from orderflow.domain.order import Shipment
 from orderflow.staging.copying import storable
-from orderflow.staging.session import transaction
+from orderflow.staging.session import alone, transaction
 
 log = logging.getLogger(__name__)
 
@@ -70,18 +69,8 @@ class ChannelNotices:
 
         Raises `TransientError` when another one holds it for ten minutes.
         """
-        with transaction(self.connection) as cursor:
-            cursor.execute("SET LOCAL lock_timeout = %s", (_LONGEST_WAIT,))
-            cursor.execute("SELECT pg_advisory_lock(hashtext('orderflow.fulfil'), hashtext(%s))", (self.channel,))
-        try:
+        with alone(self.connection, "fulfil", self.channel, longest_wait=_LONGEST_WAIT):
             yield
-        finally:
-            with suppress(psycopg2.Error):  # a lost connection has lost its lock as well
-                self.connection.rollback()
-                with self.connection, self.connection.cursor() as cursor:
-                    cursor.execute(
-                        "SELECT pg_advisory_unlock(hashtext('orderflow.fulfil'), hashtext(%s))", (self.channel,)
-                    )
 
     def untold(self, *, due: bool = True) -> Iterator[Sequence[Notice]]:
         after = 0

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 
 import msgspec
-import psycopg2
 from psycopg2.extensions import BYTES
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.target import Receipt, Submission
 from orderflow.staging import conflicts, contacts, ledger, measures
 from orderflow.staging.copying import storable
-from orderflow.staging.session import BY_KEY, lock_channel, transaction
+from orderflow.staging.session import BY_KEY, alone, lock_channel, transaction
 from orderflow.staging.vault import Vault
 
 ALONE_AFTER = 2
@@ -36,16 +35,8 @@ def sender(connection: Connection, channel: str) -> Iterator[None]:
 
     Raises `TransientError` when another sender holds it for ten minutes.
     """
-    with transaction(connection) as cursor:
-        cursor.execute("SET LOCAL lock_timeout = %s", (_LONGEST_WAIT,))
-        cursor.execute("SELECT pg_advisory_lock(hashtext('orderflow.sync'), hashtext(%s))", (channel,))
-    try:
+    with alone(connection, "sync", channel, longest_wait=_LONGEST_WAIT):
         yield
-    finally:
-        with suppress(psycopg2.Error):  # a lost connection has lost its lock as well
-            connection.rollback()
-            with connection, connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtext('orderflow.sync'), hashtext(%s))", (channel,))
 
 
 def claims(

@@ -6,7 +6,7 @@ Every statement goes by index over what is recent or what waits, so that it cost
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -144,6 +144,20 @@ def backlogs(cursor: Cursor) -> dict[str, tuple[int, datetime]]:
     """Orders that the OMS has not got yet, and since when the first waits; only channels that have one."""
     cursor.execute("SELECT channel, count(*), min(enqueued_at) FROM orderflow.outbox GROUP BY channel")
     return {channel: (orders, since) for channel, orders, since in cursor.fetchall()}
+
+
+def left_behind(cursor: Cursor, channels: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Orders in quarantine and orders that the OMS has not got, of channels other than these."""
+    cursor.execute(
+        """
+        SELECT channel, count(*) FILTER (WHERE quarantined), count(*) FILTER (WHERE NOT quarantined) FROM (
+            SELECT channel, true AS quarantined FROM orderflow.quarantine WHERE state IN ('open', 'parked')
+            UNION ALL SELECT channel, false FROM orderflow.outbox
+        ) AS unfinished WHERE channel <> ALL(%s::text[]) GROUP BY channel ORDER BY channel
+        """,
+        (list(channels),),
+    )
+    return {channel: (waiting, owed) for channel, waiting, owed in cursor.fetchall()}
 
 
 @dataclass(frozen=True, slots=True)

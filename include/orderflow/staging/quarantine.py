@@ -36,14 +36,22 @@ def any_waiting(cursor: Cursor, channel: str) -> bool:
 def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
     """Good versions (in the loading transaction's `keys`) take the place of what waits of the same orders.
 
-    What was discarded gives way as well; what was released has gone on and stays released. What the OMS refused gives
+    What was discarded gives way to another content only: as it is, it is staged and goes no further, whatever rule
+    would let it pass now. What was released has gone on and stays released. What the OMS refused gives
     way to a changed version only (`changed` are their rows): the same one would be refused again. What it took too late
-    people settle alone.
+    people settle alone: of an order that broke a rule besides, this is what stays.
+
+    An order that broke a rule after the OMS had refused it, and is now again as the OMS refused it, is sent to it once
+    more: nothing else would tell of it. So is one whose discarding somebody took back.
     """
     cursor.execute(
         """
-        WITH better AS (
-            SELECT q.id FROM keys AS k
+        WITH met AS (
+            SELECT q.id, k.order_id, k.row = ANY(%(changed)s) AS changed, q.state = 'discarded' AND q.source <> 'oms'
+                AND (q.raw_sha256 = k.raw_sha256 OR coalesce(q.content_hash = k.content_hash, false)) AS never,
+                late, CASE WHEN q.state = 'parked' AND late <> '[]' OR q.state = 'released' AND late = '[]'
+                    THEN q.state WHEN late = '[]' THEN 'superseded' ELSE 'open' END AS next
+            FROM keys AS k
             CROSS JOIN LATERAL (
                 SELECT 'sha256:' || encode(k.raw_sha256, 'hex') AS subject
             ) AS record
@@ -56,6 +64,10 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
                 WHERE q.channel = %(channel)s AND q.subject BETWEEN record.subject AND record.subject
                 ORDER BY q.subject LIMIT 1)
             ) AS q
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN q.source = 'oms' OR q.state = 'discarded' THEN '[]'
+                    ELSE jsonb_path_query_array(q.reasons, '$[*] ? (@.taken == true)') END AS late
+            ) AS left_over
             WHERE (q.state IN ('open', 'parked', 'discarded') OR q.replay_asked_at IS NOT NULL) AND CASE
                 WHEN q.source = 'oms' AND q.reasons @> '[{"taken": true}]' THEN false
                 WHEN q.source = 'oms' AND NOT (%(replay)s AND q.replay_asked_at IS NOT NULL)
@@ -63,18 +75,44 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
                 WHEN q.channel_updated_at < k.channel_updated_at OR q.raw_sha256 = k.raw_sha256 THEN true
                 ELSE q.fetched_at <= k.fetched_at
                     AND coalesce(q.channel_updated_at <= k.channel_updated_at, true) END
+        ), better AS (
+            SELECT * FROM met WHERE NOT never
+        ), unsent AS (
+            DELETE FROM orderflow.outbox WHERE ctid = ANY(ARRAY(
+                SELECT o.ctid FROM met CROSS JOIN LATERAL (
+                    SELECT ctid FROM orderflow.outbox
+                    WHERE channel = %(channel)s AND order_id BETWEEN met.order_id AND met.order_id
+                    ORDER BY order_id LIMIT 1
+                ) AS o WHERE met.never))
+        ), unowed AS (
+            DELETE FROM owed WHERE order_id = ANY(ARRAY(SELECT order_id FROM met WHERE never))
         ), gone AS (
-            UPDATE orderflow.quarantine SET
-                state = CASE state WHEN 'released' THEN state ELSE 'superseded' END,
-                decided_by = CASE state WHEN 'released' THEN decided_by END,
+            UPDATE orderflow.quarantine AS q SET
+                state = next,
+                decided_by = CASE WHEN next = q.state THEN decided_by END,
+                source = CASE WHEN late = '[]' THEN source ELSE 'oms' END,
+                reasons = CASE WHEN late = '[]' THEN reasons ELSE late END,
                 replay_asked_at = CASE WHEN replay_asked_at > %(until)s THEN replay_asked_at END
-            WHERE id = ANY(ARRAY(SELECT id FROM better))
-            RETURNING id, state
+            FROM better AS b WHERE q.id = ANY(ARRAY(SELECT id FROM better)) AND b.id = q.id
+            RETURNING q.id, q.state
+        ), told AS (
+            INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
+            SELECT id, 'load', CASE state WHEN 'released' THEN 'went on' ELSE state END,
+                'a good version came in ' || %(window)s
+            FROM gone
         )
-        INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
-        SELECT id, 'load', CASE state WHEN 'released' THEN 'went on' ELSE 'superseded' END,
-            'a good version came in ' || %(window)s
-        FROM gone
+        SELECT b.order_id FROM better AS b CROSS JOIN LATERAL (
+            SELECT version FROM orderflow.orders AS o
+            WHERE o.channel = %(channel)s AND o.order_id BETWEEN b.order_id AND b.order_id ORDER BY o.order_id LIMIT 1
+        ) AS o
+        WHERE NOT b.changed AND coalesce((
+            SELECT bool_and(outcome = 'refused') FROM (
+                SELECT outcome FROM orderflow.receipts
+                WHERE channel = %(channel)s AND order_id BETWEEN b.order_id AND b.order_id AND version = o.version
+                ORDER BY order_id, version
+            ) AS r
+        ), (SELECT bool_or(what = 'discarded') FROM orderflow.quarantine_events AS e WHERE e.quarantine_id = b.id))
+        ORDER BY b.order_id
         """,
         {
             "channel": batch.channel,
@@ -84,6 +122,8 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
             "until": batch.decided_until,
         },
     )
+    for (order_id,) in cursor.fetchall():
+        enqueue_again(cursor, batch.channel, order_id)
 
 
 def refuse(cursor: Cursor, channel: str, refusals: Sequence[tuple[str, int, Sequence[dict[str, Any]]]]) -> None:
@@ -112,11 +152,14 @@ def enqueue_again(cursor: Cursor, channel: str, order_id: str) -> None:
     cursor.execute(
         """
         SELECT o.version, o.content_hash || o.contacts_hash, o.window_start, o.window_end,
-            (SELECT count(*) FROM orderflow.receipts AS r
-             WHERE r.channel = o.channel AND r.order_id = o.order_id AND r.version = o.version)
-        FROM orderflow.orders AS o WHERE o.channel = %s AND o.order_id = %s
+            (SELECT count(*) FROM (
+                SELECT FROM orderflow.receipts
+                WHERE channel = o.channel AND order_id BETWEEN o.order_id AND o.order_id AND version = o.version
+                ORDER BY order_id, version) AS answers)
+        FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id BETWEEN %(order_id)s AND %(order_id)s
+        ORDER BY o.order_id LIMIT 1
         """,
-        (channel, order_id),
+        {"channel": channel, "order_id": order_id},
     )
     row = cursor.fetchone()
     assert row is not None, "what the OMS refused is staged"
@@ -131,12 +174,22 @@ def enqueue_again(cursor: Cursor, channel: str, order_id: str) -> None:
     )
 
 
+# A newer version that waits for a rule of ours keeps the row; the order goes to the OMS again when that is settled.
 _REFUSED_BY_OMS = """
 WITH refusal AS (
     SELECT * FROM jsonb_to_recordset(%(refusals)s::jsonb) AS r(order_id text, version integer, reasons jsonb)
 ), before AS (
-    SELECT q.id, q.state FROM orderflow.quarantine AS q
-    WHERE q.channel = %(channel)s AND q.subject = ANY(ARRAY(SELECT order_id FROM refusal))
+    SELECT q.id, q.subject, q.state,
+        q.source <> 'oms' AND (q.state IN ('open', 'parked') OR q.replay_asked_at IS NOT NULL) AS newer
+    FROM refusal AS r CROSS JOIN LATERAL (
+        SELECT * FROM orderflow.quarantine
+        WHERE channel = %(channel)s AND subject BETWEEN r.order_id AND r.order_id ORDER BY subject LIMIT 1
+    ) AS q
+), joined AS (
+    UPDATE orderflow.quarantine AS q
+    SET reasons = q.reasons || jsonb_path_query_array(r.reasons, '$[*] ? (@.taken == true)')
+    FROM before AS b JOIN refusal AS r ON r.order_id = b.subject
+    WHERE q.id = ANY(ARRAY(SELECT id FROM before WHERE newer)) AND q.id = b.id
 ), written AS (
     INSERT INTO orderflow.quarantine AS q (
         channel, subject, order_id, source, state, reasons, raw_sha256, document, content_hash, channel_updated_at,
@@ -152,9 +205,10 @@ WITH refusal AS (
         WHERE o.channel = %(channel)s AND o.order_id BETWEEN r.order_id AND r.order_id AND o.version = r.version
         ORDER BY o.order_id LIMIT 1
     ) AS o
+    WHERE NOT EXISTS (SELECT FROM before AS b WHERE b.subject = r.order_id AND b.newer)
     ON CONFLICT (channel, subject) DO UPDATE SET
         source = excluded.source,
-        reasons = excluded.reasons || CASE WHEN q.source = 'oms' AND q.state IN ('open', 'parked')
+        reasons = excluded.reasons || CASE WHEN q.state IN ('open', 'parked')
             THEN jsonb_path_query_array(q.reasons, '$[*] ? (@.taken == true)') ELSE '[]' END,
         raw_sha256 = excluded.raw_sha256, sealed_raw = NULL,
         key_id = NULL, document = excluded.document, content_hash = excluded.content_hash,

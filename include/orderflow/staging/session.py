@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
-from psycopg2.extensions import make_dsn
 
-from orderflow.domain.errors import TransientError
+from orderflow.domain.errors import DeniedError, TransientError
 
 BY_KEY = """
 SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off;
@@ -24,28 +24,51 @@ Such a lookup joins nothing else: a join may again be done by reading one side w
 """
 
 
+_LOST = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.errors.ReadOnlySqlTransaction)
+"""What a server says that is gone, stops, is full or busy, or has become a standby."""
+
+
 @contextmanager
 def transaction(connection: Connection) -> Iterator[Cursor]:
     """One transaction: committed at the end, rolled back on any error.
 
-    Raises `TransientError` when the server is gone, stops, or chose this transaction to break a deadlock.
+    Raises `TransientError` when the server is gone, stops, takes no writes (a standby), or chose this transaction to
+    break a deadlock, and `DeniedError` when the user lacks a right.
     """
     try:
         with connection, connection.cursor() as cursor:
             yield cursor
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+    except _LOST as error:
         where = connection.info.dbname if not connection.closed else "the staging database"
-        raise TransientError(f"{where}: {str(error).strip() or type(error).__name__}; nothing was written") from error
-
-
-def another(connection: Connection) -> Connection:
-    """A second connection to the same database, by the same user; raises `TransientError`."""
-    try:
-        return psycopg2.connect(make_dsn(password=connection.info.password, **connection.info.dsn_parameters))
-    except psycopg2.OperationalError as error:
-        raise TransientError(
-            f"{connection.info.dbname}: a second connection was refused: {' '.join(str(error).split())}"
+        said = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, psycopg2.errors.ReadOnlySqlTransaction):
+            said += " (a standby, or a user that may only read): let the connection lead to the primary"
+        raise TransientError(f"{where}: {said}; nothing was written") from error
+    except psycopg2.errors.InsufficientPrivilege as error:
+        database, user = connection.info.dbname, connection.info.user
+        raise DeniedError(
+            f"{database}: {error.diag.message_primary}; nothing was written; let the database's owner run: "
+            f"GRANT CREATE, TEMPORARY ON DATABASE {database} TO {user}; and make {user} the owner of schema orderflow"
         ) from error
+
+
+@contextmanager
+def alone(connection: Connection, what: str, name: str, *, longest_wait: str = "0") -> Iterator[None]:
+    """Be the only one who does this to what has this name; a process that dies loses the lock with its connection.
+
+    Raises `TransientError` when another one holds it for longer than `longest_wait` ("0": waits).
+    """
+    key = (f"orderflow.{what}", name)
+    with transaction(connection) as cursor:
+        cursor.execute("SET LOCAL lock_timeout = %s", (longest_wait,))
+        cursor.execute("SELECT pg_advisory_lock(hashtext(%s), hashtext(%s))", key)
+    try:
+        yield
+    finally:
+        with suppress(psycopg2.Error):  # a lost connection has lost its lock as well
+            connection.rollback()
+            with connection, connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s), hashtext(%s))", key)
 
 
 def lock_channel(cursor: Cursor, channel: str) -> None:

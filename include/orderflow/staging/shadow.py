@@ -84,7 +84,7 @@ class Handover:
 
 
 def hand_over(connection: Connection, channel: str, since: datetime, *, dry_run: bool) -> Handover:
-    """Queue staged orders created from `since` on whose newest version was neither queued nor answered.
+    """Queue staged orders created from `since` on whose newest version is neither queued nor accepted.
 
     What waits in quarantine stays there. The key is the one that a load would have given, so that a second call, and a
     version that the OMS has already, change nothing. They go behind live orders. A dry run takes everything back.
@@ -149,7 +149,7 @@ _UNSENT = """NOT EXISTS (
     SELECT FROM orderflow.outbox AS b WHERE b.channel = o.channel AND b.order_id = o.order_id)
     AND NOT EXISTS (
         SELECT FROM orderflow.receipts AS r
-        WHERE r.channel = o.channel AND r.order_id = o.order_id AND r.version = o.version)"""
+        WHERE r.channel = o.channel AND r.order_id = o.order_id AND r.version = o.version AND r.outcome = 'accepted')"""
 _OWED = f"""
 SELECT o.order_id, o.version, o.content_hash, o.contacts_hash, o.channel_updated_at, o.window_start, o.window_end,
     o.order_status, {_VALUE}, coalesce(o.shop_grand_total, o.grand_total)

@@ -119,7 +119,8 @@ CREATE TEMP TABLE refused (
 CREATE TEMP TABLE raw (ordinal bigint, fetched_at timestamptz, raw_sha256 bytea, sealed_raw bytea) ON COMMIT DROP
 """
 
-# An order that is staged in a newer or the same version is not held back: its row is born superseded. What lacks
+# An order that is staged in a newer or the same version is not held back: its row is born superseded, and takes no
+# place of what the OMS refused. What it took too late stays among the reasons until somebody settles it. What lacks
 # nothing but pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look. A row that a
 # person moved stays where they put it; one that they decided opens again when the record or the order is not the one
 # they decided on. A released one stays released until its replay; when that refuses it still, it opens again.
@@ -141,11 +142,14 @@ WITH seen AS (
         ELSE orderflow.waiting_state(s.reasons) END AS state
     FROM seen AS s
     LEFT JOIN LATERAL (
-        SELECT * FROM orderflow.orders AS o WHERE o.channel = %(channel)s AND o.order_id = s.order_id OFFSET 0
+        SELECT * FROM orderflow.orders AS o
+        WHERE o.channel = %(channel)s AND o.order_id BETWEEN s.order_id AND s.order_id ORDER BY o.order_id LIMIT 1
     ) AS o ON true
 ), before AS (
-    SELECT q.id, q.state FROM orderflow.quarantine AS q
-    WHERE q.channel = %(channel)s AND q.subject = ANY(ARRAY(SELECT subject FROM seen))
+    SELECT q.id, q.state FROM seen AS s CROSS JOIN LATERAL (
+        SELECT * FROM orderflow.quarantine
+        WHERE channel = %(channel)s AND subject BETWEEN s.subject AND s.subject ORDER BY subject LIMIT 1
+    ) AS q
 ), written AS (
     INSERT INTO orderflow.quarantine AS q (
         channel, subject, order_id, source, state, reasons, raw_sha256, sealed_raw, key_id, document, content_hash,
@@ -156,7 +160,10 @@ WITH seen AS (
         %(judged_by)s
     FROM judged
     ON CONFLICT (channel, subject) DO UPDATE SET
-        order_id = excluded.order_id, source = excluded.source, reasons = excluded.reasons,
+        order_id = excluded.order_id, source = excluded.source,
+        reasons = excluded.reasons || CASE
+            WHEN q.state IN ('open', 'parked') OR q.state = 'released' AND q.source <> 'oms'
+            THEN jsonb_path_query_array(q.reasons, '$[*] ? (@.taken == true)') ELSE '[]' END,
         raw_sha256 = excluded.raw_sha256, sealed_raw = excluded.sealed_raw, key_id = excluded.key_id,
         document = excluded.document, content_hash = excluded.content_hash,
         channel_updated_at = excluded.channel_updated_at, value = excluded.value, currency = excluded.currency,
@@ -177,10 +184,11 @@ WITH seen AS (
                     THEN CASE WHEN q.raw_sha256 = excluded.raw_sha256 OR q.content_hash = excluded.content_hash
                         THEN q.state ELSE excluded.state END
                 ELSE excluded.state END AS next) AS decided)
-    WHERE (coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at)
+    WHERE NOT (q.source = 'oms' AND excluded.state = 'superseded')
+        AND ((coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at)
         >= (coalesce(q.channel_updated_at, '-infinity'), q.fetched_at)
         OR excluded.channel_updated_at IS NULL AND excluded.fetched_at >= q.fetched_at
-        OR (excluded.raw_sha256, excluded.fetched_at) = (q.raw_sha256, q.fetched_at)
+        OR (excluded.raw_sha256, excluded.fetched_at) = (q.raw_sha256, q.fetched_at))
     RETURNING q.id, q.state
 )
 INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
@@ -192,11 +200,16 @@ WHERE b.state IS DISTINCT FROM w.state
 # A record that named no order when it was refused first, and does now, waits as that order.
 _NAMED = """
 WITH named AS (
-    UPDATE orderflow.quarantine AS q SET state = 'superseded', decided_by = NULL, replay_asked_at = NULL
-    FROM refused AS r JOIN raw AS w USING (ordinal)
-    WHERE length(r.order_id) <= 500 AND q.channel = %(channel)s
-        AND q.subject = 'sha256:' || encode(w.raw_sha256, 'hex') AND q.state IN ('open', 'parked', 'released')
-    RETURNING q.id
+    UPDATE orderflow.quarantine SET state = 'superseded', decided_by = NULL, replay_asked_at = NULL
+    WHERE id = ANY(ARRAY(
+        SELECT q.id FROM refused AS r JOIN raw AS w USING (ordinal)
+        CROSS JOIN LATERAL (SELECT 'sha256:' || encode(w.raw_sha256, 'hex') AS subject) AS record
+        CROSS JOIN LATERAL (
+            SELECT * FROM orderflow.quarantine
+            WHERE channel = %(channel)s AND subject BETWEEN record.subject AND record.subject ORDER BY subject LIMIT 1
+        ) AS q
+        WHERE length(r.order_id) <= 500 AND q.state IN ('open', 'parked', 'released')))
+    RETURNING id
 )
 INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
 SELECT id, 'load', 'superseded', 'its record names an order now, refused in ' || %(window)s FROM named

@@ -165,7 +165,7 @@ def _stubs(rows: list[OrderStub], numbers: Iterator[int]) -> pa.Table:
             "order_id": pa.array([_text(each.order_id) for each in rows], text),
             "status": pa.array([_text(each.status) for each in rows], text),
             "amount": pa.array([_amount(each.total) for each in rows], text),
-            "currency": pa.array([_text(each.currency) for each in rows], text),
+            "currency": pa.array([_code(each.currency) for each in rows], text),
             "lines": pa.array([each.lines for each in rows], number),
             "updated_at": pa.array([each.updated_at for each in rows], pa.timestamp("us", "UTC")),
         }
@@ -177,11 +177,12 @@ def _held(rows: list[OmsOrder]) -> pa.Table:
     return pa.table(
         {
             "order_id": pa.array([each.order_id for each in rows], text),
-            "oms_id": pa.array([_text(each.oms_id) for each in rows], text),
+            "oms_id": pa.array([_text(", ".join([each.oms_id, *each.twins])) for each in rows], text),
+            "orders": pa.array([1 + len(each.twins) for each in rows], number),
             "version": pa.array([each.version for each in rows], number),
             "status": pa.array([_text(each.status) for each in rows], text),
             "amount": pa.array([_amount(each.total) for each in rows], text),
-            "currency": pa.array([_text(each.currency) for each in rows], text),
+            "currency": pa.array([_code(each.currency) for each in rows], text),
             "lines": pa.array([each.lines for each in rows], number),
         }
     )
@@ -190,6 +191,12 @@ def _held(rows: list[OmsOrder]) -> pa.Table:
 def _text(value: str | None) -> str | None:
     """Without U+0000, which PostgreSQL cannot hold: staging spells it the same way."""
     return value if value is None else value.replace("\0", "\ufffd")
+
+
+def _code(currency: str | None) -> str | None:
+    """A currency as clean spells it: Medusa tells `eur`."""
+    text = _text(currency)
+    return text.strip().upper() or None if text else None
 
 
 def _amount(amount: str | None) -> str | None:

@@ -13,8 +13,8 @@ CREATE TEMP TABLE sides_channel (LIKE sides_listed, PRIMARY KEY (order_id));
 CREATE TEMP TABLE sides_day (
     order_id text COLLATE "C" PRIMARY KEY, version integer, asked_at timestamptz NOT NULL DEFAULT now());
 CREATE TEMP TABLE sides_oms (
-    order_id text COLLATE "C" PRIMARY KEY, oms_id text, version bigint, status text, amount text, currency text,
-    lines bigint, total numeric GENERATED ALWAYS AS (amount::numeric) STORED);
+    order_id text COLLATE "C" PRIMARY KEY, oms_id text, orders bigint, version bigint, status text, amount text,
+    currency text, lines bigint, total numeric GENERATED ALWAYS AS (amount::numeric) STORED);
 CREATE TEMP TABLE sides_differences (
     order_id text COLLATE "C" NOT NULL, cause text NOT NULL, field text, ours text, theirs text, note text,
     repaired boolean NOT NULL DEFAULT false);
@@ -75,6 +75,8 @@ CROSS JOIN LATERAL (VALUES
         WHEN c.currency = o.shop_currency THEN trim_scale(o.shop_grand_total)::text END, trim_scale(c.total)::text),
     ('currency', CASE WHEN c.currency = o.shop_currency THEN o.shop_currency ELSE o.currency END, c.currency),
     ('lines', o.line_count::text, c.lines::text),
+    ('created_at', CASE WHEN NOT {OF_DAY} THEN {STAMP.format("coalesce(o.channel_created_at, o.placed_at)")} END,
+        {STAMP.format("%(start)s")} || '/' || {STAMP.format("%(end)s")}),
     ('updated_at', {STAMP.format("o.channel_updated_at")}, {STAMP.format("c.updated_at")})
 ) AS f(field, ours, theirs)
 WHERE f.ours <> f.theirs
@@ -143,11 +145,15 @@ WHERE m.cause = 'missed' AND d.cause = 'missed' AND d.order_id = m.order_id
 """  # noqa: S608 - text of this module, no input
 
 JUDGE_CHANGES = f"""
+UPDATE pg_temp.sides_differences AS d SET cause = 'quarantined', note = 'pulled anew: ' || {CODES}
+FROM orderflow.quarantine AS q
+WHERE d.cause = 'missed_change' AND q.channel = %(channel)s AND q.subject = d.order_id
+    AND q.state IN ('open', 'parked') AND q.source <> 'oms';
 CREATE TEMP TABLE sides_still ON COMMIT DROP AS
 SELECT c.order_id, f.field, f.ours, f.theirs
 FROM pg_temp.sides_channel AS c
 JOIN orderflow.orders AS o ON o.channel = %(channel)s AND o.order_id = c.order_id
-{FIELDS} AND f.field <> 'updated_at' AND EXISTS (
+{FIELDS} AND EXISTS (
     SELECT FROM pg_temp.sides_differences AS d WHERE d.order_id = c.order_id AND d.cause = 'missed_change');
 UPDATE pg_temp.sides_differences AS d SET repaired = true, note = 'pulled anew'
 WHERE d.cause = 'missed_change'
@@ -158,30 +164,41 @@ INSERT INTO pg_temp.sides_differences (order_id, cause, field, ours, theirs, not
 SELECT order_id, 'channel_differs', field, ours, theirs, 'pulled anew' FROM sides_still
 """  # noqa: S608 - text of this module, no input
 
+AFTER_DELIVERIES = """(
+    SELECT min(r.accepted_at) FROM orderflow.receipts AS r WHERE r.channel = o.channel
+) < (
+    SELECT v.loaded_at FROM orderflow.order_versions AS v
+    WHERE (v.channel, v.order_id, v.version) = (o.channel, o.order_id, o.version))"""
+"""The newest version came when the channel delivered already, so that it was not for being in shadow that it stayed."""
+
 # One reason per order, the first that applies; fields are compared only where nothing else accounts for the order.
 # What changed or was delivered after we began to ask the OMS is not judged by what it answered: it counts as waiting.
 OMS = f"""
 WITH asked AS MATERIALIZED (
     SELECT o.order_id, o.version, o.order_status, o.line_count, o.grand_total, o.currency, o.shop_grand_total,
         o.shop_currency, h.order_id IS NOT NULL AS held, h.oms_id, h.version AS oms_version, h.status AS oms_status,
-        h.total AS oms_total, h.currency AS oms_currency, h.lines AS oms_lines,
+        h.orders AS oms_orders, h.total AS oms_total, h.currency AS oms_currency, h.lines AS oms_lines,
         CASE WHEN b.order_id IS NOT NULL OR o.version IS DISTINCT FROM d.version THEN 'waiting'
-            WHEN q.state = 'discarded' THEN 'discarded'
-            WHEN q.state IS NOT NULL THEN 'refused_by_oms'
+            WHEN q.source = 'oms' AND q.state = 'discarded' THEN 'discarded'
+            WHEN q.source = 'oms' THEN 'refused_by_oms'
             WHEN h.order_id IS NULL AND EXISTS (
                 SELECT FROM orderflow.receipts AS r
                 WHERE r.channel = o.channel AND r.order_id = o.order_id AND r.outcome = 'accepted') THEN 'oms_missing'
             WHEN (h.order_id IS NULL OR h.version < o.version) AND NOT EXISTS (
                 SELECT FROM orderflow.receipts AS r
                 WHERE r.channel = o.channel AND r.order_id = o.order_id AND r.version = o.version
-                    AND r.outcome = 'accepted') THEN 'shadow' END AS cause,
+                    AND r.outcome = 'accepted') THEN CASE
+                WHEN q.state = 'discarded' THEN 'discarded'
+                WHEN q.state IS NOT NULL THEN 'quarantined'
+                WHEN {AFTER_DELIVERIES} THEN 'not_sent'
+                ELSE 'shadow' END END AS cause,
         CASE WHEN b.order_id IS NOT NULL THEN b.attempts || ' attempts'
             WHEN q.state IS NOT NULL THEN {CODES} END AS note
     FROM orderflow.orders AS o
     LEFT JOIN pg_temp.sides_day AS d ON d.order_id = o.order_id
     LEFT JOIN pg_temp.sides_oms AS h ON h.order_id = o.order_id
     LEFT JOIN orderflow.outbox AS b ON b.channel = o.channel AND b.order_id = o.order_id
-    LEFT JOIN orderflow.quarantine AS q ON q.channel = o.channel AND q.subject = o.order_id AND q.source = 'oms'
+    LEFT JOIN orderflow.quarantine AS q ON q.channel = o.channel AND q.subject = o.order_id
         AND q.state IN ('open', 'parked', 'discarded')
     WHERE o.channel = %(channel)s AND {OF_DAY}
 )
@@ -191,6 +208,7 @@ UNION ALL
 SELECT a.order_id, 'oms_differs', f.field, f.ours, f.theirs, 'OMS id ' || a.oms_id
 FROM asked AS a
 CROSS JOIN LATERAL (VALUES
+    ('orders', '1', a.oms_orders::text),
     ('version', a.version::text, a.oms_version::text),
     ('status', CASE WHEN lower(a.oms_status) LIKE 'cancel%%' OR a.order_status = 'cancelled'
             AND lower(a.oms_status) = ANY(%(living)s) THEN a.order_status ELSE a.oms_status END,

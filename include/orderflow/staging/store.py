@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 
 import psycopg2
+from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, make_dsn
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.batch import Batch
@@ -16,11 +18,22 @@ from orderflow.domain.target import Receipt, Submission
 from orderflow.domain.window import Window
 from orderflow.staging import load, outbox
 from orderflow.staging.known import known
-from orderflow.staging.session import another
+from orderflow.staging.pooler import demand_own_session
 from orderflow.staging.vault import Vault
 
-_DENIED = ("authentication failed", "no password supplied", "no pg_hba.conf entry", "permission denied", "role ")
+_DENIED = re.compile(
+    "authentication failed|no password supplied|no pg_hba.conf entry|permission denied"
+    '|role ".*" (does not exist|is not permitted to log in)'
+)
 """What libpq says, in words alone, when the server answers but does not let the user in (no SQLSTATE comes with it)."""
+
+
+_SESSION = """
+SET TIME ZONE 'UTC';
+SELECT set_config('search_path', coalesce(string_agg(part, ','), ''), false)
+FROM string_to_table(current_setting('search_path'), ',') AS part WHERE trim(part, ' "') <> 'pg_temp'
+"""
+"""Temporary tables are found before all others, unless a user's search path names their place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,7 @@ class Store:
 
     def claims(self, channel: str, size: int, *, behind: bool = False) -> Iterator[Sequence[Submission]]:
         """On a connection of their own, so that a thread may claim while another one settles."""
-        with closing(another(self.connection)) as connection:
+        with closing(connect(_address(self.connection))) as connection:
             yield from outbox.claims(connection, self.vault, channel, size, behind=behind)
 
     def settle(self, receipts: Sequence[tuple[Submission, Receipt]]) -> None:
@@ -58,26 +71,30 @@ class Store:
 
 
 def connect(dsn: str, *, name: str = "orderflow") -> Connection:
-    """A connection of one's own, whose moments come in UTC, whatever zone the server is set to.
+    """A connection of one's own: moments in UTC, text in UTF-8, each statement sees what was committed before it,
+    whatever server, database and user are set to.
 
     A server that lost its power is noticed after a minute; by itself the kernel takes two hours. Raises
     `TransientError` when the server does not answer within ten seconds, `DeniedError` when it does not let the user in,
-    `ConfigError` for what is no DSN.
+    `ConfigError` for what is no DSN, and for a pooler that gives every transaction another session.
     """
     try:
         connection = psycopg2.connect(
             dsn,
             application_name=name,
+            client_encoding="UTF8",
             connect_timeout=10,
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
         )
+        connection.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)
         with connection, connection.cursor() as cursor:
-            cursor.execute("SET TIME ZONE 'UTC'")
-    except psycopg2.OperationalError as error:
+            cursor.execute(_SESSION)
+        demand_own_session(connection, _address(connection))
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         said = " ".join(str(error).split())
-        if any(words in said for words in _DENIED):
+        if _DENIED.search(said):
             raise DeniedError(
                 f"the staging database does not let its user in: {said}; correct user and password of its connection"
             ) from error
@@ -90,3 +107,11 @@ def connect(dsn: str, *, name: str = "orderflow") -> Connection:
             "postgresql://user:password@host:5432/name, special characters of the password percent-encoded"
         ) from None
     return connection
+
+
+def _address(connection: Connection) -> str:
+    """The DSN of this connection, its password included; raises `TransientError` when it is lost."""
+    try:
+        return make_dsn(password=connection.info.password, **connection.info.dsn_parameters)
+    except psycopg2.InterfaceError as error:
+        raise TransientError(f"the staging database: {error}") from error

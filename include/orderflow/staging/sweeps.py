@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
@@ -20,7 +20,7 @@ _READ = "greatest(o.fetched_at, coalesce(s.swept_at, '-infinity'))"
 _OPEN = f"""
 FROM orderflow.orders AS o LEFT JOIN orderflow.swept AS s USING (channel, order_id)
 WHERE o.channel = %(channel)s
-    AND {_READ} < now() - %(unread)s
+    AND {_READ} < coalesce(%(begun)s, now()) - %(unread)s
     AND (NOT (o.return_status IN ('none', 'received', 'refunded', 'exchanged', 'rejected')
             AND (o.order_status = 'cancelled'
                 OR (o.order_status = 'completed'
@@ -30,7 +30,7 @@ WHERE o.channel = %(channel)s
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Queue:
     """The staged orders of a channel that are not final and were not read for `unread_for`.
 
@@ -40,10 +40,14 @@ class Queue:
     connection: Connection
     channel: Channel
     unread_for: timedelta
+    _begun: datetime | None = field(default=None, init=False)
+    """When it was asked first: what was read since is not given again, however short `unread_for` is."""
 
     def next(self, most: int) -> dict[str, datetime | None]:
         """So many of them, longest unread first: id -> modified time."""
         with transaction(self.connection) as cursor:
+            cursor.execute("SELECT coalesce(%s, now())", (self._begun,))
+            [(self._begun,)] = cursor.fetchall()
             cursor.execute(
                 f"SELECT o.order_id, o.channel_updated_at {_OPEN} ORDER BY {_READ}, o.order_id LIMIT %(most)s",
                 {**self._asked, "most": most},
@@ -70,6 +74,7 @@ class Queue:
         limits = self.channel.adapter.limits
         return {
             "channel": self.channel.name,
+            "begun": self._begun,
             "unread": self.unread_for,
             "refunded": REFUNDED_WITHIN if limits.blind & {"refund", "deletion"} else timedelta(0),
             "reach": limits.reach or timedelta(days=36500),

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
-from orderflow.domain.errors import ConfigError, OrderflowError
+from orderflow.domain.errors import ConfigError, DeniedError, OrderflowError
 from orderflow.domain.source import Secret
 from orderflow.staging.vault import Vault
 from orderflow.web import (
@@ -155,7 +155,11 @@ def _failed(request: Request, error: Exception) -> HTMLResponse:
         return _told(request, 503, "The staging schema is not up to date", f"{missing}. {cure}")
     if isinstance(error, ConfigError):
         return _told(request, 400, "This cannot be done as asked", str(error))
+    if isinstance(error, psycopg2.DataError):  # somebody wrote into an address what no column takes
+        return _told(request, 400, "This cannot be done as asked", str(error).splitlines()[0])
     log.warning("page failed path=%s: %s", request.url.path, error)
+    if isinstance(error, psycopg2.errors.InsufficientPrivilege | DeniedError):
+        return _told(request, 503, "Staging does not let these pages do this", str(error))
     if isinstance(error, OrderflowError):
         return _told(request, 503, "Staging does not answer", str(error))
     return _told(request, 500, "This page failed", f"{type(error).__name__}; the API server's log has the details.")

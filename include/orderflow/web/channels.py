@@ -128,11 +128,17 @@ def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> 
 
 @router.get("/channels")
 def channels(page: Reading, q: str = "") -> HTMLResponse:
-    """All channels that the user may read; `q` is part of a name, a title, an owner or a platform."""
+    """All channels that the user may read; `q` is part of a name, a title, an owner or a platform.
+
+    Who may read every channel is told of those whose file went while orders of theirs were unfinished.
+    """
     mine = page.channels()
     wanted = [each for each in mine if q.lower() in " ".join(_words(each)).lower()]
+    files = {path.stem for path in (page.site.include / "channels").glob("*.yml")}
     with page.reading() as connection:
         found = rows(connection, wanted, page.now)
+        with transaction(connection) as cursor:
+            left = overview.left_behind(cursor, files) if files <= page.user.channels else {}
     return page.html(
         "channels.html",
         here="channels",
@@ -140,7 +146,8 @@ def channels(page: Reading, q: str = "") -> HTMLResponse:
         charts=_charts(page, found),
         q=q,
         known=len(mine),
-        files=len(list((page.site.include / "channels").glob("*.yml"))),
+        files=len(files),
+        left=left,
         broken=len({each.file for each in page.site.reading().problems}),
     )
 

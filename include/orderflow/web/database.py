@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import psycopg2
+import psycopg2.errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.errors import TransientError
@@ -42,10 +43,21 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A connection of one's own, for a decision; closed at the end."""
+        """A connection of one's own, for a decision; closed at the end.
+
+        Raises `TransientError` when a run writes the same channel's orders for longer than `longest`.
+        """
         connection = connect(self._dsn(), name="orderflow pages, decision")
         try:
+            self._set(connection, "lock_timeout")
             yield connection
+        except TransientError as error:
+            if isinstance(error.__cause__, psycopg2.errors.LockNotAvailable):
+                told = (
+                    "a run is writing this channel's orders just now, so that nothing was done; try again in a minute"
+                )
+                raise TransientError(told) from error
+            raise
         finally:
             connection.close()
 
@@ -68,11 +80,15 @@ class Database:
 
     def _opened(self) -> Connection:
         connection = connect(self._dsn(), name="orderflow pages")
-        with connection.cursor() as cursor:
-            cursor.execute("SET statement_timeout = %s", (int(self._longest.total_seconds() * 1000),))
-        connection.commit()
+        self._set(connection, "statement_timeout")
         connection.set_session(readonly=True)
         return connection
+
+    def _set(self, connection: Connection, timeout: str) -> None:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config(%s, %s, false)", (timeout, f"{self._longest / timedelta(milliseconds=1):.0f}")
+            )
 
     def _back(self, connection: Connection) -> None:
         if connection.closed:

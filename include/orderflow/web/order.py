@@ -5,36 +5,44 @@ Reads staging alone; a channel is asked by the command `orderflow explain`. Show
 
 from __future__ import annotations
 
+import shlex
+from datetime import timedelta
+
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from orderflow.quality.rules import RULES
 from orderflow.staging import blocking, story
+from orderflow.web.access import demand_reader
 from orderflow.web.page import Reading
 
 router = APIRouter()
 
-LONGEST = 200
-"""No order's number is longer."""
 TONES = {"in the OMS": "good", "waits for the OMS": "held", "unknown": "bad", "conflict": "bad", "not delivered": "bad"}
 """Colour of a standing; any other is a warning."""
 
 
 @router.get("/order")
-def order(page: Reading, number: str = "", channel: str = "") -> HTMLResponse:
-    """`number` is the channel's order id, or the number that people use; `channel` may be empty."""
-    asked = number.strip()[:LONGEST]
-    shown = [page.channel(channel)] if channel else page.channels()
+def order(page: Reading, number: str = "", channel: str = "", order_id: str = "") -> HTMLResponse:
+    """`number` is what people know, the channel's order id or another number; `order_id` is the id alone, as links have
+    it: one order's id may be another one's number. `channel` may be empty.
+    """
+    asked = order_id or number.strip()
+    if channel:
+        demand_reader(page.user, channel)
     told = verdict = about = None
     found: list[tuple[str, str]] = []
     near: list[tuple[str, str]] = []
     if asked:
         with page.reading() as connection:
-            found = story.places(connection, [each.name for each in shown], asked)
+            found = story.places(connection, [channel] if channel else sorted(page.user.channels), asked)
+            if order_id:
+                found = [each for each in found if each[1] == order_id]
             if len(found) == 1:
-                about = page.channel(found[0][0])
-                told = story.tell(connection, *found[0], lookback=about.lookback, settle=about.settle)
-                verdict = blocking.here(told, shadow=about.shadow, now=page.now)
+                about = next((each for each in page.channels() if each.name == found[0][0]), None)
+                lookback, settle = (about.lookback, about.settle) if about else (timedelta(0), timedelta(0))
+                told = story.tell(connection, *found[0], lookback=lookback, settle=settle)
+                verdict = blocking.here(told, shadow=about is not None and about.shadow, now=page.now)
             elif not found and channel:
                 near = [(channel, each) for each in story.similar(connection, channel, asked)]
     return page.html(
@@ -47,6 +55,7 @@ def order(page: Reading, number: str = "", channel: str = "") -> HTMLResponse:
         about=about,
         story=told,
         verdict=verdict,
+        explain=shlex.join(["orderflow", "explain", channel or "CHANNEL", *["--"] * asked.startswith("-"), asked]),
         rules=RULES,
         waits=told is not None and told.quarantine is not None and told.quarantine.state in ("open", "parked"),
         tone=TONES.get(verdict.standing, "warn") if verdict else "",

@@ -25,6 +25,7 @@ from orderflow.quality.rules import RULES
 from orderflow.staging import actions, backlog, edits, quarantine
 from orderflow.staging.backlog import Row, Whole
 from orderflow.staging.edits import Held
+from orderflow.staging.session import lock_channel, transaction
 from orderflow.web.access import demand_editor, demand_reader
 from orderflow.web.decisions import DONE, Action, Wanted, act
 from orderflow.web.page import Page, Reading
@@ -74,9 +75,12 @@ def decide(
     to: Annotated[str, Form()] = "",
     waive: Annotated[list[str] | None, Form()] = None,
     asked: Annotated[str, Form()] = "",
+    seen: Annotated[str, Form()] = "",
 ) -> Response:
     wanted = Wanted(action, why or ("assigned" if action == "assign" else ""), to)
-    with page.writing(_channel_of(page, row)) as connection:
+    channel = _channel_of(page, row)
+    with page.writing(channel) as connection:
+        _demand_seen(connection, channel, row, seen)
         actions.only(act(connection, [row], wanted, waive or [], who=page.user.name))
     return page.go(f"quarantine/{row}", asked=asked, said=page.t(DONE[action], n=1))
 
@@ -90,12 +94,14 @@ def edit(
     empty: Annotated[list[int] | None, Form()] = None,
     why: Annotated[str, Form()] = "",
     asked: Annotated[str, Form()] = "",
+    seen: Annotated[str, Form()] = "",
 ) -> Response:
     """Correct values and release. `empty` are the numbers of the lines whose field is to be emptied."""
     drafts = _drafts(path or [], value or [], empty or [])
     channel = _channel_of(page, row)
     with page.writing(channel) as connection:
         try:
+            _demand_seen(connection, channel, row, seen)
             edits.edit(
                 connection, page.site.vault(), row, drafts, who=page.user.name, why=why,
                 personal=[each.path for each in drafts if personal(each.path)],
@@ -139,6 +145,25 @@ def _channel_of(page: Page, row: int) -> str:
     return channel
 
 
+def _demand_seen(connection: Connection, channel: str, row: int, seen: str) -> None:
+    """Raises `ConfigError` when the row holds another content than the one that the form was shown with.
+
+    Waits for a run that is writing the channel's orders: it may be bringing another content.
+    """
+    with transaction(connection) as cursor:
+        lock_channel(cursor, channel)
+    if seen and seen != _content(backlog.whole(connection, row)):
+        raise ConfigError(
+            "the channel has sent another version of this order since you opened it, so that nothing was done; "
+            "look at it again, then decide"
+        )
+
+
+def _content(found: Whole) -> str:
+    """What tells one content of a row from another; empty for a record that cannot be read."""
+    return "" if found.content_hash is None else found.content_hash.hex()
+
+
 def _page(
     page: Page,
     connection: Connection,
@@ -165,6 +190,7 @@ def _page(
         asked=asked,
         row=row,
         whole=found,
+        seen=_content(found),
         next=behind[0].id if behind else None,
         raw=raw,
         fault_of_raw=fault_of_raw,

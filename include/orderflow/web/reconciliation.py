@@ -92,7 +92,7 @@ def certificate(page: Reading, channel: str, day: Day, revision: Number | None =
         **_around(about, day, page),
         hindrance=_hindrance(page, about, day),
         newest=newest,
-        order_address=lambda order_id: page.url("order", channel=channel, number=order_id),
+        order_address=lambda order_id: page.url("order", channel=channel, order_id=order_id),
         file_address=lambda kind: page.url(
             f"reconciliation/{channel}/{day}/certificate.{kind}", revision=shown.revision if shown else None
         ),

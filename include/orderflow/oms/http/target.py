@@ -14,7 +14,7 @@ from orderflow.domain.errors import ConfigError, DriftError, TransientError
 from orderflow.domain.fulfilment import Parcel
 from orderflow.domain.life import Stage
 from orderflow.domain.source import JsonValue
-from orderflow.domain.target import OmsOrder, Receipt, Submission
+from orderflow.domain.target import OmsOrder, Receipt, Submission, one_of_each
 from orderflow.oms.document import masked, people
 from orderflow.oms.http.client import AmbiguousError, Client, Reply
 from orderflow.oms.http.options import Batch, HttpOptions
@@ -61,11 +61,7 @@ class HttpTarget:
         yield from self._judged(suspects)
 
     def look_up(self, channel: str, order_ids: Sequence[str]) -> Mapping[str, OmsOrder]:
-        held: dict[str, OmsOrder] = {}
-        for order in self._held(channel, order_ids):
-            if (other := held.get(order.order_id)) is None or (order.version or 0) >= (other.version or 0):
-                held[order.order_id] = order
-        return held
+        return one_of_each(self._held(channel, order_ids))
 
     def shipped(self, channel: str, since: datetime | None) -> Iterator[Parcel]:
         how = self._options.shipments

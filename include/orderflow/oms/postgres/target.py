@@ -21,7 +21,7 @@ from orderflow.domain.fulfilment import Parcel
 from orderflow.domain.life import Stage
 from orderflow.domain.order import Shipment
 from orderflow.domain.source import Account
-from orderflow.domain.target import OmsOrder, Receipt, Submission
+from orderflow.domain.target import OmsOrder, Receipt, Submission, one_of_each
 from orderflow.oms.document import Document, read, reason
 from orderflow.oms.positions import plain
 from orderflow.oms.postgres import statements
@@ -65,7 +65,7 @@ class PostgresTarget:
     def look_up(self, channel: str, order_ids: Sequence[str]) -> Mapping[str, OmsOrder]:
         """What stands in the OMS's table or view, by the channel's order ids."""
         with self._transaction() as cursor:
-            return {each.order_id: each for each in self._held(cursor, channel, order_ids)}
+            return one_of_each(self._held(cursor, channel, order_ids))
 
     def shipped(self, channel: str, since: datetime | None) -> Iterator[Parcel]:
         """Parcels as the OMS's table or view tells them."""

@@ -8,15 +8,14 @@ import re
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pycountry
 
 from orderflow.quality.checks.check import Check, absent, missing
 from orderflow.quality.checks.lines import GOODS
 from orderflow.quality.checks.order import TO_SHIP
+from orderflow.quality.codes import COUNTRIES
 from orderflow.quality.view import Mask, View
 
 ROLES = ("ship_to", "bill_to", "sold_to")
-COUNTRIES = tuple(sorted(country.alpha_2 for country in pycountry.countries))
 OURS = ("merchant", "seller", "self")
 """Whoever fulfils a line by one of these words, or by none, ships it himself."""
 

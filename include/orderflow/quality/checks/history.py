@@ -19,6 +19,8 @@ CLOCKS_DIFFER = 5 * 60 * SECOND
 """How far a platform's clock may be ahead of ours."""
 BOOKED_LATER = 3600 * SECOND
 """How long after a payment or shipment a platform may still write down the order."""
+A_DAY = 86_400 * SECOND
+"""Platforms give many promises as a date, which is read as its midnight: the beginning of the day that is meant."""
 EARLIEST = int(datetime(1995, 1, 1, tzinfo=UTC).timestamp()) * SECOND
 """Nobody sold over the web before."""
 
@@ -132,7 +134,7 @@ MEANING = (
                 "channel_updated_at",
                 ("orders", "channel_created_at"),
                 ("orders", "channel_updated_at"),
-                0,
+                SECOND,
             ),
             (
                 "PLACED_AFTER_UPDATED",
@@ -140,7 +142,7 @@ MEANING = (
                 "placed_at",
                 ("orders", "placed_at"),
                 ("orders", "channel_updated_at"),
-                0,
+                SECOND,
             ),
             *(
                 ("ENDED_BEFORE_PLACED", "orders", name, ("orders", "placed_at"), ("orders", name), BOOKED_LATER)
@@ -162,8 +164,8 @@ MEANING = (
                 ("shipments", "delivered_at"),
                 0,
             ),
-            ("SHIP_BY_BEFORE_PLACED", "lines", "ship_by", ("orders", "placed_at"), ("lines", "ship_by"), 0),
-            ("DELIVER_BY_BEFORE_SHIP_BY", "lines", "deliver_by", ("lines", "ship_by"), ("lines", "deliver_by"), 0),
+            ("SHIP_BY_BEFORE_PLACED", "lines", "ship_by", ("orders", "placed_at"), ("lines", "ship_by"), A_DAY),
+            ("DELIVER_BY_BEFORE_SHIP_BY", "lines", "deliver_by", ("lines", "ship_by"), ("lines", "deliver_by"), A_DAY),
         )
     ),
     missing("CANCELLED_BUT_OPEN", "orders", "order_status", _cancelled_but_open),

@@ -62,12 +62,19 @@ def _goods(view: View) -> Mask:
     return view.is_one_of("lines", "kind", GOODS)
 
 
+def _left(view: View) -> Mask:
+    """Lines of which anything is left: a removed one stays in the order with the quantity zero."""
+    left: Mask = ~view.known("lines", "quantity") | (view.ints("lines", "quantity") != 0)
+    return left
+
+
 def _sku_missing(view: View) -> Mask:
-    return _goods(view) & ~view.known("lines", "sku")
+    return _goods(view) & _left(view) & ~view.known("lines", "sku")
 
 
 def _sku_unmapped(view: View) -> pa.Array | None:
-    return _shown(view.column("lines", "sku"), view.known("lines", "sku") & ~view.known("lines", "oms_sku"))
+    unmapped = view.known("lines", "sku") & ~view.known("lines", "oms_sku") & _left(view)
+    return _shown(view.column("lines", "sku"), unmapped)
 
 
 def _sku_invisible(view: View) -> pa.Array | None:

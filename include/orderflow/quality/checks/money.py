@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from orderflow.domain.money import MILLION
 from orderflow.quality.checks.check import Check, missing, not_negative, residue
 from orderflow.quality.checks.lines import GOODS
-from orderflow.quality.checks.order import CURRENCIES, TO_SHIP
+from orderflow.quality.checks.order import TO_SHIP
+from orderflow.quality.codes import CURRENCIES
 from orderflow.quality.view import Ints, Mask, View
 
 SETS = ("", "shop_")

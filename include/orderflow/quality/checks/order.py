@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pycountry
 
 from orderflow.domain.order import (
     CHARGE_KINDS,
+    DISCOUNT_KINDS,
     FULFILMENT_STATUS,
     FUNDERS,
     MASKING,
@@ -20,13 +20,12 @@ from orderflow.domain.order import (
     RETURN_STATUS,
 )
 from orderflow.quality.checks.check import Check, absent, missing, one_of
+from orderflow.quality.codes import CURRENCIES
 from orderflow.quality.view import Mask, View
 
 TO_SHIP = ("pending", "open", "on_hold")
 """Statuses of orders that wait for their goods."""
 LONGEST_IDENTIFIER = 200
-
-CURRENCIES = tuple(sorted(currency.alpha_3 for currency in pycountry.currencies))
 
 
 def _lines_missing(view: View) -> Mask:
@@ -92,7 +91,7 @@ STRUCTURE = (
     one_of("RETURN_STATUS_UNKNOWN", "orders", "return_status", RETURN_STATUS),
     one_of("MASKING_UNKNOWN", "orders", "masking", MASKING),
     one_of("CHARGE_KIND_UNKNOWN", "charges", "kind", CHARGE_KINDS),
-    one_of("DISCOUNT_KIND_UNKNOWN", "discounts", "kind", ("code", "automatic", "manual", "platform")),
+    one_of("DISCOUNT_KIND_UNKNOWN", "discounts", "kind", DISCOUNT_KINDS),
     one_of("FUNDER_UNKNOWN", "discounts", "funded_by", FUNDERS),
     one_of("TAX_LIABLE_UNKNOWN", "taxes", "liable", ("seller", "marketplace", "unknown")),
     one_of(

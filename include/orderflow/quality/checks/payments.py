@@ -65,7 +65,9 @@ def _paid_but_unpaid(view: View) -> Ints:
 
 
 def _id_and_kind_repeated(view: View) -> pa.Array | None:
-    mask = view.repeated("payments", "payment_id", "kind")
+    """Ids of movements that succeeded more than once: an attempt that failed may be made again under its id."""
+    mask = view.repeated("payments", "payment_id", "kind", "status")
+    mask &= view.is_one_of("payments", "status", ("success",))
     return pc.if_else(pa.array(mask), view.column("payments", "payment_id"), None) if mask.any() else None
 
 

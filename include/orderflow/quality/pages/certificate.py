@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
-import pycountry
 
 from orderflow.domain.reconciliation import CAUSES, Certificate, Difference, is_unexplained
+from orderflow.quality.codes import CURRENCIES
 from orderflow.quality.pages.rendering import render
 from orderflow.quality.pages.words import bare, harmless, number, plain
 
@@ -99,20 +99,19 @@ def _verdict(certificate: Certificate, t: Say) -> tuple[str, str]:
 
 
 def _sums(certificate: Certificate) -> list[tuple[str, bool, list[str]]]:
-    """Currency, whether ISO 4217 knows it, and its sum on each side."""
+    """Currency, whether it is one, and its sum on each side."""
     sides = [certificate.sides[name] for name in _SIDES]
     currencies = {currency for side in sides for currency in side.sums}
-    known = {each.alpha_3 for each in pycountry.currencies} if currencies else set()
     return [
         (
             currency,
-            currency in known,
+            currency in CURRENCIES,
             [
                 bare(Decimal(side.sums[currency]), currency) if side.compared and currency in side.sums else "–"
                 for side in sides
             ],
         )
-        for currency in sorted(currencies, key=lambda each: (each not in known, each))
+        for currency in sorted(currencies, key=lambda each: (each not in CURRENCIES, each))
     ]
 
 

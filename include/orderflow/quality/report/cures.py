@@ -21,6 +21,7 @@ from orderflow.domain.channel import Channel
 from orderflow.domain.money import exponent
 from orderflow.domain.order import (
     CHARGE_KINDS,
+    DISCOUNT_KINDS,
     FULFILMENT_STATUS,
     FUNDERS,
     LINE_KINDS,
@@ -50,6 +51,7 @@ _WORDS: Mapping[str, Sequence[str]] = {
     "return_status": RETURN_STATUS,
     "line_kind": LINE_KINDS,
     "charge_kind": CHARGE_KINDS,
+    "discount_kind": DISCOUNT_KINDS,
     "funded_by": FUNDERS,
 }
 _CURRENCIES = {

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.channel import Channel
+from orderflow.quality import punctual
 from orderflow.quality.report import queries
 from orderflow.quality.report.clusters import clusters
 from orderflow.quality.report.values import (
@@ -199,7 +200,15 @@ def _drift(rows: Iterable[Mapping[str, Any]]) -> list[Drift]:
     return sorted(found.values(), key=lambda each: (each.code in _LOUD, each.last), reverse=True)
 
 
-_LOUD = {"TOO_MANY_REFUSED", "TOO_FEW_ORDERS", "TOO_MANY_ORDERS", "UNEXPECTEDLY_EMPTY", "FIELD_GONE", "TYPE_NEW"}
+_LOUD = {
+    "TOO_MANY_REFUSED",
+    "TOO_FEW_ORDERS",
+    "TOO_MANY_ORDERS",
+    "UNEXPECTEDLY_EMPTY",
+    "FIELD_GONE",
+    "TYPE_NEW",
+    "AMOUNTS_IN_ANOTHER_UNIT",
+}
 
 
 def _volume(
@@ -209,7 +218,10 @@ def _volume(
     first: datetime | None,
     now: datetime,
 ) -> Volume:
-    """The band is the median of earlier whole days, give or take three deviations (by the median) or 30 percent."""
+    """The band is the median of earlier whole days, give or take three deviations (by the median) or 30 percent.
+
+    What the same weekday brought before is as expected, too: a shop that rests on Sundays is not judged by its Mondays.
+    """
     zone = ZoneInfo(channel.schedule.timezone)
     brought = {row["day"]: row["orders"] for row in rows}
     counts = [brought.get(day, 0) for day in days]
@@ -217,11 +229,10 @@ def _volume(
     today = now.astimezone(zone).date()
     begun = first.astimezone(zone).date() if first else None
     earliest = days[0] - timedelta(days=BAND_DAYS)
-    known = [
-        brought.get(day, 0)
-        for day in (earliest + timedelta(days=number) for number in range(BAND_DAYS + len(days)))
-        if begun and begun < day < min(today, days[-1])
-    ]
+    before = (earliest + timedelta(days=number) for number in range(BAND_DAYS + len(days)))
+    by_day = {day: brought.get(day, 0) for day in before if begun and begun < day < min(today, days[-1])}
+    known = list(by_day.values())
+    like = [orders for day, orders in by_day.items() if asked is None and day.weekday() == days[-1].weekday()]
     band, basis = asked, "orders_per_day of the channel file"
     if band is None and len(known) >= FEWEST_DAYS:
         middle = statistics.median(known)
@@ -232,17 +243,13 @@ def _volume(
         return Volume(counts, None, f"fewer than {FEWEST_DAYS} whole days of history", "unknown")
     if days[-1] >= today:
         return Volume(counts, band, f"{basis}; the last day is not over", "unknown")
-    least, most = band
+    least, most = min([band[0], *like]), max([band[1], *like])
     return Volume(counts, band, basis, "low" if counts[-1] < least else "high" if counts[-1] > most else "expected")
 
 
 def _freshness(channel: Channel, newest: datetime | None, flow: Mapping[str, int], now: datetime) -> Freshness:
-    from croniter import croniter
-
-    ticks = croniter(channel.schedule.cron, now.astimezone(ZoneInfo(channel.schedule.timezone)))
-    one, two = ticks.get_next(datetime), ticks.get_next(datetime)
-    allowed = 2 * (two - one) + channel.settle + channel.schedule.deadline
-    return Freshness(newest, now - newest if newest else None, allowed, flow["windows"], flow["unproven"])
+    behind, allowed = now - newest if newest else None, now - punctual.due(channel, now)
+    return Freshness(newest, behind, allowed, flow["windows"], flow["unproven"])
 
 
 def _proofs(name: Literal["order", "shop"], rows: Iterable[Mapping[str, Any]]) -> list[Proof]:

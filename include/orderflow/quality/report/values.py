@@ -97,7 +97,7 @@ class Freshness:
     """End of the newest window that is proven."""
     behind: timedelta | None
     allowed: timedelta
-    """Two ticks of the schedule, the channel's settle time and its deadline."""
+    """As far back as the newest tick whose deadline has passed."""
     windows: int
     unproven: int
     """Windows of the report's days that were begun and are not loaded."""
@@ -170,11 +170,10 @@ class Figures:
     runs: list[dict[str, Any]]
     """The newest run of expectations of each day that has one, each with its `results`."""
 
-    def total(self, verdict: str) -> Verdict:
-        """One verdict over all days."""
+    def total(self, *verdicts: str) -> Verdict:
+        """These verdicts over all days."""
         whole = Verdict()
-        for by_verdict in self.verdicts.values():
-            part = by_verdict[verdict]
+        for part in (by_verdict[verdict] for by_verdict in self.verdicts.values() for verdict in verdicts):
             whole.orders += part.orders
             for currency, value in part.value.items():
                 whole.value[currency] = whole.value.get(currency, Decimal(0)) + value

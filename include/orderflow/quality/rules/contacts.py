@@ -25,7 +25,8 @@ RULES = (
         "SHIP_TO_MISSING",
         "channel team",
         "goods are to be shipped, and the order does not say where to",
-        "complete the address on the channel; map `masked` where the platform withholds it",
+        "complete the address on the channel; map `masked` where the platform withholds it, and fulfilled_by `pickup` "
+        "where the buyer collects the goods",
     ),
     refuse(
         "COUNTRY_UNKNOWN",

@@ -51,6 +51,10 @@ document.addEventListener("submit", (event) => {
     setTimeout(() => (button.disabled = true)); // once; after the form was read
 });
 
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const button of document.querySelectorAll("button")) button.disabled = false; // came back
+});
+
 document.addEventListener("change", (event) => {
   const name = event.target.dataset.ticks; // one box for all boxes of that name
   if (name) for (const box of event.target.form.querySelectorAll(`[name="${name}"]`)) box.checked = event.target.checked;

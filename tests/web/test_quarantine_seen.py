@@ -1,0 +1,85 @@
+"""Decisions hold for what somebody has seen: a form from before another version came, or one that nobody wrote."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+
+import psycopg2
+import pytest
+from waiting import wait
+
+from orderflow.domain.errors import TransientError
+from orderflow.staging import actions
+from orderflow.staging.session import lock_channel
+from orderflow.staging.store import Store
+from orderflow.web.database import Database
+
+
+@pytest.fixture
+def store(staging, site):
+    return Store(staging, site.state.site.vault())
+
+
+def states(staging):
+    with staging, staging.cursor() as cursor:
+        cursor.execute("SELECT order_id, state FROM orderflow.quarantine ORDER BY order_id")
+        return dict(cursor.fetchall())
+
+
+def test_nobody_decides_about_a_version_that_came_after_his_page_was_opened(client, store, staging):
+    (row,) = wait(store, "A-1")
+    (seen,) = set(re.findall(r'name="seen" value="(\w+)"', client().get(f"/quarantine/{row}").text))
+    with staging, staging.cursor() as cursor:
+        cursor.execute("UPDATE orderflow.quarantine SET content_hash = decode('ab', 'hex')")
+    edit = {"path": ["payment_status"], "value": ["paid"], "why": "asked the shop", "seen": seen}
+    for path, form in (("decide", {"action": "discard", "why": "a test order", "seen": seen}), ("edit", edit)):
+        answer = client().post(f"/quarantine/{row}/{path}", data=form)
+        assert answer.status_code == 400
+        assert "the channel has sent another version of this order since you opened it" in answer.text
+    assert "hreflang" not in answer.text, (
+        "the same page in another language is asked for by an address, which it has not"
+    )
+    assert states(staging) == {"A-1": "open"}
+    (now,) = set(re.findall(r'name="seen" value="(\w+)"', answer.text))
+    assert client().post(f"/quarantine/{row}/edit", data=edit | {"seen": now}).status_code == 303
+
+
+def test_what_no_column_takes_is_refused_with_what_the_database_says(client, store, staging):
+    wait(store, "A-1")
+    answers = [
+        client().post("/quarantine/decide", data={"action": "park", "row": str(-(2**70)), "why": "x"}),
+        client().get("/mapping/pairs", params={"after": "9999-12-31T23:59-23:00~channel_01~a"}),
+    ]
+    assert [answer.status_code for answer in answers] == [400, 400]
+    assert "out of range" in answers[0].text
+    assert states(staging) == {"A-1": "open"}
+
+
+def test_a_version_that_is_just_being_written_counts_as_well(client, store, dsn, staging):
+    (row,) = wait(store, "A-1")
+    (seen,) = set(re.findall(r'name="seen" value="(\w+)"', client().get(f"/quarantine/{row}").text))
+    with closing(psycopg2.connect(dsn)) as run, run.cursor() as cursor, ThreadPoolExecutor() as threads:
+        lock_channel(cursor, "channel_01")
+        cursor.execute("UPDATE orderflow.quarantine SET content_hash = decode('ab', 'hex')")
+        form = {"action": "discard", "why": "a test order", "seen": seen}
+        answer = threads.submit(client().post, f"/quarantine/{row}/decide", data=form)
+        while not answer.done():
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            if cursor.fetchone() != (0,):
+                run.commit()
+    assert answer.result().status_code == 400
+    assert states(staging) == {"A-1": "open"}
+
+
+def test_a_decision_waits_for_a_run_only_so_long(store, dsn, staging):
+    (row,) = wait(store, "A-1")
+    impatient = Database(lambda: dsn, longest=timedelta(milliseconds=1))
+    with closing(psycopg2.connect(dsn)) as run, run.cursor() as cursor:
+        lock_channel(cursor, "channel_01")
+        with (
+            pytest.raises(TransientError, match="a run is writing this channel's orders just now"),
+            impatient.writing() as connection,
+        ):
+            actions.park(connection, [row], who="mei", why="x")
+    assert states(staging) == {"A-1": "open"}
