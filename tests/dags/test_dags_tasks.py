@@ -14,7 +14,7 @@ from airflow.sdk.execution_time.context import set_current_context
 
 from orderflow import config
 from orderflow.domain.errors import ConfigError, DriftError
-from orderflow.orchestration import ports, tasks
+from orderflow.orchestration import ports, settings, tasks
 from orderflow.sandbox.server import OMS_TOKEN, oms_app, serve
 from orderflow.staging.migrate import migrate
 
@@ -198,6 +198,16 @@ def test_an_alarming_batch_is_held_and_its_owners_are_told(deployment, project, 
     assert rows(deployment.connection, "SELECT state FROM orderflow.windows") == [("held",)]
     assert rows(deployment.connection, "SELECT count(*) FROM orderflow.orders") == [(0,)]
     assert "alert raised channel=a kind=held: held: TOO_FEW_ORDERS" in caplog.text
+
+
+def test_on_a_holiday_no_batch_is_stopped_for_its_number_of_orders(deployment, project, monkeypatch):
+    (deployment.drop / "orders.csv").write_text(ROWS)
+    monkeypatch.setattr(settings, "INCLUDE", project.include)
+    (project.include / "calendar.yml").write_text(
+        f"- {{day: {NOW - timedelta(minutes=15):%Y-%m-%d}, kind: holiday, name: New Year}}\n"
+    )
+    run(read(project, "validate: {{guards: hold, orders_per_window: [100, 200]}}\n"), project.include)
+    assert rows(deployment.connection, "SELECT count(*) FROM orderflow.orders") == [(2,)]
 
 
 def test_an_alarming_batch_stops_the_run_and_the_ledger_says_why(deployment, project):

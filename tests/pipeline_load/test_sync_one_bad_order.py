@@ -50,3 +50,12 @@ def test_one_order_over_which_the_target_fails_waits_and_the_rest_get_there(stor
     with pytest.raises(type(error)):
         sync(shop, store, Fussy(error), pause=lambda _: None)
     assert ask("SELECT order_id FROM orderflow.outbox") == [(BAD,)], "what comes later does not wait behind it"
+
+
+def test_an_order_whose_people_cannot_be_read_waits_and_the_rest_get_there(store, ask):
+    load(store, *[order(name) for name in ("A", BAD, "C")], channel="shop")
+    ask("UPDATE orderflow.order_contacts SET sealed = sealed || 'x'::bytea WHERE order_id = %s", BAD)
+    with pytest.raises(ConfigError, match="shop B: its personal data does not open"):
+        sync(channel("shop"), store, Fussy(None), pause=lambda _: None)
+    assert ask("SELECT order_id FROM orderflow.outbox") == [(BAD,)]
+    assert ask("SELECT order_id FROM orderflow.receipts ORDER BY order_id") == [("A",), ("C",)]

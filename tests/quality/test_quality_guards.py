@@ -49,6 +49,14 @@ def test_the_number_of_orders_alarms_outside_its_band(orders, code):
     assert all(str(orders) in each.message for each in found)
 
 
+@pytest.mark.parametrize("band", [(5, 10), None])
+@pytest.mark.parametrize("orders", [0, 1, 5000])
+def test_on_a_day_like_no_other_the_number_of_orders_is_not_judged(orders, band):
+    known = History(orders=(100,) * 12, special=True)
+    assert findings(batch(cleaned=orders), rules(orders_per_window=band), history=known) == []
+    assert findings(batch(cleaned=orders), rules(orders_per_window=band), history=History(orders=(100,) * 12))
+
+
 @pytest.mark.parametrize(
     ("history", "band", "alarms"),
     [

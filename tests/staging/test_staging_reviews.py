@@ -4,6 +4,7 @@ import json
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 import psycopg2
@@ -171,6 +172,16 @@ def test_the_same_weekday_counts_more_where_there_are_enough(store, tmp_path):
         proven(store, tmp_path / "p", START - timedelta(weeks=week, days=1), 1000)
     recent = history.recent(store.connection, "shop_台北", Window(START, START + HOUR))
     assert recent.orders == tuple(range(1, 10))
+
+
+def test_days_like_no_other_are_not_compared_with_and_are_known_by_the_channels_own_clock(store, tmp_path):
+    for day in range(1, 4):
+        proven(store, tmp_path / "p", START - timedelta(days=day), day)
+    there = [(START - timedelta(days=day)).astimezone(ZoneInfo("Asia/Taipei")).date() for day in range(4)]
+    window = Window(START, START + HOUR)
+    recent = history.recent(store.connection, "shop_台北", window, "Asia/Taipei", special={there[2]})
+    assert (recent.orders, recent.special) == ((1, 3), False)
+    assert history.recent(store.connection, "shop_台北", window, "Asia/Taipei", special={there[0]}).special
 
 
 def test_profiles_of_the_newest_windows_are_kept_one_per_window(store, tmp_path):

@@ -35,6 +35,12 @@ def test_text_is_kept_as_it_is_whatever_encoding_the_user_is_set_to(store, user,
     assert ask("SELECT order_id FROM orderflow.orders") == [("№ é 茶",)]
 
 
+def test_a_schema_older_than_the_code_is_told_with_its_cure(store, ask):
+    ask("ALTER TABLE orderflow.windows DROP COLUMN asked")
+    with pytest.raises(ConfigError, match=r"column .* does not exist; .* bring it up to date with: orderflow migrate"):
+        load(store, order("1"))
+
+
 def test_tables_of_others_are_left_alone_wherever_the_user_looks_for_temporary_ones(store, user, ask):
     ask("CREATE TABLE public.keys AS SELECT 1 AS theirs")
     with closing(connect(user("careful", "search_path = public, pg_temp"))) as connection:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from orderflow.command import ports
+from orderflow.config.alerts import special_days
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Channel, demand_possible, unreachable
 from orderflow.domain.errors import ConfigError, OrderflowError, TransientError
@@ -71,14 +72,15 @@ def stage_window(
         batch = extract(asking, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
         batch = structs.replace(batch, behind=healing, asked_start=asks.start, asked_end=asks.end)
         ledger.extracted(store.connection, batch)
-        recent = history.recent(store.connection, channel.name, window, channel.schedule.timezone)
+        special = special_days(ports.CHANNELS.parent, channel.name)
+        recent = history.recent(store.connection, channel.name, window, channel.schedule.timezone, special=special)
         batch = staged(
             channel,
             batch,
             store,
             skus=skus.current(store.connection, channel.name),
             decisions=decisions.decisions(store.connection, channel.name, store.vault),
-            history=History.of(recent.orders, recent.profiles),
+            history=History.of(recent.orders, recent.profiles, special=recent.special),
             progress=progress,
         )
         if batch.held:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +15,8 @@ from orderflow.config.problem import Fault, Problem, nearest
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.routing import Day, Routing
+
+log = logging.getLogger(__name__)
 
 ALERTS, CALENDAR = "alerts.yml", "calendar.yml"
 CONNECTION = "orderflow_alerts"
@@ -28,6 +32,15 @@ def read(include: Path) -> Routing:
     if found := _wrong(include, told, special):
         raise ConfigError("\n".join(map(str, found)))
     return _routing(told, special)
+
+
+def special_days(include: Path, channel: str) -> frozenset[date]:
+    """Days like no other for this channel, holidays and sales; none where a file is wrong, which `problems` tells."""
+    try:
+        return read(include).special(channel, kinds=("holiday", "sale"))
+    except ConfigError as error:
+        log.warning("calendar left out: %s", error)
+        return frozenset()
 
 
 def problems(include: Path) -> list[Problem]:

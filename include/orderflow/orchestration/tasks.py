@@ -76,6 +76,7 @@ def clean(channel: Channel, plain: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def validate(channel: Channel, plain: Mapping[str, Any] | None) -> dict[str, Any]:
+    from orderflow.config.alerts import special_days
     from orderflow.orchestration.review import ask
     from orderflow.pipeline.validate import validate as run
     from orderflow.quality.guards import History
@@ -85,8 +86,9 @@ def validate(channel: Channel, plain: Mapping[str, Any] | None) -> dict[str, Any
     with ports.recorded(channel, batch.window, batch.run_id):
         _demand_landing(batch)
         with ports.database() as connection:
-            recent = history.recent(connection, channel.name, batch.window, channel.schedule.timezone)
-        known = History.of(recent.orders, recent.profiles)
+            special = special_days(settings.INCLUDE, channel.name)
+            recent = history.recent(connection, channel.name, batch.window, channel.schedule.timezone, special=special)
+        known = History.of(recent.orders, recent.profiles, special=recent.special)
         batch = run(channel, batch, history=known, decisions=ports.decisions(channel), progress=teller())
     for code, orders in batch.reasons.items():
         log.warning("orders quarantined code=%s orders=%d", code, orders)

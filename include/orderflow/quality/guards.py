@@ -43,11 +43,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     orders: tuple[int, ...] = ()
     profile: Profile | None = None
+    special: bool = False
+    """A holiday, or a sale day: how many orders come is not judged."""
 
     @classmethod
-    def of(cls, orders: Sequence[int], profiles: Iterable[tuple[datetime, str]]) -> History:
+    def of(cls, orders: Sequence[int], profiles: Iterable[tuple[datetime, str]], *, special: bool = False) -> History:
         """Out of order counts, and of the JSON of earlier profiles by the end of their window."""
-        return cls(orders=tuple(orders), profile=of_windows(profiles))
+        return cls(orders=tuple(orders), profile=of_windows(profiles), special=special)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -71,12 +73,9 @@ def findings(
 ) -> list[Finding]:
     """Everything that the guards see in a validated batch, alarms first."""
     known = history or History()
-    seen = [
-        *_refused(batch, rules),
-        *_volume(batch, rules),
-        *_empty(batch, rules, known),
-        *_unusual(batch, rules, known),
-    ]
+    seen = list(_refused(batch, rules))
+    if not known.special:
+        seen += [*_volume(batch, rules), *_empty(batch, rules, known), *_unusual(batch, rules, known)]
     if profile and known.profile:
         seen += compare(profile, known.profile, since=batch.window_start)
     return sorted(seen, key=lambda finding: (finding.severity, finding.code, finding.message))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -26,16 +28,27 @@ ENOUGH = 8
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """`orders` of comparable windows, newest first; `profiles` (JSON) by the end of their window, newest first."""
+    """`orders` of comparable windows, newest first; `profiles` (JSON) by the end of their window, newest first.
+
+    `special`: the window begins on a day like no other, so that nobody knows how many orders to expect.
+    """
 
     orders: tuple[int, ...]
     profiles: tuple[tuple[datetime, str], ...]
+    special: bool = False
 
 
-def recent(connection: Connection, channel: str, window: Window, timezone: str = "UTC") -> Recent:
+def recent(
+    connection: Connection,
+    channel: str,
+    window: Window,
+    timezone: str = "UTC",
+    *,
+    special: Collection[date] = frozenset(),
+) -> Recent:
     """What to compare the batch of `window` with; `timezone` (IANA) is the one of the channel's business hours.
 
-    Windows are comparable when they are proven, as long as this one, and before it.
+    Windows are comparable when they are proven, as long as this one, before it, and not on one of the `special` days.
     """
     with transaction(connection) as cursor:
         cursor.execute(
@@ -49,9 +62,16 @@ def recent(connection: Connection, channel: str, window: Window, timezone: str =
             WHERE channel = %(channel)s AND loaded_at IS NOT NULL AND window_start < %(start)s
                 AND window_end - window_start = %(end)s - %(start)s
                 AND window_start > %(start)s - interval '70 days'
+                AND (window_start AT TIME ZONE %(zone)s)::date <> ALL (%(special)s::date[])
             ORDER BY window_start DESC
             """,
-            {"channel": channel, "start": window.start, "end": window.end, "zone": timezone},
+            {
+                "channel": channel,
+                "start": window.start,
+                "end": window.end,
+                "zone": timezone,
+                "special": list(special),
+            },
         )
         rows = cursor.fetchall()
         cursor.execute(
@@ -68,7 +88,8 @@ def recent(connection: Connection, channel: str, window: Window, timezone: str =
         [orders for orders, same_hour, _ in rows if same_hour],
     )
     chosen = next((each for each in by_likeness if len(each) >= ENOUGH), [orders for orders, _, _ in rows])
-    return Recent(tuple(chosen[:MOST_WINDOWS]), profiles)
+    own_day = window.start.astimezone(ZoneInfo(timezone)).date()
+    return Recent(tuple(chosen[:MOST_WINDOWS]), profiles, special=own_day in special)
 
 
 def learn(cursor: Cursor, batch: Batch) -> None:

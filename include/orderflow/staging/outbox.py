@@ -10,6 +10,7 @@ import msgspec
 from psycopg2.extensions import BYTES
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
+from orderflow.domain.errors import ConfigError
 from orderflow.domain.target import Receipt, Submission
 from orderflow.staging import conflicts, contacts, ledger, measures
 from orderflow.staging.copying import storable
@@ -47,9 +48,11 @@ def claims(
     With `behind` it walks what came with batches that catch up, else the rest. Live claims are recorded some at a time;
     one that is never handed out is looked up first by the next sync.
 
-    An order that a load is changing right now is passed over: its newer version comes with the next sync.
+    An order that a load is changing right now is passed over: its newer version comes with the next sync. One whose
+    people cannot be read stays pending, and keeps no other from going: `ConfigError` is raised for it at the end.
     """
     after = ""
+    sealed: ConfigError | None = None
     statement, at_once = (_CLAIM_BEHIND, 1) if behind else (_CLAIM_LIVE, CLAIMS_AT_ONCE)
     connection.string_types[_JSON] = BYTES
     while True:
@@ -57,13 +60,22 @@ def claims(
             cursor.execute(BY_KEY + statement, {"channel": channel, "after": after, "size": size * at_once})
             claimed = cursor.fetchall()
         if not claimed:
-            return
+            break
         after = max(row[0] for row in claimed)
         found = [row for row in claimed if row[_DOCUMENT] is not None]
         together = [row for row in found if row[_ATTEMPTS] <= ALONE_AFTER]
         alone = [[row] for row in found if row[_ATTEMPTS] > ALONE_AFTER]
         for rows in chain((together[first : first + size] for first in range(0, len(together), size)), alone):
-            yield [_submission(vault, channel, *row) for row in rows]
+            opened = []
+            for row in rows:
+                try:
+                    opened.append(_submission(vault, channel, *row))
+                except ConfigError as error:
+                    sealed = error
+            if opened:
+                yield opened
+    if sealed:
+        raise sealed
 
 
 def settle(connection: Connection, receipts: Sequence[tuple[Submission, Receipt]]) -> None:

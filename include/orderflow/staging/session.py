@@ -10,7 +10,7 @@ import psycopg2.errors
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from orderflow.domain.errors import DeniedError, TransientError
+from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 
 BY_KEY = """
 SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off; SET LOCAL jit = off;
@@ -33,7 +33,7 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
     """One transaction: committed at the end, rolled back on any error.
 
     Raises `TransientError` when the server is gone, stops, takes no writes (a standby), or chose this transaction to
-    break a deadlock, and `DeniedError` when the user lacks a right.
+    break a deadlock, `DeniedError` when the user lacks a right, and `ConfigError` when the schema is older than ours.
     """
     try:
         with connection, connection.cursor() as cursor:
@@ -44,6 +44,11 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
         if isinstance(error, psycopg2.errors.ReadOnlySqlTransaction):
             said += " (a standby, or a user that may only read): let the connection lead to the primary"
         raise TransientError(f"{where}: {said}; nothing was written") from error
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
+        raise ConfigError(
+            f"{connection.info.dbname}: {error.diag.message_primary}; nothing was written; the database has an older "
+            "schema than this code: bring it up to date with: orderflow migrate"
+        ) from error
     except psycopg2.errors.InsufficientPrivilege as error:
         database, user = connection.info.dbname, connection.info.user
         raise DeniedError(

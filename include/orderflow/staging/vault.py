@@ -60,15 +60,16 @@ class Vault:
     def open(self, sealed: bytes, key_id: str, channel: str, name: str) -> bytes:
         """Raises `ConfigError` when the key is unknown or does not fit."""
         cipher = self._ciphers.get(key_id)
+        whose = f"{channel} {name}: its personal data"
         if cipher is None:
             raise ConfigError(
-                f"personal data was sealed with key {key_id!r}, which the vault does not have (it has "
+                f"{whose} was sealed with key {key_id!r}, which the vault does not have (it has "
                 f"{list(self._ciphers)}); add the old key behind the current one"
             )
         try:
             return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], f"{channel}|{name}".encode())
         except InvalidTag as error:
             raise ConfigError(
-                f"personal data does not open with key {key_id!r}: the key differs from the one that sealed it, or the "
-                "value was moved or changed; restore the key under its id"
+                f"{whose} does not open with key {key_id!r}: the key differs from the one that sealed it, or the value "
+                "was moved or changed; restore the key under its id"
             ) from error

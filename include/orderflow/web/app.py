@@ -149,8 +149,8 @@ def _misread(request: Request, error: Exception) -> HTMLResponse:
 
 
 def _failed(request: Request, error: Exception) -> HTMLResponse:
-    if isinstance(error, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
-        missing = str(error).splitlines()[0]
+    if isinstance(error.__cause__ or error, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
+        missing = str(error.__cause__ or error).splitlines()[0]
         cure = "The staging database has an older schema than these pages; bring it up to date with: orderflow migrate"
         return _told(request, 503, "The staging schema is not up to date", f"{missing}. {cure}")
     if isinstance(error, ConfigError):
