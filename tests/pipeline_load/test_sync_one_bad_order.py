@@ -1,6 +1,7 @@
 """An OMS, or the code that talks to it, that fails over one order: the others get there all the same."""
 
 import contextlib
+import threading
 
 import pytest
 from shop import channel
@@ -59,3 +60,31 @@ def test_an_order_whose_people_cannot_be_read_waits_and_the_rest_get_there(store
         sync(channel("shop"), store, Fussy(None), pause=lambda _: None)
     assert ask("SELECT order_id FROM orderflow.outbox") == [(BAD,)]
     assert ask("SELECT order_id FROM orderflow.receipts ORDER BY order_id") == [("A",), ("C",)]
+
+
+class Doubting:
+    """A target that does not know what a refusal means until it has seen that the OMS takes orders."""
+
+    def __init__(self):
+        self.tried, self.works = threading.Event(), False
+
+    def submit(self, submissions):
+        for each in submissions:
+            if each.order_id != "0":
+                assert self.tried.wait(20)
+                self.works = True
+                yield Receipt(each.key, "accepted", oms_id=each.order_id)
+            elif self.works:
+                yield Receipt(each.key, "refused", reason="HTTP 400")
+            else:
+                self.tried.set()
+                raise DriftError("the requests are wrong, not the orders")
+
+
+def test_an_order_that_is_answered_before_any_other_is_tried_again_when_the_others_are_taken(store, ask):
+    load(store, *[order(name) for name in ("0", "A", "B")], channel="shop")
+    delivered = sync(channel("shop", batch=1), store, Doubting(), pause=lambda _: None)
+    assert (delivered.accepted, delivered.refused, delivered.pending) == (2, 1, 0)
+    load(store, order("0", order_number="N-2"), channel="shop")
+    with pytest.raises(DriftError, match="the requests are wrong"):
+        sync(channel("shop", batch=1), store, Doubting(), pause=lambda _: None)

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import reduce
 from itertools import chain
 from typing import Any
 
 import msgspec
 
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import ConfigError, DeniedError, OrderflowError, TransientError
+from orderflow.domain.errors import ConfigError, DeniedError, DriftError, OrderflowError, TransientError
 from orderflow.domain.staging import Staging
 from orderflow.domain.target import Receipt, Submission, Target
 from orderflow.pipeline.progress import Progress, silent
@@ -124,6 +125,7 @@ def _turn(
     sent = accepted = refused = postponed = barren = 0
     flying: set[Future[_Answer]] = set()
     answers: list[_Answer] = []
+    doubted: list[_Answer] = []
     error: Exception | None = None
     works = False
     size, most = channel.oms.batch, channel.oms.concurrency
@@ -136,7 +138,7 @@ def _turn(
     ):
         coming: Future[Sequence[Submission] | None] | None = reader.submit(next, claims, None)
         total = staging.pending(channel.name)
-        while coming or flying or answers:
+        while coming or flying or answers or doubted:
             waiting: set[Future[Any]] = {*flying, coming} if coming and len(flying) < most + AHEAD else {*flying}
             done, _ = wait(waiting, QUIET if answers else None, FIRST_COMPLETED)
             if coming in done:
@@ -146,16 +148,23 @@ def _turn(
                     flying.add(pool.submit(_deliver, target, claim, pause))
                     coming = reader.submit(next, claims, None)
             for delivery in flying & done:
-                answers.append(answer := delivery.result())
+                answer = delivery.result()
                 works = works or bool(answer.settled)
                 barren = 0 if answer.settled else barren + 1
+                (doubted if isinstance(answer.error, DriftError) and not works else answers).append(answer)
                 if answer.error is not None:
-                    error = _graver(error, answer.error)
                     denied = isinstance(answer.error, DeniedError | ConfigError) and not works
                     if denied or barren >= max(BARREN, most):
                         coming = None
             flying -= done
+            if doubted and not coming and not flying:
+                if works:  # the OMS takes others: it is asked again what it has against these
+                    flying |= {pool.submit(_deliver, target, _again(each.unknown), pause) for each in doubted}
+                else:
+                    answers += doubted
+                doubted.clear()
             if answers and (not done or len(answers) >= most or not accepted):
+                error = reduce(_graver, (each.error for each in answers if each.error), error)
                 stored = _store(staging, answers)
                 accepted += stored["accepted"]
                 refused += stored["refused"]
@@ -207,7 +216,7 @@ def _deliver(target: Target, claim: Sequence[Submission], pause: Callable[[float
             error = failure
         except Exception as failure:  # noqa: BLE001 - even a fault of the target's code leaves what is known to be stored
             return _answer(claim, receipts, failure)
-        waiting = [msgspec.structs.replace(each, earlier=True) for each in claim if each.key not in receipts]
+        waiting = _again([each for each in claim if each.key not in receipts])
         if not waiting:
             break
         wait = FIRST_WAIT * 2**attempt if error is None or error.retry_after is None else error.retry_after
@@ -221,6 +230,11 @@ def _deliver(target: Target, claim: Sequence[Submission], pause: Callable[[float
             "in the OMS's log"
         )
     return _answer(claim, receipts, error)
+
+
+def _again(submissions: Sequence[Submission]) -> list[Submission]:
+    """Marked as sent before: the OMS may have them."""
+    return [msgspec.structs.replace(each, earlier=True) for each in submissions]
 
 
 def _answer(claim: Sequence[Submission], receipts: dict[str, Receipt], error: Exception | None) -> _Answer:

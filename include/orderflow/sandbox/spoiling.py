@@ -149,7 +149,7 @@ def time_naive(snap: Snapshot, _random: Random) -> None:
 
 
 def time_malformed(snap: Snapshot, random: Random) -> None:
-    snap.created_at = snap.processed_at = random.choice(("2026-13-45T99:00:00Z", "0000-00-00T00:00:00Z", "yesterday"))
+    snap.created_at = snap.processed_at = random.choice(("2026-13-45T99:00:00Z", "2026-02-30T00:00:00Z", "yesterday"))
 
 
 def modified_missing(snap: Snapshot, _random: Random) -> None:
