@@ -98,3 +98,9 @@ def test_amounts_that_a_shop_tells_apart_are_added():
     assert mapped({"id": 1}, grand_total=told).grand_total is None
     with pytest.raises(ValidationError, match=r"order\.order_number is no amount; only amounts are added"):
         mapped({"id": 1}, order_number=told)
+
+
+@pytest.mark.parametrize(("listed", "own"), [("x", {}), (None, {}), ({"a": "b"}, ["c"]), ({"a": "b"}, None)])
+def test_params_of_a_wrong_shape_are_refused_with_the_file(listed, own):
+    with pytest.raises(ValidationError, match=r"params\n.*valid dictionary"):
+        described({"params": listed}, by_id={"name": "id", "params": own})

@@ -127,6 +127,8 @@ def test_half_a_character_in_one_order_does_not_make_its_page_unreadable(sent: b
         (b'[{"id": "1"}]', DriftError, "Expected `int`"),
         (b'[{"\xff": 1}]', DriftError, "not UTF-8"),
         (b'[{"\xff": 1}, {"i', TransientError, "ends early"),
+        (b'[{"\xff": 1}, {"id": 12.', TransientError, "ends early"),
+        (b'[{"id": 1, "sum": -', TransientError, "ends early"),
         (b'[{"id": 1, "sum": NaN}]', DriftError, r"invalid character \(byte 18\)"),
         (b'[{"id": 1, "sum": NaN}', DriftError, "invalid character"),
         (b'[{"id": 1, "name": "Zo\n"}]', DriftError, "invalid character"),

@@ -128,6 +128,8 @@ def moved(number, at, **units):
         ("processing", [], [moved(1, "10:00", r1=1)], 2),
         ("processing", [moved(2, "11:00", r1=2)], [moved(1, "10:00", r1=1)], 2),
         ("complete", [moved(2, "11:00", r1=2)], [moved(1, "10:00", r1=1)], 2),
+        ("complete", [moved(2, "11:00", r1=3)], [moved(1, "10:00", r1=1)], 3),
+        ("processing", [moved(2, "09:00", r1=1), moved(4, "11:00", r1=1)], [moved(1, "10:00", r1=2)], 2),
         ("processing", [moved(2, "09:00", r1=2)], [moved(1, "10:00", r1=1)], 3),
         ("processing", [moved(2, "09:00", r1=1)], [moved(1, "10:00", r1=2)], 2),
         ("processing", [], [moved(1, "10:00", r1=1), moved(3, "10:30", r1=2)], 0),
@@ -276,6 +278,14 @@ def test_a_fee_of_a_plugin_is_known_by_its_amount_in_both_currencies(raw, attrib
     assert [charge.kind for charge in order.charges if Decimal(charge.total)] == kinds
     assert left(order) == (0 if kinds else Decimal("-1.95"))
     assert left(order, "shop_") == (0 if kinds else Decimal("-0.195"))
+
+
+def test_a_balance_that_did_not_lessen_the_total_is_no_fee_besides(raw):
+    record = only(raw, row(1, **money("100", "25")), grand="125", tax="25")
+    record["order"]["extension_attributes"] |= {"gift_cards_amount": "20", "base_gift_cards_amount": "2"}
+    order = mapped(record)
+    assert [charge.kind for charge in order.charges if Decimal(charge.total)] == []
+    assert (left(order), left(order, "shop_")) == (-20, -2)
 
 
 def test_product_taxes_of_units_called_off_go_with_them(raw):

@@ -233,6 +233,17 @@ def test_a_shop_without_an_answer_is_asked_for_fewer_rows():
     assert set(ids(opened(answer).fetch(WINDOW))) == set(range(1, 31))
 
 
+def test_a_shop_that_was_down_for_seconds_is_asked_for_whole_pages_again():
+    whole, asked = shop(1700), []
+
+    def answer(request):
+        asked.append(parse_qs(request.url.query.decode())["searchCriteria[pageSize]"][0])
+        return whole(request) if len(asked) > 5 else httpx.Response(503)
+
+    assert len(list(opened(answer).identify(WINDOW))) == 1700
+    assert asked == ["100"] * 5 + ["25"] * 64 + ["100"] * 2, "the last full page may hide another"
+
+
 def test_the_one_order_that_a_shop_fails_at_is_told_by_its_place():
     whole = shop(30)
 

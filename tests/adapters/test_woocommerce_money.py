@@ -131,6 +131,15 @@ def test_what_is_left_after_refunds_of_prices_with_tax_is_a_sum_that_can_be_paid
         assert [Decimal(found.lines[0].total), Decimal(found.lines[0].quantity)] == [0, 0]
 
 
+def test_a_refund_of_a_line_that_the_order_has_no_more_is_not_rounding():
+    kept, out = (line(number, 1, Decimal(20), Decimal(20), Decimal(0)) for number in (7, 8))
+    raw = order(
+        line_items=[kept], shipping_lines=[], coupon_lines=[], tax_lines=[], discount_total="0", total="20",
+        total_tax="0", refunds=[{"id": 901, "reason": "", "total": "-20"}], refund_details=[refunded(out, 1, "20")],
+    )  # fmt: skip
+    assert residue(mapped(raw)) != 0
+
+
 def test_a_line_whose_total_somebody_raised_has_another_price_and_no_discount_below_zero():
     dearer = line(7, 2, Decimal(40), Decimal(50), Decimal(10))
     (found,) = mapped(order(line_items=[dearer])).lines

@@ -200,6 +200,19 @@ def test_windows_line_ends_are_read(channels):
     assert len(config.read(channels).channels) == 1
 
 
+def test_words_of_a_platform_may_hold_spaces_that_nobody_types(channels):
+    """French shops write a no-break space before a colon; the cure of an unknown country is to list its spelling."""
+    write(channels, text=GOOD + 'clean: {lookups: {country: {"Etats\u00a0Unis": US}}}\n')
+    reading = config.read(channels)
+    assert reading.problems == []
+    assert reading.channels[0].clean.lookups["country"] == {"Etats\u00a0Unis": "US"}
+
+
+def test_a_start_that_means_everything_is_a_start(channels):
+    write(channels, text=GOOD.replace("2026-01-01", "1970-01-01"))
+    assert config.read(channels).problems == []
+
+
 @pytest.mark.parametrize(
     ("owner", "good"),
     [
@@ -207,6 +220,9 @@ def test_windows_line_ends_are_read(channels):
         ("Équipe Asie 亞洲", True),
         ("asia <asia@shop.example>", True),
         ("asia <https://chat.example/asia>", True),
+        ("cs-customercare <https://discord.com/channels/9/8>", True),
+        ("asia <https://discord.com/api/webhooks/9/shhh>", False),
+        ("asia xoxb-9999999999-shhh", False),
         ("asia <asia>", False),
         ("<asia@shop.example>", False),
         ("a, b", False),

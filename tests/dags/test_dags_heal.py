@@ -117,3 +117,9 @@ def test_a_backfill_that_cannot_be_is_refused_with_its_cure(project, database, c
     project.add("a", CHANNEL)
     with set_current_context(context(conf=conf)), pytest.raises(ConfigError, match=message):
         heal_dag.look(project.include)
+
+
+def test_a_stage_of_healing_that_was_handed_nothing_says_what_to_clear(dags):
+    for stage in dags["heal"].task_ids[2:]:
+        with pytest.raises(ConfigError, match=r"the task before handed over no batch.*\(of a part of it: extract\)"):
+            dags["heal"].get_task(stage).python_callable(None)

@@ -65,6 +65,7 @@ def test_the_span_asked_for_is_widened_by_lookback_and_settle(tmp_path: Path):
     batch = pull(shop, tmp_path, settle=timedelta(minutes=2), lookback=timedelta(minutes=5))
     assert list(map(str, shop.asked)) == ["2026-03-01T08:53:00Z/2026-03-01T09:58:00Z"]
     assert (batch.window, batch.counts.fetched, batch.counts.pages) == (HOUR, 0, 0)
+    assert [Window(batch.asked_start, batch.asked_end)] == shop.asked
 
 
 def test_a_long_window_is_asked_for_in_slices(tmp_path: Path):
@@ -137,6 +138,7 @@ def test_a_mailbox_is_told_what_is_safe(tmp_path: Path):
     batch = pull(shop, tmp_path, acknowledges=True, settle=timedelta(minutes=5))
     assert shop.asked == [HOUR]
     assert acknowledge(batch, tmp_path, shop) == 2
+    assert [Window(batch.asked_start, batch.asked_end)] == shop.asked, "the span has no settle lag"
     assert shop.told == ["/orders?at=090000", "/orders?at=090100"]
 
 

@@ -88,3 +88,35 @@ def test_an_order_that_is_answered_before_any_other_is_tried_again_when_the_othe
     load(store, order("0", order_number="N-2"), channel="shop")
     with pytest.raises(DriftError, match="the requests are wrong"):
         sync(channel("shop", batch=1), store, Doubting(), pause=lambda _: None)
+
+
+class Lanes:
+    """A store that tells when the lane of what catches up is asked for."""
+
+    def __init__(self, store):
+        self._store, self.reached = store, threading.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def claims(self, channel, size, *, behind=False):
+        if behind:
+            self.reached.set()
+        yield from self._store.claims(channel, size, behind=behind)
+
+
+def test_what_flies_while_an_order_turns_out_to_be_unreadable_is_stored_and_the_other_lane_goes(store, ask):
+    load(store, order("A"), order(BAD), channel="shop")
+    load(store, order("late"), channel="shop", behind=True)
+    ask("UPDATE orderflow.order_contacts SET sealed = sealed || 'x'::bytea WHERE order_id = %s", BAD)
+    lanes = Lanes(store)
+
+    class Slow(Fussy):
+        def submit(self, submissions):
+            lanes.reached.wait(5)
+            yield from super().submit(submissions)
+
+    with pytest.raises(ConfigError, match="shop B: its personal data does not open"):
+        sync(channel("shop"), lanes, Slow(None), pause=lambda _: None)
+    assert ask("SELECT order_id FROM orderflow.outbox") == [(BAD,)]
+    assert ask("SELECT order_id FROM orderflow.receipts ORDER BY order_id") == [("A",), ("late",)]

@@ -164,6 +164,7 @@ def priced(number, times=1, currency="EUR", **changes):
         ({"times": 1000}, "alarm"),
         ({"times": 3}, None),
         ({"times": 100, "currency": "JPY"}, "note"),
+        ({"times": 100, "currency": 392}, "note"),
     ],
 )
 def test_all_amounts_a_hundred_times_larger_are_in_another_unit(now, severity):
@@ -174,6 +175,13 @@ def test_all_amounts_a_hundred_times_larger_are_in_another_unit(now, severity):
     for new, old, larger in ((late, earlier, True), (earlier, late, False)):
         found = [each for each in compare(new, old) if each.code == "AMOUNTS_IN_ANOTHER_UNIT"]
         assert [each.severity for each in found] == ([severity] if severity else []), larger
+
+
+def test_signs_and_a_second_set_of_amounts_do_not_make_another_currency():
+    """WooCommerce sends `currency_symbol`, Adobe Commerce `reward_currency_amount` and the website's own currency."""
+    more = {"currency_symbol": "€", "reward_currency_amount": 0, "base_currency_code": "USD"}
+    earlier, now = (profile(priced(number, times=times, **more) for number in range(40)) for times in (1, 100))
+    assert ("AMOUNTS_IN_ANOTHER_UNIT", "alarm") in codes(compare(now, earlier))
 
 
 def test_one_field_of_amounts_or_a_few_orders_are_no_other_unit():

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import orderflow.command.readiness as command
 from orderflow.command import ports
 from orderflow.command.app import app
-from orderflow.domain.target import idempotency_key
+from orderflow.domain.target import Receipt, idempotency_key
 from orderflow.domain.window import Window
 from orderflow.pipeline.sync import sync
 from orderflow.staging import shadow
@@ -155,3 +155,16 @@ def test_the_commands_ask_before_they_change_anything(store, ask, command_line):
     assert shown.exit_code == 1
     assert "not yet" in shown.stdout
     assert json.loads(command_line("readiness", "dark", "--json").stdout)["ready"]["orders"] == 1
+
+
+def test_what_the_oms_refused_is_handed_over_with_a_key_of_its_own_so_that_its_answer_counts(store, ask):
+    name = "refused_before"
+    stage(store, name, order("A-1"), deliver=True)
+    [[sent]] = store.claims(name, 10)
+    store.settle([(sent, Receipt(sent.key, "refused"))])
+    ask("DELETE FROM orderflow.quarantine")
+    assert shadow.hand_over(store.connection, name, EPOCH, dry_run=False).queued.orders == 1
+    [[again]] = store.claims(name, 10, behind=True)
+    store.settle([(again, Receipt(again.key, "accepted"))])
+    assert ask("SELECT outcome FROM orderflow.receipts ORDER BY outcome") == [("accepted",), ("refused",)]
+    assert shadow.hand_over(store.connection, name, EPOCH, dry_run=False).queued.orders == 0

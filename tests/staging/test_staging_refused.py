@@ -88,6 +88,16 @@ def test_what_the_oms_took_too_late_stays_until_a_person_settles_it(store, answe
     assert waiting() == [("oms", "open", ["CONFLICT_CANCELLED_AFTER_SHIPMENT"])]
 
 
+def test_a_rule_that_is_new_does_not_hide_what_the_oms_took_too_late(store, answer, waiting):
+    load(store, order(minute=1))
+    answer("accepted")
+    load(store, order(minute=2, order_status="cancelled"), fetched=2)
+    answer("accepted", stage="shipped")
+    load(store, **broken(3))
+    load(store, refused=[refusal(order(minute=4, order_status="cancelled"))], raw=RAW, fetched=4)
+    assert waiting() == [("validate", "open", ["BAD", "CONFLICT_CANCELLED_AFTER_SHIPMENT"])]
+
+
 def test_a_rule_can_be_waived_beside_what_the_oms_took_too_late_which_stays(store, answer, waiting, ask):
     load(store, order(minute=1))
     answer("accepted")
@@ -110,3 +120,16 @@ def test_a_refused_order_that_is_not_staged_any_more_cannot_be_released(store, a
     [(number,)] = ask("SELECT id FROM orderflow.quarantine")
     done = actions.release(store.connection, [number], who="ann", why="mended")
     assert done.hindered == {"is not staged any more: pull it again first (orderflow backfill)": 1}
+
+
+def test_a_channel_in_shadow_owes_nothing_whatever_is_taken_back(store, ask):
+    load(store, **broken(1), deliver=False)
+    [(number,)] = ask("SELECT id FROM orderflow.quarantine")
+    actions.discard(store.connection, [number], who="ann", why="a test order")
+    again = order(minute=1, grand_total="99")
+    load(store, again, fetched=2, deliver=False)
+    assert ask("SELECT state FROM orderflow.quarantine") == [("discarded",)]
+    actions.reopen(store.connection, [number], who="ann", why="it was none")
+    load(store, again, fetched=3, deliver=False)
+    assert ask("SELECT state FROM orderflow.quarantine") == [("superseded",)]
+    assert ask("SELECT order_id FROM orderflow.outbox") == []

@@ -108,3 +108,9 @@ def test_a_pooler_that_gives_every_connection_a_session_will_do(store, migrated,
         with pooled.sender("shop_tw"):
             assert [len(claim) for claim in pooled.claims("shop_tw", 10)] == [1]
     assert ask("SELECT attempts FROM orderflow.outbox") == [(1,)]
+
+
+def test_a_server_that_is_too_old_can_be_reached_so_that_its_age_is_told(migrated, ask):
+    ask("ALTER FUNCTION pg_catalog.string_to_table(text, text) RENAME TO of_postgresql_14")
+    with closing(connect(migrated)) as connection:
+        assert connection.server_version

@@ -13,6 +13,7 @@ from orderflow.domain.errors import TransientError
 from orderflow.staging import actions
 from orderflow.staging.session import lock_channel
 from orderflow.staging.store import Store
+from orderflow.web import decisions, quarantined
 from orderflow.web.database import Database
 
 
@@ -82,4 +83,33 @@ def test_a_decision_waits_for_a_run_only_so_long(store, dsn, staging):
             impatient.writing() as connection,
         ):
             actions.park(connection, [row], who="mei", why="x")
+    assert states(staging) == {"A-1": "open"}
+
+
+def test_no_run_writes_between_the_look_and_the_decision(client, store, staging, dsn, monkeypatch):
+    (row,) = wait(store, "A-1")
+    free = []
+
+    def act(*args, **kwargs):
+        with closing(psycopg2.connect(dsn)) as run, run.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext('orderflow.load'), hashtext('channel_01'))")
+            free.extend(cursor.fetchall())
+        return decisions.act(*args, **kwargs)
+
+    monkeypatch.setattr(quarantined, "act", act)
+    form = {"action": "discard", "why": "a test order"}
+    assert client().post(f"/quarantine/{row}/decide", data=form).status_code == 303
+    assert free == [(False,)]
+    assert states(staging) == {"A-1": "discarded"}
+
+
+def test_nobody_decides_about_an_order_that_could_not_be_read_when_he_looked(client, store, staging):
+    (row,) = wait(store, "A-1")
+    with staging, staging.cursor() as cursor:
+        cursor.execute("UPDATE orderflow.quarantine SET content_hash = NULL")
+    (seen,) = set(re.findall(r'name="seen" value="(\w*)"', client().get(f"/quarantine/{row}").text))
+    with staging, staging.cursor() as cursor:
+        cursor.execute("UPDATE orderflow.quarantine SET content_hash = decode('ab', 'hex')")
+    form = {"action": "discard", "why": "a test order", "seen": seen}
+    assert client().post(f"/quarantine/{row}/decide", data=form).status_code == 400
     assert states(staging) == {"A-1": "open"}

@@ -66,11 +66,10 @@ def stage_window(
     run_id = f"command__{window.name}"
     ledger.begin(store.connection, channel.name, window, run_id)
     asking = ledger.asking(store.connection, channel, window)
-    asks = asking.asks(window)
     folder = landing.folder(ports.landing(), channel.name, window, run_id)
     with ports.source(channel, healing=healing) as (source, runtime):
         batch = extract(asking, window, source, folder, run_id=run_id, runtime=runtime, progress=progress)
-        batch = structs.replace(batch, behind=healing, asked_start=asks.start, asked_end=asks.end)
+        batch = structs.replace(batch, behind=healing)
         ledger.extracted(store.connection, batch)
         special = special_days(ports.CHANNELS.parent, channel.name)
         recent = history.recent(store.connection, channel.name, window, channel.schedule.timezone, special=special)

@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 _OFFSET = re.compile(r"(?i:UTC|GMT)?\s*[+-]\d[\d:]*|[A-Z]{1,5}")
 _STEP = re.compile(r"/(\d+)")
 _LARGEST_STEPS = (("minute", 60), ("hour", 24), ("day", 31), ("month", 12), ("weekday", 7))
-_EARLIEST = date(1995, 1, 1)
+_EARLIEST = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _start(schedule: Mapping[str, Any], now: datetime | None) -> Iterator[Fault]
     except (ValueError, KeyError, OSError, TypeError):
         return
     if day < _EARLIEST:
-        yield Fault(path, f"{start} lies before anybody sold over the web", f"write {_EARLIEST} or a later day")
+        yield Fault(path, f"{start} lies before the time that computers count", f"write {_EARLIEST} or a later day")
     if today and day > today:
         yield Fault(
             path, f"{start} lies in the future (today is {today})", "write the first day whose orders are wanted"

@@ -143,7 +143,8 @@ def _mapping(node: yaml.MappingNode, path: Location, faults: list[Fault], seen: 
             continue
         key = key_node.value
         kind = key_node.tag.removeprefix(_TAG)
-        if not key.isprintable() and "".join(filter(str.isprintable, key)).isascii():
+        ours = len(path) < 2  # keys further down may be a platform's own words, spelled as it does
+        if ours and not key.isprintable() and "".join(filter(str.isprintable, key)).isascii():
             faults.append(Fault((*path, key), f"the key {key!r} holds an invisible character", "type it anew", line))
         if kind == "merge":
             faults.append(Fault((*path, key), "merges another block (<<)", "write the keys out", line))

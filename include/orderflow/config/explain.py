@@ -26,7 +26,8 @@ _SECRET_KEY = re.compile(
 )
 _SECRET_VALUE = re.compile(
     r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@|-----BEGIN |\beyJ[\w-]{8,}\.eyJ|\bAKIA[A-Z0-9]{16}\b|"
-    r"://(hooks\.slack|discord(app)?|[a-z0-9-]+\.webhook\.office)\.com/|\b(shpat|shpss|ck|cs|xox[bp]|sk_live|gh[pousr]|glpat)[_-]\w{8}"
+    r"://(hooks\.slack\.com|discord(app)?\.com/api/webhooks|[a-z0-9-]+\.webhook\.office\.com)/|"
+    r"\b((shpat|shpss|ck|cs|sk_live|gh[pousr])_|(xox[bp]|glpat)-)\w{8}"
 )
 
 _SENT = frozenset({"headers", "params", "constants"})

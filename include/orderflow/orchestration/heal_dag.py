@@ -143,10 +143,11 @@ def _claims(include: Path) -> list[Claim]:
         return heal.find(at, config.read(include / "channels", now=now).channels)
 
 
-def _of(include: Path, batch: dict[str, Any]) -> Channel:
+def _of(include: Path, plain: dict[str, Any] | None) -> Channel:
     """The channel of a batch; names the part after it in the UI."""
-    _label(batch["channel"], _window(batch))
-    return named(include, batch["channel"])
+    batch = tasks.handed(plain)
+    _label(batch.channel, batch.window)
+    return named(include, batch.channel)
 
 
 def _label(name: str, window: Window) -> None:

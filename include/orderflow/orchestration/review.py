@@ -78,12 +78,12 @@ def build(include: Path) -> DAG:
         @task(multiple_outputs=False, execution_timeout=LONGEST_TASK, outlets=[RELEASED])
         def load_to_staging(batch: dict[str, Any]) -> dict[str, Any]:
             """Write orders, quarantine, outbox and ledger in one transaction."""
-            return tasks.load_to_staging(named(include, batch["channel"]), batch, alias=RELEASED)
+            return tasks.load_to_staging(named(include, tasks.handed(batch).channel), batch, alias=RELEASED)
 
         @task(multiple_outputs=False, execution_timeout=LONGEST_TASK, outlets=[RELEASED])
         def sync_to_oms(batch: dict[str, Any]) -> dict[str, int]:
             """Hand the OMS what it has not got yet, and keep its receipts."""
-            return tasks.sync_to_oms(named(include, batch["channel"]), batch, include, alias=RELEASED)
+            return tasks.sync_to_oms(named(include, tasks.handed(batch).channel), batch, include, alias=RELEASED)
 
         decide = HITLOperator(
             task_id="decide",

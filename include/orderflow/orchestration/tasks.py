@@ -50,14 +50,11 @@ def pull(channel: Channel, window: Window, run_id: str, *, healing: bool, notes:
             ports.demand_reach(connection, channel, window, run_id, datetime.now(UTC))
             ledger.begin(connection, channel.name, window, run_id)
             asking = ledger.asking(connection, channel, window)
-        asks = asking.asks(window)
-        log.info("window chosen channel=%s window=%s asks=%s", channel.name, window, asks)
+        log.info("window chosen channel=%s window=%s asks=%s", channel.name, window, asking.asks(window))
         with ports.source(channel, healing=healing) as (opened, runtime):
             batch = run(asking, window, opened, folder, run_id=run_id, runtime=runtime, progress=teller())
             measures.extracted(channel.name, runtime.meter.endpoints)
-        batch = msgspec.structs.replace(
-            batch, notes=[*notes, *batch.notes], behind=healing, asked_start=asks.start, asked_end=asks.end
-        )
+        batch = msgspec.structs.replace(batch, notes=[*notes, *batch.notes], behind=healing)
         with ports.database() as connection:
             ledger.extracted(connection, batch)
     return batch.to_json()
@@ -66,7 +63,7 @@ def pull(channel: Channel, window: Window, run_id: str, *, healing: bool, notes:
 def clean(channel: Channel, plain: Mapping[str, Any] | None) -> dict[str, Any]:
     from orderflow.pipeline.clean import clean as run
 
-    batch = _handed(plain)
+    batch = handed(plain)
     with ports.recorded(channel, batch.window, batch.run_id):
         _demand_landing(batch)
         skus = ports.skus(channel) if channel.clean.sku == "mapped" else None
@@ -82,7 +79,7 @@ def validate(channel: Channel, plain: Mapping[str, Any] | None) -> dict[str, Any
     from orderflow.quality.guards import History
     from orderflow.staging import history, ledger, reviews
 
-    batch = _handed(plain)
+    batch = handed(plain)
     with ports.recorded(channel, batch.window, batch.run_id):
         _demand_landing(batch)
         with ports.database() as connection:
@@ -112,7 +109,7 @@ def load_to_staging(
     from orderflow.pipeline.load import load as run
     from orderflow.staging import ledger
 
-    batch = _handed(plain)
+    batch = handed(plain)
     if batch.held:
         raise AirflowSkipException(
             f"{channel.name} {batch.window} is held: {batch.held}; decide in the run of the DAG review that waits for "
@@ -141,7 +138,7 @@ def sync_to_oms(
 
     if channel.shadow:
         raise AirflowSkipException(f"{channel.name} runs in shadow: nothing is handed to the OMS")
-    batch = _handed(plain)
+    batch = handed(plain)
     with ports.recorded(channel, batch.window, batch.run_id), ports.staging() as store:
         target = ports.target(channel, include / "targets")
         delivered = run(channel, store, target, behind=batch.behind, progress=teller())
@@ -151,13 +148,13 @@ def sync_to_oms(
     return facts
 
 
-def _handed(plain: Mapping[str, Any] | None) -> Batch:
+def handed(plain: Mapping[str, Any] | None) -> Batch:
     """The batch of the task before; Airflow hands None where that task was marked as done, or its XCom removed."""
     if plain is None:
         raise ConfigError(
             "the task before handed over no batch: somebody marked it as success, or its XCom was removed; clear the "
-            "task extract of this run with everything after it (left alone, the DAG heal pulls the window if the "
-            "ledger misses it)"
+            "first task of this run (of a part of it: extract) with everything after it (left alone, the DAG heal "
+            "pulls the window if the ledger misses it)"
         )
     return Batch.from_json(plain)
 

@@ -53,6 +53,8 @@ def extract(
         window_end=window.end,
         run_id=run_id,
         landing=str(folder),
+        asked_start=asked.start,
+        asked_end=asked.end,
         counts=counts,
         endpoints=runtime.meter.endpoints,
         seconds={"extract": (runtime.clock() - begun).total_seconds()},

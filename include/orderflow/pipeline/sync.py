@@ -142,11 +142,15 @@ def _turn(
             waiting: set[Future[Any]] = {*flying, coming} if coming and len(flying) < most + AHEAD else {*flying}
             done, _ = wait(waiting, QUIET if answers else None, FIRST_COMPLETED)
             if coming in done:
-                claim, coming = coming.result(), None
+                claim = None
+                try:
+                    claim = coming.result()
+                    coming = None if claim is None else reader.submit(next, claims, None)
+                except OrderflowError as failure:  # one lane ends so; what flies is stored, and the other lane goes on
+                    error, coming = _graver(error, failure), reader.submit(next, claims, None)
                 if claim is not None:
                     sent += len(claim)
                     flying.add(pool.submit(_deliver, target, claim, pause))
-                    coming = reader.submit(next, claims, None)
             for delivery in flying & done:
                 answer = delivery.result()
                 works = works or bool(answer.settled)

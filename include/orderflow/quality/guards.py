@@ -166,7 +166,7 @@ def compare(profile: Profile, earlier: Profile, *, since: datetime | None = None
 def _in_another_unit(profile: Profile, earlier: Profile) -> Iterator[Finding]:
     """Every field of prices and totals has become many times larger, or every one many times smaller.
 
-    Where several currencies are seen another one may explain it: then it is no alarm.
+    Where they may be of another currency, it is no alarm.
     """
     before = {path: field for path, field in earlier.fields.items() if field.amounts >= FEWEST_AMOUNTS}
     now = {path: profile.fields[path] for path in before if path in profile.fields}
@@ -178,7 +178,7 @@ def _in_another_unit(profile: Profile, earlier: Profile) -> Iterator[Finding]:
     path = max(times, key=lambda each: now[each].amounts)
     yield Finding(
         "AMOUNTS_IN_ANOTHER_UNIT",
-        "alarm" if len(_currencies(profile) | _currencies(earlier)) <= 1 else "note",
+        "alarm" if _is_one_currency(profile, earlier) else "note",
         f"field {path} is typically {now[path].typical:.2f}, where it was {before[path].typical:.2f}, and so are all "
         f"prices and totals: look whether the platform sends minor units now, or whole ones; if the prices are right, "
         "set validate.guards to hold and release the batch",
@@ -186,10 +186,14 @@ def _in_another_unit(profile: Profile, earlier: Profile) -> Iterator[Finding]:
     )
 
 
-def _currencies(profile: Profile) -> set[str]:
-    """The currencies that the records name; two where they cannot be told apart."""
-    named = [field.categories for path, field in profile.fields.items() if "currency" in path.lower()]
-    return set().union(*(each if each is not None else {"", "?"} for each in named))
+def _is_one_currency(profile: Profile, earlier: Profile) -> bool:
+    """Whether each field that names a currency named the same one all the time; not where numbers or signs name it."""
+    paths = {path for each in (profile, earlier) for path in each.fields if "currency" in path.lower()}
+    now, before = (
+        {path: each.fields[path].categories for path in paths & each.fields.keys()} for each in (profile, earlier)
+    )
+    told = [new | old for path, new in now.items() if new and (old := before.get(path))]
+    return all(len(each) == 1 for each in told) and bool(told or not paths)
 
 
 def _gone(path: str, earlier: Profile) -> Finding:

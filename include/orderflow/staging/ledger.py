@@ -37,17 +37,18 @@ def begin(connection: Connection, channel: str, window: Window, run_id: str) -> 
 
 
 def asking(connection: Connection, channel: Channel, window: Window) -> Channel:
-    """This channel, asking for `window` so that nothing lies between it and the proven windows that it touches.
+    """This channel, asking for `window` so that nothing lies between it and the windows that it touches.
 
-    Without it, what changed just before a settle lag was made shorter would be asked for by no window.
+    Without it, what changed just before a settle lag was made shorter would be asked for by no window. A window that
+    failed or is held counts as well: its batch may yet be loaded as it is.
     """
     with transaction(connection) as cursor:
         cursor.execute(
             """
-            SELECT max(upper(asked)) FILTER (WHERE window_start < %(start)s AND window_end >= %(start)s),
-                min(lower(asked)) FILTER (WHERE window_start <= %(end)s AND window_end > %(end)s)
+            SELECT min(upper(asked)) FILTER (WHERE window_start < %(start)s AND window_end >= %(start)s),
+                max(lower(asked)) FILTER (WHERE window_start <= %(end)s AND window_end > %(end)s)
             FROM orderflow.windows
-            WHERE channel = %(channel)s AND loaded_at IS NOT NULL
+            WHERE channel = %(channel)s AND asked IS NOT NULL
                 AND span && tstzrange(%(start)s - interval '1 microsecond', %(end)s, '[]')
             """,
             {"channel": channel.name, "start": window.start, "end": window.end},

@@ -78,7 +78,8 @@ def write(run: Run, orders: Table, lines: Lines) -> dict[str, int]:
     _merge_known(run, int((found.known & (found.changed | found.touched) | found.late).sum()))
     _replace_contacts(run, orders, found)
     if run.supersedes:
-        quarantine.supersede(run.cursor, run.batch, np.flatnonzero(found.changed | found.late).tolist())
+        settled = np.flatnonzero(found.changed | found.late).tolist()
+        quarantine.supersede(run.cursor, run.batch, settled, deliver=run.deliver)
     return {
         "inserted": int((~found.known).sum()),
         "updated": int((found.known & found.changed).sum() + found.late.sum()),

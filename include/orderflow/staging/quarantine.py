@@ -33,7 +33,7 @@ def any_waiting(cursor: Cursor, channel: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
+def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int], *, deliver: bool) -> None:
     """Good versions (in the loading transaction's `keys`) take the place of what waits of the same orders.
 
     What was discarded gives way to another content only: as it is, it is staged and goes no further, whatever rule
@@ -42,7 +42,7 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
     people settle alone: of an order that broke a rule besides, this is what stays.
 
     An order that broke a rule after the OMS had refused it, and is now again as the OMS refused it, is sent to it once
-    more: nothing else would tell of it. So is one whose discarding somebody took back.
+    more (with `deliver`): nothing else would tell of it. So is one whose discarding somebody took back.
     """
     cursor.execute(
         """
@@ -122,7 +122,7 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int]) -> None:
             "until": batch.decided_until,
         },
     )
-    for (order_id,) in cursor.fetchall():
+    for (order_id,) in cursor.fetchall() if deliver else ():
         enqueue_again(cursor, batch.channel, order_id)
 
 

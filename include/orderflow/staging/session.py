@@ -58,14 +58,16 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
 
 
 @contextmanager
-def alone(connection: Connection, what: str, name: str, *, longest_wait: str = "0") -> Iterator[None]:
+def alone(connection: Connection, what: str, name: str, *, longest_wait: str | None = None) -> Iterator[None]:
     """Be the only one who does this to what has this name; a process that dies loses the lock with its connection.
 
-    Raises `TransientError` when another one holds it for longer than `longest_wait` ("0": waits).
+    Raises `TransientError` when another one holds it for longer than `longest_wait`, or than this session waits for any
+    lock. `load` is the lock that `lock_channel` takes: whoever holds it here may take it there, too.
     """
     key = (f"orderflow.{what}", name)
     with transaction(connection) as cursor:
-        cursor.execute("SET LOCAL lock_timeout = %s", (longest_wait,))
+        if longest_wait is not None:
+            cursor.execute("SET LOCAL lock_timeout = %s", (longest_wait,))
         cursor.execute("SELECT pg_advisory_lock(hashtext(%s), hashtext(%s))", key)
     try:
         yield

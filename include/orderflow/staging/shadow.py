@@ -87,7 +87,8 @@ def hand_over(connection: Connection, channel: str, since: datetime, *, dry_run:
     """Queue staged orders created from `since` on whose newest version is neither queued nor accepted.
 
     What waits in quarantine stays there. The key is the one that a load would have given, so that a second call, and a
-    version that the OMS has already, change nothing. They go behind live orders. A dry run takes everything back.
+    version that the OMS has already, change nothing; what the OMS refused has a key of its own. They go behind live
+    orders. A dry run takes everything back.
     """
     queued, states = Some(), dict[str, int]()
     with transaction(connection) as cursor:
@@ -95,9 +96,10 @@ def hand_over(connection: Connection, channel: str, since: datetime, *, dry_run:
         cursor.execute(_OWED, {"channel": channel, "since": since})
         owed = cursor.fetchall()
         rows = []
-        for order_id, version, content, people, updated, start, end, status, currency, value in owed:
-            moment = str(updated.astimezone(UTC) if updated else None).encode()
-            key = idempotency_key(channel, order_id, version, bytes(content) + bytes(people) + moment)
+        for order_id, version, content, people, updated, answers, start, end, status, currency, value in owed:
+            moment = str(updated.astimezone(UTC) if updated else None)
+            told = (f"again {answers}" if answers else moment).encode()
+            key = idempotency_key(channel, order_id, version, bytes(content) + bytes(people) + told)
             rows.append((channel, order_id, version, key, start, end, True))
             queued.add(1, currency, value)
             states[status] = states.get(status, 0) + 1
@@ -151,8 +153,10 @@ _UNSENT = """NOT EXISTS (
         SELECT FROM orderflow.receipts AS r
         WHERE r.channel = o.channel AND r.order_id = o.order_id AND r.version = o.version AND r.outcome = 'accepted')"""
 _OWED = f"""
-SELECT o.order_id, o.version, o.content_hash, o.contacts_hash, o.channel_updated_at, o.window_start, o.window_end,
-    o.order_status, {_VALUE}, coalesce(o.shop_grand_total, o.grand_total)
+SELECT o.order_id, o.version, o.content_hash, o.contacts_hash, o.channel_updated_at, (
+        SELECT count(*) FROM orderflow.receipts AS r
+        WHERE r.channel = o.channel AND r.order_id = o.order_id AND r.version = o.version),
+    o.window_start, o.window_end, o.order_status, {_VALUE}, coalesce(o.shop_grand_total, o.grand_total)
 FROM orderflow.orders AS o
 WHERE o.channel = %(channel)s AND coalesce(o.channel_created_at, o.placed_at, o.first_seen_at) >= %(since)s
     AND NOT {_HELD} AND {_UNSENT}

@@ -120,10 +120,10 @@ CREATE TEMP TABLE raw (ordinal bigint, fetched_at timestamptz, raw_sha256 bytea,
 """
 
 # An order that is staged in a newer or the same version is not held back: its row is born superseded, and takes no
-# place of what the OMS refused. What it took too late stays among the reasons until somebody settles it. What lacks
-# nothing but pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look. A row that a
-# person moved stays where they put it; one that they decided opens again when the record or the order is not the one
-# they decided on. A released one stays released until its replay; when that refuses it still, it opens again.
+# place of what the OMS refused or took too late. What it took too late stays among the reasons until somebody settles
+# it. What lacks nothing but pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look. A
+# row that a person moved stays where they put it; one that they decided opens again when the record or the order is not
+# the one they decided on. A released one stays released until its replay; when that refuses it still, it opens again.
 _UPSERT = """
 WITH seen AS (
     SELECT DISTINCT ON (subject)
@@ -184,7 +184,7 @@ WITH seen AS (
                     THEN CASE WHEN q.raw_sha256 = excluded.raw_sha256 OR q.content_hash = excluded.content_hash
                         THEN q.state ELSE excluded.state END
                 ELSE excluded.state END AS next) AS decided)
-    WHERE NOT (q.source = 'oms' AND excluded.state = 'superseded')
+    WHERE NOT (excluded.state = 'superseded' AND (q.source = 'oms' OR q.reasons @> '[{"taken": true}]'))
         AND ((coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at)
         >= (coalesce(q.channel_updated_at, '-infinity'), q.fetched_at)
         OR excluded.channel_updated_at IS NULL AND excluded.fetched_at >= q.fetched_at

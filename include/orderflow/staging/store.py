@@ -31,7 +31,7 @@ _DENIED = re.compile(
 _SESSION = """
 SET TIME ZONE 'UTC';
 SELECT set_config('search_path', coalesce(string_agg(part, ','), ''), false)
-FROM string_to_table(current_setting('search_path'), ',') AS part WHERE trim(part, ' "') <> 'pg_temp'
+FROM regexp_split_to_table(current_setting('search_path'), ',') AS part WHERE trim(part, ' "') <> 'pg_temp'
 """
 """Temporary tables are found before all others, unless a user's search path names their place."""
 

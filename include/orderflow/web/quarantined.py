@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -25,7 +26,7 @@ from orderflow.quality.rules import RULES
 from orderflow.staging import actions, backlog, edits, quarantine
 from orderflow.staging.backlog import Row, Whole
 from orderflow.staging.edits import Held
-from orderflow.staging.session import lock_channel, transaction
+from orderflow.staging.session import alone
 from orderflow.web.access import demand_editor, demand_reader
 from orderflow.web.decisions import DONE, Action, Wanted, act
 from orderflow.web.page import Page, Reading
@@ -79,8 +80,7 @@ def decide(
 ) -> Response:
     wanted = Wanted(action, why or ("assigned" if action == "assign" else ""), to)
     channel = _channel_of(page, row)
-    with page.writing(channel) as connection:
-        _demand_seen(connection, channel, row, seen)
+    with page.writing(channel) as connection, _as_seen(connection, channel, row, seen):
         actions.only(act(connection, [row], wanted, waive or [], who=page.user.name))
     return page.go(f"quarantine/{row}", asked=asked, said=page.t(DONE[action], n=1))
 
@@ -101,11 +101,11 @@ def edit(
     channel = _channel_of(page, row)
     with page.writing(channel) as connection:
         try:
-            _demand_seen(connection, channel, row, seen)
-            edits.edit(
-                connection, page.site.vault(), row, drafts, who=page.user.name, why=why,
-                personal=[each.path for each in drafts if personal(each.path)],
-            )  # fmt: skip
+            with _as_seen(connection, channel, row, seen):
+                edits.edit(
+                    connection, page.site.vault(), row, drafts, who=page.user.name, why=why,
+                    personal=[each.path for each in drafts if personal(each.path)],
+                )  # fmt: skip
         except ConfigError as error:
             return _page(page, connection, row, Asked.parsed(asked), fault=str(error), drafts=drafts, why=why)
     said = page.t("Corrected and released. Later versions get the same values until they are withdrawn.")
@@ -145,23 +145,24 @@ def _channel_of(page: Page, row: int) -> str:
     return channel
 
 
-def _demand_seen(connection: Connection, channel: str, row: int, seen: str) -> None:
-    """Raises `ConfigError` when the row holds another content than the one that the form was shown with.
+@contextmanager
+def _as_seen(connection: Connection, channel: str, row: int, seen: str) -> Iterator[None]:
+    """While this lasts the row holds the content that the form was shown with; raises `ConfigError` when it does not.
 
-    Waits for a run that is writing the channel's orders: it may be bringing another content.
+    Waits for a run that is writing the channel's orders, and lets none begin: it may bring another content.
     """
-    with transaction(connection) as cursor:
-        lock_channel(cursor, channel)
-    if seen and seen != _content(backlog.whole(connection, row)):
-        raise ConfigError(
-            "the channel has sent another version of this order since you opened it, so that nothing was done; "
-            "look at it again, then decide"
-        )
+    with alone(connection, "load", channel):
+        if seen and seen != _content(backlog.whole(connection, row)):
+            raise ConfigError(
+                "the channel has sent another version of this order since you opened it, so that nothing was done; "
+                "look at it again, then decide"
+            )
+        yield
 
 
 def _content(found: Whole) -> str:
-    """What tells one content of a row from another; empty for a record that cannot be read."""
-    return "" if found.content_hash is None else found.content_hash.hex()
+    """What tells one content of a row from another."""
+    return "unreadable" if found.content_hash is None else found.content_hash.hex()
 
 
 def _page(

@@ -274,7 +274,8 @@ class Described(source.Options):
         if not isinstance(orders, dict) or not isinstance(by_id, dict) or "name" not in by_id or "path" in by_id:
             return told
         shared = {key: orders[key] for key in Call.model_fields if key in orders}
-        params = {"params": {**shared["params"], **by_id.get("params", {})}} if "params" in shared else {}
+        listed, own = shared.get("params"), by_id.get("params", {})
+        params = {"params": {**listed, **own}} if isinstance(listed, dict) and isinstance(own, dict) else {}
         return {**told, "by_id": {**shared, **by_id, **params}}
 
     @model_validator(mode="after")

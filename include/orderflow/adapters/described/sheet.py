@@ -24,7 +24,8 @@ class Sheet(Block):
     timezone: Zone = "UTC"
     blind: frozenset[Blind] | None = None
     """What does not move the modified time. Where nobody says, anything may not (Vendure and Medusa do not move it for
-    a payment), and open orders are read again by id each day; `[]` says that everything moves it.
+    a payment), and open orders, and all that changed within 14 days, are read again by id each day; `[]` says that
+    everything moves it.
     """
     rate: Annotated[float, Field(gt=0)] | None = None
     burst: Annotated[int, Field(ge=1)] = 1

@@ -28,7 +28,7 @@ _ESCAPE = re.compile(
 """One escape of JSON; its group is half a character whose other half is not there (a lone surrogate)."""
 _ANY: msgspec.json.Decoder[msgspec.Raw] = msgspec.json.Decoder(msgspec.Raw)
 _TORN = "Input data was truncated"
-"""What the decoder says of a document that ends early; of any other fault it says where it stands."""
+"""What the decoder says of a document that ends early, unless in a number; of other faults it says where they stand."""
 LONGEST_RETRY_AFTER = 86400.0
 """Seconds; a platform that asks for more than a day is asked again after a day."""
 
@@ -165,10 +165,11 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
 
 def _damage(body: bytes) -> str:
     """What keeps a body from being JSON, whatever its character set; empty where nothing does."""
+    whole = legible(body.removeprefix(BOM))
     try:
-        _decoded(legible(body.removeprefix(BOM)), _ANY)
+        _decoded(whole, _ANY)
     except msgspec.DecodeError as error:
-        return str(error)
+        return _TORN if str(error).endswith(f"(byte {len(whole)})") else str(error)
     return ""
 
 

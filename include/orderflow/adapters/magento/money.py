@@ -129,10 +129,10 @@ def plugin_fee(attributes: Raw, unexplained: Mapping[str, Decimal]) -> dict[str,
     """What a plugin added to the grand total, by currency; empty where nothing says so.
 
     Payment fees and the like stand in no field of Magento's. An extension attribute that is, in every currency, exactly
-    what is left unexplained is taken for one (`mollie_payment_fee` and `base_mollie_payment_fee`).
+    what is left unexplained is taken for one (`mollie_payment_fee` and `base_mollie_payment_fee`); a balance is none.
     """
     if all(left > ZERO for left in unexplained.values()):
-        for name in attributes:
+        for name in attributes.keys() - BALANCES.keys():
             told = {side: f"{SIDES[side]}{name}" for side in unexplained}
             if all(
                 AMOUNT.fullmatch(str(attributes.get(each))) and amount(attributes, each) == unexplained[side]

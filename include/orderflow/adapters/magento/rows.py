@@ -67,14 +67,16 @@ def merged(rows: list[Row]) -> set[str]:
 def given_back(rows: list[Row], memos: list[Raw], shipments: list[Raw]) -> dict[str, Decimal]:
     """Units of rows that were refunded before they were sent: nobody will send them any more.
 
-    A refund is taken for one of units that were sent, as long as there are any. Of a bundle of which something was
-    sent, and of what is never sent, nothing counts. Rows of a bundle that bear no money follow those that do.
+    A refund is taken for one of units that were sent, as long as there are any. Units that were sent after all count
+    as sent (Magento long let people do so: 34289). Of a bundle of which something was sent, and of what is never sent,
+    nothing counts. Rows of a bundle that bear no money follow those that do.
     """
     names = {str(row.variant["item_id"]): str(row.item["item_id"]) for row in rows if row.variant}
     whole = {str(row.item["item_id"]): row.parent or str(row.item["item_id"]) for row in rows}
     bundles = set(whole.values()) - {str(row.item["item_id"]) for row in rows if row.kind != "bundle_parent"}
     begun = {str(row.item["item_id"]) for row in rows if row.item.get("product_type") in KINDS}
     sent: dict[str, Decimal] = defaultdict(Decimal)
+    never = {str(row.item["item_id"]): money.amount(row.item, "qty_ordered") for row in rows}
     gone: dict[str, Decimal] = {}
     moves = [
         (time_of(node.get("created_at")) or "", place, node)
@@ -91,11 +93,13 @@ def given_back(rows: list[Row], memos: list[Raw], shipments: list[Raw]) -> dict[
             top = whole.get(line, line)
             if not back:
                 sent[line] += units
+                never[line] = max(never.get(line, money.ZERO) - units, money.ZERO)
                 begun |= {top} & bundles if units else set()
             elif line in whole and not {line, top} & begun:
                 returned = min(units, sent[line])
                 sent[line] -= returned
                 gone[line] = gone.get(line, money.ZERO) + units - returned
+    gone = {line: min(units, never[line]) for line, units in gone.items()}
     for row in rows:
         key, ordered = str(row.item["item_id"]), money.amount(row.item, "qty_ordered")
         below = [

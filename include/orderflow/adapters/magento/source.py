@@ -32,6 +32,8 @@ T = TypeVar("T")
 ORDERS, SHIPMENTS, MEMOS = "orders", "shipments", "creditmemos"
 LESS = 4
 """A page that cannot be had is asked for with so many times fewer rows, down to one."""
+CALM = 64
+"""After so many good pages the next larger size is tried again: an outage of seconds looks like too many rows."""
 _HEAVY = frozenset({500, 502, 503, 504})
 _MOST = re.compile(r"Maximum SearchCriteria pageSize")
 """How a shop that limits input refuses a page size (`Framework/Webapi/Validator/SearchCriteriaValidator`)."""
@@ -78,6 +80,7 @@ class Magento:
     def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
         self._options, self._runtime = options, runtime
         self._sizes = dict.fromkeys((ORDERS, SHIPMENTS, MEMOS), LIMITS.page_size)
+        self._good = dict.fromkeys(self._sizes, 0)
         self._root = "/V1" if options.auth == "ims" else "/rest/V1"
         self._client = client(account, runtime, LIMITS, auth=auth(options, account, runtime))
 
@@ -131,8 +134,11 @@ class Magento:
             listed = self._page(kind, groups, behind, size, fields)
             if listed is None:
                 log.warning("page failed, fewer rows asked for kind=%s behind=%d rows=%d", kind, behind, size)
-                self._sizes[kind] = max(1, size // LESS)
+                self._sizes[kind], self._good[kind] = max(1, size // LESS), 0
                 continue
+            self._good[kind] += 1
+            if self._good[kind] % CALM == 0:
+                self._sizes[kind] = min(size * LESS, LIMITS.page_size)
             yield listed
             if not listed.more:
                 return

@@ -111,6 +111,8 @@ def _order(raw: Record, options: Options) -> Order:
     if gone:  # their refunds are rounded, too; what is to be explained is the order as it was placed
         left = Decimal(total) - _sum(text(node.total) for node in entries(raw.line_items)) - extras - off
         left -= Decimal(raw.total_tax)
+        if abs(rounding - left) > _coin(raw.currency) * (len(details) + len(gone)):
+            rounding = NOTHING  # a refund of a line that somebody took out of the order
     cards: list[movements.Card] = []
     if left and not _is_rounding(left, raw):
         cards = movements.gift_cards(raw.gift_cards) if raw.gift_cards else []

@@ -20,15 +20,16 @@ _LANGUAGES = (
 """Languages in which addresses name countries."""
 
 _OTHER_NAMES = {
-    "burma": "MM", "canary islands": "IC", "cape verde": "CV", "czech republic": "CZ", "dr congo": "CD",
-    "east timor": "TL", "eire": "IE", "el": "GR", "england": "GB", "great britain": "GB", "holland": "NL",
+    "burma": "MM", "canary islands": "IC", "cape verde": "CV", "congo (drc)": "CD", "czech republic": "CZ",
+    "dr congo": "CD", "east timor": "TL", "eire": "IE", "el": "GR", "england": "GB", "great britain": "GB",
+    "holland": "NL",
     "hong kong sar": "HK", "hong kong sar china": "HK", "hongkong": "HK", "ivory coast": "CI", "korea": "KR",
     "kosovo": "XK", "ksa": "SA", "macao sar china": "MO", "macau": "MO", "macau sar": "MO", "macedonia": "MK",
     "mainland china": "CN", "northern ireland": "GB", "palestine": "PS", "prc": "CN", "republic of china": "TW",
-    "republic of ireland": "IE", "republic of korea": "KR", "russia": "RU", "saint helena": "SH",
+    "republic of ireland": "IE", "republic of korea": "KR", "roc": "TW", "russia": "RU", "saint helena": "SH",
     "saint martin": "MF", "scotland": "GB", "swaziland": "SZ", "taiwan": "TW", "turkey": "TR", "uae": "AE",
     "uk": "GB", "united states of america": "US", "us of a": "US", "us virgin islands": "VI", "vatican": "VA",
-    "vatican city": "VA", "wales": "GB",
+    "vatican city": "VA", "virgin islands (british)": "VG", "virgin islands (us)": "VI", "wales": "GB",
     "рф": "RU",
     "россия": "RU", "السعودية": "SA", "الامارات": "AE", "ประเทศไทย": "TH", "ไทย": "TH", "대만": "TW", "한국": "KR",
     "中华人民共和国": "CN", "中華人民共和國": "CN", "中国大陆": "CN", "中國大陸": "CN", "中華民國": "TW", "台湾": "TW",
@@ -108,9 +109,9 @@ def country(text: str) -> str:
     if code := _named(text):
         return code
     if both := re.fullmatch(r"(.+?)\s*\(([A-Za-z]{2,4})\)", text):  # United Kingdom (UK), Taiwan (ROC)
-        found = {code for name in both.groups() if (code := _named(name))}
-        if len(found) == 1:
-            return found.pop()
+        name, short = map(_named, both.groups())
+        if name and name == short:  # one alone misleads: Virgin Islands (US), Congo (DRC)
+            return name
     return text
 
 
