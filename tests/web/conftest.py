@@ -20,6 +20,7 @@ from web_site import NOW, VAULT, Started, channel_files, free_port, identify
 
 from orderflow.sandbox.postgres import Postgres
 from orderflow.staging.migrate import migrate
+from orderflow.staging.store import Store
 from orderflow.web import app as web
 from orderflow.web.database import Database
 
@@ -74,6 +75,11 @@ def site(dsn: str, staging: Any, tmp_path: Path, started: Started) -> Iterator[F
         clock=lambda: NOW,
     )
     database.close()
+
+
+@pytest.fixture
+def store(staging: Any, site: FastAPI) -> Store:
+    return Store(staging, site.state.site.vault())
 
 
 @pytest.fixture

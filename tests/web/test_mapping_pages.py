@@ -5,19 +5,12 @@ import re
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
-import pytest
 from waiting import HOSTILE, line, load, order, refused_by, wait
 
 from orderflow.domain.sku import Pair
 from orderflow.staging import backlog, skus
-from orderflow.staging.store import Store
 
 ANN = {"who": "ann", "why": "catalogue"}
-
-
-@pytest.fixture
-def store(staging, site):
-    return Store(staging, site.state.site.vault())
 
 
 def said(answer):

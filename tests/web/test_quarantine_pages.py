@@ -2,27 +2,14 @@
 
 import re
 
-import pytest
-from waiting import HOSTILE, line, load, refused_by, unreadable, wait
+from waiting import HOSTILE, line, load, refused_by, states, unreadable, wait
 
 from orderflow.quality.ownership import OWNERS
 from orderflow.staging import actions, backlog
 from orderflow.staging.backlog import Filter
 from orderflow.staging.decisions import decisions
-from orderflow.staging.store import Store
 from orderflow.web import words
 from orderflow.web.decisions import DONE
-
-
-@pytest.fixture
-def store(staging, site):
-    return Store(staging, site.state.site.vault())
-
-
-def states(staging):
-    with staging, staging.cursor() as cursor:
-        cursor.execute("SELECT order_id, state FROM orderflow.quarantine ORDER BY order_id")
-        return dict(cursor.fetchall())
 
 
 def story(staging, row):

@@ -7,25 +7,13 @@ from datetime import timedelta
 
 import psycopg2
 import pytest
-from waiting import wait
+from waiting import states, wait
 
 from orderflow.domain.errors import TransientError
 from orderflow.staging import actions
 from orderflow.staging.session import lock_channel
-from orderflow.staging.store import Store
 from orderflow.web import decisions, quarantined
 from orderflow.web.database import Database
-
-
-@pytest.fixture
-def store(staging, site):
-    return Store(staging, site.state.site.vault())
-
-
-def states(staging):
-    with staging, staging.cursor() as cursor:
-        cursor.execute("SELECT order_id, state FROM orderflow.quarantine ORDER BY order_id")
-        return dict(cursor.fetchall())
 
 
 def test_nobody_decides_about_a_version_that_came_after_his_page_was_opened(client, store, staging):

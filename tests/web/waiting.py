@@ -15,9 +15,16 @@ from staged import line, load, order, person, refusal, unreadable
 from orderflow.staging.backlog import identify
 from orderflow.staging.store import Store
 
-__all__ = ["line", "load", "order", "person", "refused_by", "unreadable", "wait"]
+__all__ = ["line", "load", "order", "person", "refused_by", "states", "unreadable", "wait"]
 
 HOSTILE = """"><script>alert(1)</script>"""
+
+
+def states(staging: Any) -> dict[str, str]:
+    """What became of each order in quarantine."""
+    with staging, staging.cursor() as cursor:
+        cursor.execute("SELECT order_id, state FROM orderflow.quarantine ORDER BY order_id")
+        return dict(cursor.fetchall())
 
 
 def wait(

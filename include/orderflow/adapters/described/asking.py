@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from orderflow.adapters.described.mapping import Mapped, MistakesError
+from orderflow.adapters.described.mapping import Block, Mapped, MistakesError
 from orderflow.adapters.described.sheet import Sheet
 from orderflow.adapters.described.values import PathText, within
 from orderflow.adapters.described.webhook import Hook
@@ -23,10 +23,6 @@ Params: TypeAlias = dict[str, Any]
 
 FORMS = frozenset({"iso", "iso_ms", "epoch", "epoch_ms"})
 """How a time can be written in UTC; every other form is signs of strftime."""
-
-
-class Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def unit(form: str) -> timedelta:
@@ -84,7 +80,7 @@ class Login(Block):
     path: str
     """Behind the connection's address; a whole address where another host gives tokens."""
     send: Literal["json", "form"] = "json"
-    constants: Params = {}
+    constants: Params = Field(default={})
     """What the request holds besides (`grant_type: client_credentials`)."""
     login_as: str | None = None
     """Name of the parameter that takes the connection's login; dots lead into objects of JSON."""
@@ -200,13 +196,13 @@ class Success(Block):
 
     at: PathText | None = None
     """Where the code stands."""
-    good: list[Scalar] = []
+    good: list[Scalar] = Field(default=[])
     """Codes of success."""
-    denied: list[Scalar] = []
+    denied: list[Scalar] = Field(default=[])
     """Codes that mean: the credentials are wrong or lack a right."""
-    again: list[Scalar] = []
+    again: list[Scalar] = Field(default=[])
     """Codes that mean: too many requests, or busy."""
-    expired: list[Scalar] = []
+    expired: list[Scalar] = Field(default=[])
     """Codes that mean: buy a new token."""
     errors: PathText | None = None
     """A list that must be missing or empty."""
@@ -220,7 +216,7 @@ class Call(Block):
     path: str = ""
     """Behind the connection's address, with a query if need be; `{id}` stands for an order's id."""
     method: Literal["GET", "POST"] = "GET"
-    params: dict[str, Scalar] = {}
+    params: dict[str, Scalar] = Field(default={})
     """In the address."""
     body: Params | None = None
     """Sent as JSON."""
