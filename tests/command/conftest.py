@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "staging"))
 
 from staging_fixtures import KEY, ask, migrated, store, template
 
+import orderflow.command.erase
 import orderflow.command.explain
 import orderflow.command.quarantine
 import orderflow.command.readiness

@@ -18,7 +18,7 @@ from orderflow.domain.target import Receipt
 from orderflow.sandbox.oms_rules import Rules
 from orderflow.sandbox.oms_store import Delivery
 from orderflow.sandbox.oms_store import Store as Oms
-from orderflow.staging import contacts
+from orderflow.staging import contacts, erasure
 from orderflow.staging.store import Store
 
 State = dict[str, Any]
@@ -174,7 +174,7 @@ def test_an_answer_that_is_lost_before_the_order_is_touched_and_erased_never_reu
     world.deliver(answered=False)
     world.load([(msgspec.structs.replace(first, channel_updated_at=at(9)), 9)])
     world.deliver(answered=False)
-    contacts.erase(store.connection, world.channel, [first.order_id])
+    erasure.erase(store.connection, world.channel, [first.order_id], who="mei", why="asked to be forgotten")
     world.deliver()
     assert len(world.sent) == 2
     assert [msgspec.json.decode(document)["contacts"] == [] for document in world.sent.values()] == [False, True]

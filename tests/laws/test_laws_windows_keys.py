@@ -13,7 +13,7 @@ from staged import load, order, person
 from orderflow.sandbox.oms_rules import Rules
 from orderflow.sandbox.oms_store import Delivery
 from orderflow.sandbox.oms_store import Store as Oms
-from orderflow.staging import contacts
+from orderflow.staging import erasure
 from orderflow.staging.store import Store
 
 MASKED: dict[str, Any] = {
@@ -41,7 +41,7 @@ def test_whatever_is_seen_between_two_claims_a_key_has_one_content(store: Store,
         seen = random.choice(SEEN)
         load(store, order(minute=random.randrange(6), **seen), fetched=next(fetched))
         if random.random() < 0.15:
-            erased += contacts.erase(store.connection, "shop_tw", ["A-1"])
+            erased += len(erasure.erase(store.connection, "shop_tw", ["A-1"], who="mei", why="asked").now)
         ask("UPDATE orderflow.outbox SET not_before = NULL; SELECT")
         for claim in store.claims("shop_tw", 10):
             for each in claim:

@@ -16,7 +16,7 @@ from staged import WINDOW, line, load, order, person
 from orderflow.domain.errors import DeniedError, DriftError, TransientError
 from orderflow.pipeline.sync import Delivered, sync
 from orderflow.sandbox.server import oms_app, serve
-from orderflow.staging import actions, contacts
+from orderflow.staging import actions, erasure
 from orderflow.staging.store import Store, connect
 from orderflow.staging.vault import Vault
 
@@ -241,7 +241,7 @@ def test_a_shadow_channel_sends_nothing(store, oms, shop):
 
 def test_erased_people_are_not_sent(store, oms, shop):
     stage(store, shop, 1)
-    contacts.erase(store.connection, shop.name, ["№ 0/0"])
+    erasure.erase(store.connection, shop.name, ["№ 0/0"], who="mei", why="asked to be forgotten")
     deliver(store, shop, oms)
     document = oms.document("№ 0/0", shop.name)
     assert (document["contacts"], document["masking"]) == ([], "erased")

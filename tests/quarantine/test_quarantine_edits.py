@@ -5,7 +5,7 @@ from staged import load, order, refusal, unreadable
 
 from orderflow.domain.decision import Edit
 from orderflow.domain.errors import ConfigError
-from orderflow.staging import actions, backlog, contacts, edits
+from orderflow.staging import actions, backlog, edits, erasure
 from orderflow.staging.decisions import decisions
 
 ANN = {"who": "ann", "why": "Tippfehler der Filiale 台北"}
@@ -125,6 +125,6 @@ def test_a_dry_run_of_an_edit_leaves_nothing(store, ask):
 def test_erasing_an_orders_people_erases_what_was_edited_of_them(store, ask):
     (row,) = wait(store, order())
     edit(store, row, ("contacts.1.phone", "+886912345678"), ("currency", "TWD"), personal=["contacts.1.phone"])
-    contacts.erase(store.connection, "shop_tw", ["A-1"])
+    erasure.erase(store.connection, "shop_tw", ["A-1"], who="mei", why="asked to be forgotten")
     assert decisions(store.connection, "shop_tw", store.vault).edits == {"A-1": (Edit("currency", "TWD"),)}
     assert ask("SELECT count(*) FROM orderflow.order_edits WHERE sealed IS NOT NULL") == [(0,)]

@@ -8,7 +8,7 @@ from staged import EMOJI_ID, batch, chunk, counts, line, load, order, person
 
 from orderflow.domain.errors import BalanceError, DeniedError
 from orderflow.domain.order import Charge, Shipment
-from orderflow.staging import contacts
+from orderflow.staging import erasure
 from orderflow.staging.store import connect
 
 
@@ -188,7 +188,7 @@ def test_personal_data_is_nowhere_in_the_clear(store, ask):
 def test_an_order_that_somebody_took_out_of_staging_comes_back_as_the_next_version(store, ask):
     load(store, order(), order("A-2"))
     load(store, order(minute=1, order_status="on_hold"))
-    contacts.erase(store.connection, "shop_tw", ["A-2"])
+    erasure.erase(store.connection, "shop_tw", ["A-2"], who="mei", why="asked to be forgotten")
     ask("DELETE FROM orderflow.orders; SELECT")
     assert counts(load(store, order(minute=1, order_status="on_hold"), order("A-2"))) == (2, 0, 0, 0)
     assert ask("SELECT order_id, version FROM orderflow.orders ORDER BY 1") == [("A-1", 3), ("A-2", 3)]

@@ -1,17 +1,15 @@
-"""Personal data: sealed, merged, never lost to a mask, and gone for good when erased."""
+"""Personal data: sealed, merged, and never lost to a mask."""
 
 import base64
 import itertools
-from datetime import timedelta
 
 import msgspec
 import pytest
-from staged import EPOCH, chunk, counts, line, load, order, person, refusal
+from staged import chunk, counts, line, load, order, person
 
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.order import Order
 from orderflow.domain.source import Secret
-from orderflow.staging import contacts
 from orderflow.staging.vault import Vault
 
 MASKED = {
@@ -130,19 +128,6 @@ def test_a_version_that_moves_to_another_postal_area_has_its_own_hash(store, ask
     (own,) = chunk(order(minute=5, **moved)).orders["content_hash"].to_pylist()
     assert (bytes(found), prefix) == (own, "7")
     assert ask("SELECT content_hash FROM orderflow.order_versions WHERE version = 2") == [(found,)]
-
-
-def test_what_was_erased_stays_erased(store, ask):
-    load(store, order(), order("A-2"))
-    load(store, refused=[refusal(order(minute=9), 0)], raw=[b"{}"], window_end=EPOCH + timedelta(hours=2))
-    assert contacts.erase(store.connection, "shop_tw", ["A-1", "A-9"]) == 1
-    assert ask("SELECT order_id, sealed_raw FROM orderflow.quarantine") == [("A-1", None)]
-    load(store, order(minute=1, order_status="completed"), order(minute=2, contacts=[person("新しい")]))
-    assert ask("SELECT order_id, sealed IS NULL, masking FROM orderflow.order_contacts ORDER BY 1") == [
-        ("A-1", True, "erased"),
-        ("A-2", False, "plain"),
-    ]
-    assert contacts.erase(store.connection, "shop_tw", ["A-1"]) == 0
 
 
 VERSIONS: list[Order] = [

@@ -2,7 +2,8 @@
 
 A channel's file and a first look: channel new, schema, try, readiness, live, adapters; adapter new, certify; check,
 fetch. The flow: run, backfill, sweep, hints, inbox, fulfil, replay, migrate. What is proven, and why not: status,
-explain, reconcile, alerts. People's decisions: quarantine, review, sku, rules. Quality: report, expectations, upkeep.
+explain, reconcile, alerts. People's decisions: quarantine, review, sku, rules, erase. Quality: report, expectations,
+upkeep.
 To try it all without a shop: sandbox, oms, demo, chaos.
 
 Exit codes: 0 done · 1 done, but what was asked to hold does not hold · 2 fix a file, setting or argument ·
@@ -62,6 +63,7 @@ def main() -> None:
     import orderflow.command.channels
     import orderflow.command.chaos
     import orderflow.command.edits
+    import orderflow.command.erase
     import orderflow.command.explain
     import orderflow.command.fulfil
     import orderflow.command.inbox

@@ -217,7 +217,9 @@ def _arrays(name: str, parts: Sequence[Part]) -> dict[str, pa.Array]:
     size, starts = len(parts), {}
     for field in FIELDS[name]:
         values = by_name[field.name]
-        if values.count(None) == size or (field.kind in _EMPTY and not any(values)):
+        if field.kind in _EMPTY and not any(values):
+            continue
+        if values[0] is None and values.count(None) == size:  # to count takes long where there are values
             continue
         if field.kind in _TEXTS:
             starts[field.name] = len(texts)

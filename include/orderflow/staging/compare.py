@@ -71,6 +71,8 @@ class Run:
     deliver: bool
     supersedes: bool
     """Whether anything of this channel waits in quarantine."""
+    erased: bool
+    """Whether a buyer of this channel was forgotten."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
-from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
-from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from orderflow.domain.order import Contact, postal_prefix
-from orderflow.domain.target import idempotency_key
-from orderflow.staging.session import lock_channel, transaction
 
 NONE = b"[]"
 """The JSON of an order without contacts."""
@@ -153,71 +149,3 @@ def unusual(stamps: Stamps, usual: str) -> Stamps:
 def _encoded(people: _People) -> bytes:
     contacts = [{"role": role, **people[role]} for role in _ROLES if role in people]
     return msgspec.json.encode(msgspec.convert(contacts, list[Contact]))
-
-
-def erase(connection: Connection, channel: str, order_ids: list[str]) -> int:
-    """Remove the personal data of these orders for good, raw records in quarantine included; returns how many had any.
-
-    The orders stay valid, and no later load fills them again. Raw records in the landing zone expire on their own. What
-    waits for the OMS becomes a version without its people, because one version is always sent as one document.
-    """
-    with transaction(connection) as cursor:
-        lock_channel(cursor, channel)
-        cursor.execute(
-            """
-            UPDATE orderflow.order_contacts SET sealed = NULL, masking = 'erased', stamps = NULL, erased_at = now()
-            WHERE channel = %s AND order_id = ANY(%s) AND erased_at IS NULL RETURNING order_id
-            """,
-            (channel, order_ids),
-        )
-        erased = [order_id for (order_id,) in cursor.fetchall()]
-        cursor.execute(
-            """
-            UPDATE orderflow.quarantine SET sealed_raw = NULL, key_id = NULL
-            WHERE channel = %s AND order_id = ANY(%s)
-            """,
-            (channel, order_ids),
-        )
-        cursor.execute(
-            """
-            UPDATE orderflow.order_edits SET sealed = NULL, key_id = NULL,
-                withdrawn_at = coalesce(withdrawn_at, now()), withdrawn_by = coalesce(withdrawn_by, 'erasure')
-            WHERE channel = %s AND order_id = ANY(%s) AND sealed IS NOT NULL
-            """,
-            (channel, order_ids),
-        )
-        _send_without_people(cursor, channel, erased)
-    return len(erased)
-
-
-def _send_without_people(cursor: Cursor, channel: str, order_ids: list[str]) -> None:
-    """A new version of those that the OMS has not got yet."""
-    cursor.execute(
-        """
-        WITH pending AS (
-            SELECT order_id FROM orderflow.outbox WHERE channel = %(channel)s AND order_id = ANY(%(order_ids)s)
-            ORDER BY order_id FOR UPDATE
-        ), renewed AS (
-            UPDATE orderflow.orders SET version = version + 1
-            WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM pending))
-            RETURNING order_id, version, content_hash, channel_updated_at, window_start, window_end
-        ), kept AS (
-            INSERT INTO orderflow.order_versions (channel, order_id, version, content_hash, channel_updated_at, changed,
-                changes, window_start, window_end)
-            SELECT %(channel)s, order_id, version, content_hash, channel_updated_at, '{contacts}',
-                '{contacts_changed}', window_start, window_end
-            FROM renewed
-        )
-        SELECT order_id, version, content_hash FROM renewed
-        """,
-        {"channel": channel, "order_ids": order_ids},
-    )
-    for order_id, version, content in cursor.fetchall():
-        cursor.execute(
-            """
-            UPDATE orderflow.outbox SET version = %s, key = %s, first_sent_at = NULL, attempts = 0, last_error = NULL,
-                not_before = NULL
-            WHERE channel = %s AND order_id = %s
-            """,
-            (version, idempotency_key(channel, order_id, version, bytes(content) + b"erased"), channel, order_id),
-        )

@@ -19,7 +19,7 @@ from orderflow.domain.batch import Batch
 from orderflow.domain.errors import BalanceError
 from orderflow.domain.staging import STAGED_LINE, STAGED_ORDER, Lines, Table
 from orderflow.domain.target import idempotency_key
-from orderflow.staging import compare, contacts, quarantine
+from orderflow.staging import compare, contacts, erasure, quarantine
 from orderflow.staging.compare import Comparison, Run
 from orderflow.staging.copying import constant, copy, decimals, one
 from orderflow.staging.keys import idempotency_keys
@@ -44,7 +44,8 @@ def begin(cursor: Cursor, vault: Vault, batch: Batch, *, deliver: bool) -> Run:
         CREATE TEMP TABLE owed (order_id text COLLATE "C", version integer, key text) ON COMMIT DROP
         """
     )
-    return Run(cursor, vault, batch, deliver, quarantine.any_waiting(cursor, batch.channel))
+    supersedes, erased = quarantine.any_waiting(cursor, batch.channel), erasure.any_erased(cursor, batch.channel)
+    return Run(cursor, vault, batch, deliver, supersedes, erased)
 
 
 def enqueue(run: Run) -> None:
@@ -233,11 +234,14 @@ def _replace_contacts(run: Run, orders: Table, found: Comparison) -> None:
 
 
 def _left_over(run: Run, found: Comparison, orders: Table) -> list[str]:
-    """Clear the way for the contacts of orders that somebody took out of staging; those that stay erased are named."""
-    revived = np.flatnonzero(~found.known & (found.version > 1))
-    if not len(revived):
+    """Clear the way for the contacts of orders that somebody took out of staging; those that stay erased are named.
+
+    An order may be erased before it is ever staged, while it waits in quarantine.
+    """
+    places = np.flatnonzero(~found.known & ((found.version > 1) | run.erased))
+    if not len(places):
         return []
-    order_ids = one(orders["order_id"]).take(pa.array(revived)).to_pylist()
+    order_ids = one(orders["order_id"]).take(pa.array(places)).to_pylist()
     run.cursor.execute(_DELETE_CONTACTS, {"channel": run.batch.channel, "order_ids": order_ids})
     return [order_id for (order_id,) in run.cursor.fetchall()]
 

@@ -124,6 +124,7 @@ CREATE TEMP TABLE raw (ordinal bigint, fetched_at timestamptz, raw_sha256 bytea,
 # it. What lacks nothing but pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look. A
 # row that a person moved stays where they put it; one that they decided opens again when the record or the order is not
 # the one they decided on. A released one stays released until its replay; when that refuses it still, it opens again.
+# Of an order whose buyer was forgotten no raw record is kept here.
 _UPSERT = """
 WITH seen AS (
     SELECT DISTINCT ON (subject)
@@ -134,7 +135,10 @@ WITH seen AS (
     FROM refused AS r JOIN raw AS w USING (ordinal)
     ORDER BY subject, r.channel_updated_at DESC NULLS LAST, r.ordinal DESC
 ), judged AS (
-    SELECT s.*, CASE
+    SELECT s.*, EXISTS (
+        SELECT FROM orderflow.order_contacts AS c
+        WHERE c.channel = %(channel)s AND c.order_id BETWEEN s.order_id AND s.order_id AND c.erased_at IS NOT NULL
+    ) AS erased, CASE
         WHEN o.order_id IS NULL THEN orderflow.waiting_state(s.reasons)
         WHEN s.content_hash = o.content_hash OR s.channel_updated_at < o.channel_updated_at THEN 'superseded'
         WHEN s.channel_updated_at > o.channel_updated_at THEN orderflow.waiting_state(s.reasons)
@@ -155,9 +159,9 @@ WITH seen AS (
         channel, subject, order_id, source, state, reasons, raw_sha256, sealed_raw, key_id, document, content_hash,
         channel_updated_at, value, currency, landing, ordinal, fetched_at, window_start, window_end, judged_by
     )
-    SELECT %(channel)s, subject, order_id, source, state, reasons, raw_sha256, sealed_raw, %(key_id)s, document,
-        content_hash, channel_updated_at, value, currency, %(landing)s, ordinal, fetched_at, %(start)s, %(end)s,
-        %(judged_by)s
+    SELECT %(channel)s, subject, order_id, source, state, reasons, raw_sha256, CASE WHEN NOT erased THEN sealed_raw END,
+        CASE WHEN NOT erased THEN %(key_id)s END, document, content_hash, channel_updated_at, value, currency,
+        %(landing)s, ordinal, fetched_at, %(start)s, %(end)s, %(judged_by)s
     FROM judged
     ON CONFLICT (channel, subject) DO UPDATE SET
         order_id = excluded.order_id, source = excluded.source,

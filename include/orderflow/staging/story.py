@@ -125,6 +125,7 @@ def tell(connection: Connection, channel: str, asked: str, *, lookback: timedelt
         of = {"channel": channel, "order_id": story.order_id}
         _read_staged(cursor, of, story)
         _read_quarantine(cursor, of, story)
+        _read_erasure(cursor, of, story)
         _read_delivery(cursor, of, story)
         _read_notices(cursor, of, story)
         _read_certificates(cursor, of, story)
@@ -238,6 +239,13 @@ def _read_quarantine(cursor: Cursor, of: dict[str, str], story: Story) -> None:
             else Message("by {who}", who=Message(who))
         )
         story.facts.append(Fact(at, Message("quarantine: {what}", what=Message(what)), told))
+
+
+def _read_erasure(cursor: Cursor, of: dict[str, str], story: Story) -> None:
+    cursor.execute(story_sql.ERASURE, of)
+    for at, who, why in cursor.fetchall():
+        told = Message("by {who}: {why}", who=who, why=why) if who else ""
+        story.facts.append(Fact(at, Message("buyer's data erased"), told))
 
 
 def _read_delivery(cursor: Cursor, of: dict[str, str], story: Story) -> None:

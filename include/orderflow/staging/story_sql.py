@@ -70,6 +70,11 @@ SELECT id, source, state, reasons, window_start, window_end, document ->> 'order
 FROM orderflow.quarantine WHERE channel = %(channel)s AND subject = %(order_id)s
 """
 
+ERASURE = """
+SELECT erased_at, erased_by, erased_why FROM orderflow.order_contacts
+WHERE channel = %(channel)s AND order_id = %(order_id)s AND erased_at IS NOT NULL
+"""
+
 QUARANTINE_EVENTS = "SELECT at, who, what, why FROM orderflow.quarantine_events WHERE quarantine_id = %s ORDER BY id"
 
 RECEIPTS = """
