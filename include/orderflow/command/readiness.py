@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -146,11 +145,10 @@ def _share(ready: Some, waiting: Some) -> tuple[Decimal, str]:
     return min(shares, default=(Decimal(ready.orders) / orders if orders else Decimal(0), "orders"))
 
 
-@cache
 def _iso_4217() -> frozenset[str]:
-    import pycountry
+    from orderflow.quality.codes import CURRENCIES
 
-    return frozenset(each.alpha_3 for each in pycountry.currencies)
+    return frozenset(CURRENCIES)
 
 
 def _by_value(found: Readiness) -> list[tuple[str, Some]]:
