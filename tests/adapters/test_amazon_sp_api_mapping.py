@@ -253,6 +253,20 @@ def test_programs_and_the_order_it_replaces_are_told(old, new):
     assert (mapped(new).programs, mapped(new).parent_id) == (["amazon_business"], "114-1")
 
 
+def test_a_replacement_without_amounts_is_sent_for_nothing(old, new):
+    old["order"] |= {"OrderStatus": "Unshipped", "IsReplacementOrder": "true", "OrderTotal": None}
+    told = ("OrderItemId", "SellerSKU", "QuantityOrdered", "QuantityShipped")
+    old["items"] = [{name: each[name] for name in told} for each in old["items"]]
+    new["associatedOrders"] = [{"orderId": "114-1", "associationType": "REPLACEMENT_ORIGINAL_ID"}]
+    new["proceeds"] = None
+    for each in new["orderItems"]:
+        each["proceeds"] = each["product"]["price"] = None
+    for order in (mapped(old), mapped(new)):
+        assert (order.order_status, order.grand_total, order.currency) == ("open", "0", "USD")
+        assert {line.total for line in order.lines} == {"0"}
+        assert residue(order) == 0
+
+
 def test_an_order_without_name_and_street_says_that_people_were_hidden(old, new):
     assert mapped(old).masking == "plain"
     old["order"]["ShippingAddress"] = {"City": "Española", "CountryCode": "US"}

@@ -300,8 +300,9 @@ def test_masks_are_kept_and_told_and_ciphertext_stays_out(raw):
 
 def test_an_order_under_review_names_nobody(raw):
     hidden = dict.fromkeys(("encrypt_post_receiver", "mask_post_receiver", "encrypt_post_tel", "mask_post_tel"), "")
-    order = mapped(raw, **hidden, post_addr=None, buyer_words="")
-    assert (order.contacts, order.masking) == ([], "plain")
+    for status, masking in ((2, "plain"), (105, "masked"), (1, "masked")):
+        order = mapped(raw, **hidden, post_addr=None, buyer_words="", order_status=status)
+        assert (order.contacts, order.masking) == ([], masking)
     assert [contact.role for contact in mapped(raw, **hidden, post_addr=None).contacts] == ["sold_to"]
 
 

@@ -151,6 +151,7 @@ def test_a_total_that_nothing_explains_is_handed_on_as_it_is(order):
         ({"orderPaymentStatus": "PENDING", "paymentSummary": {}}, "pending", "unpaid", "unfulfilled"),
         ({"orderPaymentStatus": "FAILED", "paymentSummary": {}}, "pending", "unpaid", "unfulfilled"),
         ({"orderPaymentStatus": "PARTIALLY_REFUNDED"}, "open", "partially_refunded", "unfulfilled"),
+        ({"orderPaymentStatus": "FULLY_REFUNDED"}, "on_hold", "refunded", "unfulfilled"),
         ({"orderFulfillmentStatus": "IN_PROGRESS"}, "open", "paid", "partial"),
         ({"orderFulfillmentStatus": "FULFILLED"}, "completed", "paid", "shipped"),
         (
@@ -193,7 +194,7 @@ def test_an_unknown_status_is_quarantined(order, changes):
 def test_a_wish_to_cancel_holds_the_order(order):
     order["cancelStatus"]["cancelState"] = "IN_PROGRESS"
     found = mapped(order)
-    assert (found.order_status, found.hold_reasons) == ("open", ["cancellation_requested"])
+    assert (found.order_status, found.hold_reasons) == ("on_hold", ["cancellation_requested"])
 
 
 def test_the_detail_stands_for_the_row_of_the_list(order):

@@ -156,6 +156,9 @@ def test_an_order_without_reductions_has_none(raw, coupons):
         ("NOT_PAY", "pending", "unfulfilled", "unpaid"),
         ("WAIT_SEND_CODE", "open", "unfulfilled", "paid"),
         ("DELIVERY_RETURN", "open", "returned_to_sender", "paid"),
+        ("SEND_TO_DISTRIBUTION_CENER", "open", "shipped", "paid"),
+        ("DISTRIBUTION_CENTER_RECEIVED", "open", "shipped", "paid"),
+        ("RECEIPTS_CONFIRM", "completed", "delivered", "paid"),
         ("TRADE_CANCELED", "cancelled", "unfulfilled", "voided"),
     ],
 )

@@ -128,6 +128,9 @@ def test_a_wholly_called_off_order_keeps_its_amounts(raw):
     [
         (("unpaid", "unpaid", "unpaid"), "pending", "unfulfilled", "none"),
         (("pending", "packed", "ready_to_ship"), "open", "unfulfilled", "none"),
+        (("ready_to_ship_pending", "pending", "pending"), "open", "unfulfilled", "none"),
+        (("shipping", "shipped", "canceled"), "open", "shipped", "none"),
+        (("package_returned",) * 3, "completed", "returned_to_sender", "none"),
         (("shipped", "pending", "pending"), "open", "partial", "none"),
         (("shipped", "delivered", "canceled"), "open", "shipped", "none"),
         (("delivered", "confirmed", "delivered"), "completed", "delivered", "none"),
@@ -196,7 +199,17 @@ def test_stars_are_kept_and_told_and_the_note_goes_with_the_address(raw):
 
 def test_a_buyer_who_wants_to_call_it_off_holds_the_order(raw):
     raw["items"][1]["need_cancel_confirm"] = "true"
-    assert mapped(raw).hold_reasons == ["buyer_asks_to_cancel"]
+    order = mapped(raw)
+    assert (order.order_status, order.hold_reasons) == ("on_hold", ["buyer_asks_to_cancel"])
+    assert of(raw, "shipped", "shipped", "shipped").order_status == "open"
+
+
+def test_a_presale_waits_for_its_balance_and_is_not_paid_before(raw):
+    for each in raw["items"]:
+        each |= {"order_type": "PreSale", "stage_pay_status": "unpaid final payment"}
+    order = mapped(raw)
+    assert (order.order_status, order.hold_reasons, order.programs) == ("on_hold", ["balance_due"], ["pre_sale"])
+    assert (order.payment_status, order.paid, order.payments) == ("unpaid", "0", [])
 
 
 def test_what_lazada_ships_and_what_is_digital_is_told(raw):

@@ -232,6 +232,8 @@ def test_a_connection_without_tokens_says_what_to_do():
         ("17", "ISV", DriftError),
         ("37", "ISV", DriftError),
         ("ServiceTimeout", "ISP", TransientError),
+        ("SellerCallLimit", "ISV", TransientError),
+        ("901", "ISV", TransientError),
         ("SomethingBehind", "ISP", TransientError),
     ],
 )

@@ -173,6 +173,18 @@ def test_orders_confirmed_in_a_long_window_are_asked_for_in_days():
     assert "is_lucky_flag" not in gateway.asked[0]
 
 
+def test_a_listed_order_that_may_not_be_sent_yet_is_told_as_held():
+    held = (
+        {"stock_out_handle_status": 0},
+        {"order_tag_list": [{"name": "ship_hold", "value": 1}]},
+        {"step_order_info": {"step_trade_status": 1}},
+    )
+    rows = [row(number) | why for number, why in zip(numbers(4), (*held, {"order_tag_list": ["odd"]}), strict=True)]
+    gateway = Gateway(*numbers(4))
+    gateway.first = [httpx.Response(200, json={"order_list_get_response": {"order_list": rows, "total_count": 4}})]
+    assert [stub.status for stub in opened(gateway).identify(WINDOW)] == ["on_hold", "on_hold", "on_hold", "1"]
+
+
 def test_a_token_near_its_end_is_renewed_and_stored_before_it_is_used():
     stored, gateway = [], Gateway(*numbers(1))
     assert len(records(pulled(gateway, extra=TOKENS | {"expires_at": NOW.isoformat()}, stored=stored))) == 1
@@ -214,6 +226,8 @@ def test_a_connection_without_tokens_says_what_to_do():
         (10016, "", DeniedError),
         (20004, "", DeniedError),
         (20031, "", DeniedError),
+        (30000, "", DeniedError),
+        (20035, "", DeniedError),
         (70034, "", DeniedError),
         (50001, "业务服务错误", DriftError),
         (50001, "系统繁忙,请稍后再试", TransientError),

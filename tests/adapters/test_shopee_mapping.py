@@ -125,6 +125,19 @@ def test_a_bundle_costs_what_the_settlement_says(raw):
     assert residue(order) == 0
 
 
+def test_fees_and_vouchers_that_shopee_added_later_explain_the_total(raw):
+    raw["escrow"]["buyer_payment_info"] |= {
+        "ads_voucher_discount": "-9",
+        "buyer_instant_fee": "15",
+        "buyer_paid_extended_warranty": "7",
+        "buyer_paid_installation_fee": "3",
+    }
+    raw["detail"]["total_amount"] = "925"
+    order = mapped(raw)
+    assert residue(order) == 0
+    assert (order.discounts[-1].title, order.discounts[-1].funded_by) == ("ads_voucher_discount", "platform")
+
+
 def test_two_funders_of_a_promotion_are_told_apart_only_where_they_explain_it(raw):
     raw["escrow"]["order_income"] |= {"seller_discount": 30, "shopee_discount": 50}
     assert [(d.kind, d.funded_by, d.amount) for d in mapped(raw).discounts[:2]] == [
@@ -144,8 +157,9 @@ def test_a_free_gift_is_a_line_of_its_own_kind(raw):
 @pytest.mark.parametrize(
     ("status", "expected"), [("UNPAID", ("pending", "unpaid")), ("CANCELLED", ("cancelled", "voided"))]
 )
-def test_an_order_that_was_never_paid_has_a_provisional_total(raw, status, expected):
-    raw["detail"] |= {"order_status": status, "pay_time": None, "total_amount": None}
+@pytest.mark.parametrize("stated", [None, 0])
+def test_an_order_that_was_never_paid_has_a_provisional_total(raw, status, expected, stated):
+    raw["detail"] |= {"order_status": status, "pay_time": None, "total_amount": stated}
     raw["escrow"] = None
     order = mapped(raw)
     assert (order.order_status, order.payment_status) == expected
@@ -210,6 +224,20 @@ def test_an_order_that_is_listed_but_not_shown_is_refused_with_its_number(raw):
     with pytest.raises(RecordError) as refused:
         mapped(raw)
     assert (refused.value.code, refused.value.value) == ("DETAIL_MISSING", "2603099DEMO01")
+
+
+@pytest.mark.parametrize(
+    ("package", "fulfilment"),
+    [
+        ("LOGISTICS_REQUEST_CANCELED", "unfulfilled"),
+        ("LOGISTICS_DELIVERY_FAILED", "returned_to_sender"),
+        ("LOGISTICS_LOST", "shipped"),
+    ],
+)
+def test_an_order_that_was_called_off_under_way_had_been_sent(raw, package, fulfilment):
+    raw["detail"]["order_status"] = "CANCELLED"
+    raw["detail"]["package_list"][0]["logistics_status"] = package
+    assert (mapped(raw).order_status, mapped(raw).fulfilment_status) == ("cancelled", fulfilment)
 
 
 def test_a_status_nobody_documented_is_refused(raw):

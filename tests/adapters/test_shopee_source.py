@@ -110,11 +110,8 @@ def test_every_listed_order_comes_with_detail_and_settlement():
     assert [each["list"]["order_sn"] for each in found] == ids(0, 207)
     assert all(each["list"]["order_sn"] == each["detail"]["order_sn"] == each["escrow"]["order_sn"] for each in found)
     asked = [path.rpartition("/")[2] for path, _, _ in shop.requests]
-    assert (asked.count("get_order_list"), asked.count("get_order_detail"), asked.count("get_escrow_detail_batch")) == (
-        6,
-        5,
-        5,
-    )
+    counts = [asked.count(name) for name in ("get_order_list", "get_order_detail", "get_escrow_detail_batch")]
+    assert counts == [6, 5, 5]
 
 
 def test_the_range_is_rounded_outwards_to_whole_seconds_and_hidden_orders_are_asked_for():
@@ -228,6 +225,8 @@ def test_a_connection_whose_login_is_no_number_says_what_to_do():
         ("error_rate_limit", "", TransientError),
         ("common.error_server", "", TransientError),
         ("error_busi_x", "", TransientError),
+        ("error_inner", "", TransientError),
+        ("error_never_heard_of", "Something wrong. Please try later.", TransientError),
     ],
 )
 @pytest.mark.parametrize("status", [200, 403])
@@ -240,13 +239,8 @@ def test_an_error_in_the_body_decides_whatever_the_status_says(error, message, e
 
 def test_a_busy_platform_is_asked_again():
     shop = Shopee(["A"])
-    gateway = httpx.Response(502, json={"error": "upstream closed"})
-    shop.first = [
-        answer(error="error_rate_limit"),
-        answer(error="error_server", status=500),
-        httpx.Response(503),
-        gateway,
-    ]
+    busy, down = answer(error="error_rate_limit"), answer(error="error_server", status=500)
+    shop.first = [busy, down, httpx.Response(503), httpx.Response(502, json={"error": "upstream closed"})]
     assert len(records(pulled(shop))) == 1
 
 
@@ -264,6 +258,23 @@ def test_one_unknown_number_among_many_does_not_hide_the_others():
     found = records(pulled(shop))
     assert [each["list"]["order_sn"] for each in found] == ids(0, 20)
     assert [each["list"]["order_sn"] for each in found if each["detail"] is None] == ids(7, 1)
+
+
+@pytest.mark.parametrize("code", ["error_data", "income_not_found", "error_not_found"])
+def test_a_settlement_that_shopee_cannot_show_is_the_matter_of_one_order(code):
+    shop = Shopee(["A", "B", "C"])
+    settled = shop.get_escrow_detail_batch
+    shop.get_escrow_detail_batch = lambda query, body: (
+        answer(error=code, message="no data") if "B" in body["order_sn_list"] else settled(query, body)
+    )
+    assert [each["escrow"] is None for each in records(pulled(shop))] == [False, True, False]
+
+
+def test_an_order_that_is_only_not_found_for_now_is_asked_for_again():
+    shop = Shopee(["A"])
+    shop.get_order_detail = lambda query, body: answer(error="error_not_found", message="Please try later.")
+    with pytest.raises(TransientError):
+        pulled(shop)
 
 
 def test_a_detail_that_is_missing_is_asked_for_again_and_then_recorded_as_missing():

@@ -270,7 +270,14 @@ def test_the_furthest_return_of_an_order_is_the_trades(trade, status, expected):
     assert (order.return_status, order.payment_status) == expected
     assert order.raw_status["refund_status.4203417012345678903"] == status
     assert order.lines[1].quantity_returned == ("1" if status == "SUCCESS" else None)
+    held = ("on_hold", ["buyer_asks_for_refund"]) if status == "WAIT_SELLER_AGREE" else ("open", [])
+    assert (order.order_status, order.hold_reasons) == held
     assert residue(order) == 0
+
+
+def test_goods_that_were_sent_are_not_held_by_a_wish_for_a_refund(trade):
+    orders_of(trade)[1] |= {"refund_status": "WAIT_SELLER_AGREE", "consign_time": "2026-03-10 08:00:00"}
+    assert mapped(trade).order_status == "open"
 
 
 def test_orders_with_one_waybill_are_one_parcel(trade):

@@ -94,12 +94,13 @@ def test_prices_outside_of_the_united_states_contain_tax(raw):
 
 def test_fees_are_charges_and_a_discount_of_the_payment_stands_alone(raw):
     raw["payment"] |= {"small_order_fee": "2.50", "buyer_service_fee": "1", "payment_platform_discount": "5"}
-    raw["payment"]["total_amount"] = "132.42"
+    raw["payment"] |= {"payment_discount_service_fee": "0.58", "total_amount": "133.00"}
     order = mapped(raw)
     assert residue(order) == 0
     assert [(each.kind, each.title, each.total) for each in order.charges][1:] == [
         ("surcharge", "small_order_fee", "2.50"),
         ("service", "buyer_service_fee", "1"),
+        ("service", "payment_discount_service_fee", "0.58"),
     ]
     assert (order.discounts[-1].title, order.discounts[-1].allocated) == ("payment_platform_discount", "0")
 
@@ -154,6 +155,14 @@ def test_a_combo_is_a_bundle_with_a_line_for_each_of_its_articles(raw):
     assert residue(order) == 0
 
 
+def test_whatever_the_type_of_a_line_its_articles_are_what_has_to_be_packed(raw):
+    raw["line_items"][2]["combined_listing_skus"] = [{"sku_id": "9", "sku_count": 2, "seller_sku": "CUP"}]
+    assert [(each.kind, each.sku) for each in mapped(raw).lines][2:] == [
+        ("bundle_parent", "KNIFE-02"),
+        ("bundle_child", "CUP"),
+    ]
+
+
 def test_gifts_and_virtual_goods_are_lines_of_their_own_kind(raw):
     raw["line_items"][0] |= {"is_gift": True}
     raw["line_items"][1] |= {"sku_type": "VIRTUAL"}
@@ -189,6 +198,27 @@ def test_a_buyer_who_wants_to_call_it_off_holds_an_open_order(raw):
     assert mapped(raw).order_status == "completed"
 
 
+def test_an_order_is_held_while_it_is_on_hold_and_not_because_it_once_was(raw):
+    raw["is_on_hold_order"] = True
+    assert (mapped(raw).order_status, mapped(raw).hold_reasons) == ("open", [])
+    raw["status"] = "ON_HOLD"
+    assert (mapped(raw).order_status, mapped(raw).hold_reasons) == ("on_hold", ["on_hold_order"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "who"),
+    [
+        ("FULFILLMENT_BY_SELLER", "merchant"),
+        ("", "merchant"),
+        ("FULFILLMENT_BY_TIKTOK", "marketplace"),
+        ("FULFILLMENT_BY_DILAYANI_TOKOPEDIA", "marketplace"),
+    ],
+)
+def test_only_what_the_seller_is_to_send_is_left_to_the_seller(raw, kind, who):
+    raw["fulfillment_type"] = kind
+    assert {each.fulfilled_by for each in mapped(raw).lines} == {who}
+
+
 def test_cash_on_delivery_is_due_until_it_is_delivered(raw):
     raw |= {"is_cod": True, "status": "IN_TRANSIT", "paid_time": 0}
     order = mapped(raw)
@@ -222,6 +252,13 @@ def test_stars_are_kept_and_told(raw):
     clear = {"name": "Żaneta", "phone_number": "+1505", "full_address": "8 Plaza", "address_line1": "8 Plaza"}
     raw["recipient_address"] |= clear
     assert mapped(raw).masking == "plain"
+
+
+def test_an_order_that_is_not_released_yet_does_not_say_where_it_goes_and_is_masked(raw):
+    raw["recipient_address"] = None
+    for status, masking in (("UNPAID", "masked"), ("ON_HOLD", "masked"), ("AWAITING_SHIPMENT", "plain")):
+        raw["status"] = status
+        assert mapped(raw).masking == masking
 
 
 def test_an_order_without_address_keeps_the_note_and_the_tax_number(raw):

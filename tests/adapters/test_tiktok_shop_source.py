@@ -145,6 +145,14 @@ def test_orders_created_in_a_window_are_identified():
     assert shop.requests[0][3].startswith(b'{"create_time_ge"')
 
 
+def test_an_order_whose_buyer_asks_to_call_it_off_is_held_and_tells_no_status_to_compare():
+    row = {"id": "1", "status": "AWAITING_SHIPMENT", "is_buyer_request_cancel": True}
+    answer = {"code": 0, "data": {"total_count": 1, "orders": [row, row | {"is_buyer_request_cancel": False}]}}
+    shop = TikTok(["1"])
+    shop.first = [httpx.Response(200, json=answer)]
+    assert [stub.status for stub in opened(shop).identify(WINDOW)] == [None, "open"]
+
+
 def test_orders_by_id_that_tiktok_does_not_know_are_absent():
     assert numbers(opened(TikTok(unknown=["9"])).fetch_ids(["1", "9", "2"])) == ["1", "2"]
 

@@ -57,7 +57,7 @@ def shopify(field, value):
 def lazada(field, value):
     fine = {
         "order_id": 1, "updated_at": "2026-03-09 20:00:00 +0800", "created_at": "2026-03-09 19:00:00 +0800",
-        "statuses": ["pending"], "items_count": 2,
+        "statuses": ["delivered"], "items_count": 2,
     }  # fmt: skip
     rows = [fine, fine | {"order_id": 2, field: value}, fine | {"order_id": 3}]
     body = {"code": "0", "request_id": "r", "data": {"count": 3, "countTotal": 3, "orders": rows}}
@@ -135,6 +135,10 @@ def test_woocommerce_leaves_out_what_only_its_wider_filter_lists():
     """On nights of clock changes the site is asked for two hours more; those orders belong to the day before."""
     early = woocommerce("date_created_gmt", "2026-03-08T23:30:00")
     assert [stub.order_id for stub in early] == ["1", "3"]
+
+
+def test_lazada_tells_no_status_while_goods_wait_because_only_items_say_whether_they_are_held():
+    assert [stub.status for stub in lazada("statuses", ["pending", "shipped"])] == ["completed", None, "completed"]
 
 
 def test_tiktok_tells_no_total_where_lines_were_called_off():

@@ -152,8 +152,13 @@ def moment(value: Any) -> datetime | None:
 
 
 def status(value: Any) -> str | None:
-    """Our status of a listed order, or Amazon's word where nobody documented it."""
+    """Our status of a listed order, or Amazon's word where nobody documented it.
+
+    None for one that waits to be sent: whether the buyer asks to cancel it is told by its items alone.
+    """
     state = STATES.get(value) if isinstance(value, str) else None
+    if state and state.order == "open":
+        return None
     return state.order if state else value if isinstance(value, str) else None
 
 

@@ -29,6 +29,7 @@ from orderflow.domain.source import Raw
 if TYPE_CHECKING:
     from orderflow.adapters.amazon_sp_api import Options
 
+FREE, UNPRICED = "an order that replaces another one", "a pending or cancelled order"
 GIFT_CARDS = frozenset({"GC", "GiftCertificate"})
 
 
@@ -62,7 +63,8 @@ def _order(raw: Raw, reading: Reading) -> Order:
     head = dict(reading.head)
     ext = head.pop("ext")
     if totals.grand != reading.stated:
-        ext["grand_total"] = "what the items state; Amazon states no total for a pending or cancelled order"
+        free = state.order not in {"pending", "cancelled"}
+        ext["grand_total"] = f"what the items state; Amazon states no total for {FREE if free else UNPRICED}"
     if totals.withheld:
         ext["tax_withheld_by_amazon"] = plain(totals.withheld)
     return Order(

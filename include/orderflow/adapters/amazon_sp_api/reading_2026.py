@@ -21,13 +21,18 @@ FEES = {"SHIPPING": "shipping", "GIFT_WRAP": "gift_wrap", "COD_FEE": "cod", "OTH
 KNOWN = frozenset({"ITEM", "TAX", "DISCOUNT", *FEES})
 TIP = "DELIVERY_TIP"
 CASH = "CashOnDelivery"
+REPLACES = "REPLACEMENT_ORIGINAL_ID"
+"""How an order that is sent for free names the one it replaces."""
 
 
 def read(order: Raw) -> Reading:
     """Raises `KeyError`, `TypeError` or `RecordError` for another shape."""
     fulfilment, items = order.get("fulfillment") or {}, order["orderItems"]
     status = fulfilment["fulfillmentStatus"]
-    state = state_of("fulfillmentStatus", status)
+    stated = amount((order.get("proceeds") or {}).get("grandTotal"), "proceeds.grandTotal")
+    originals, state = order.get("associatedOrders") or (), state_of("fulfillmentStatus", status)
+    if stated is None and any(each.get("associationType") == REPLACES for each in originals):
+        state = state._replace(priced=False)
     requests = [(item.get("cancellation") or {}).get("cancellationRequest") or {} for item in items]
     executions = [(item.get("cancellation") or {}).get("cancellationExecution") or {} for item in items]
     asks = any(asked and not done for asked, done in zip(requests, executions, strict=True))
@@ -47,7 +52,7 @@ def read(order: Raw) -> Reading:
     head = {
         "order_id": order["orderId"],
         "order_number": order["orderId"],
-        "parent_id": next((each["orderId"] for each in order.get("associatedOrders") or ()), None),
+        "parent_id": next((each["orderId"] for each in originals), None),
         "placed_at": order["createdTime"],
         "channel_created_at": order["createdTime"],
         "channel_updated_at": order["lastUpdatedTime"],
@@ -61,7 +66,7 @@ def read(order: Raw) -> Reading:
         head=head,
         state=state._replace(order="on_hold") if asks and state.order == "open" else state,
         marketplace=sales.get("marketplaceId"),
-        stated=amount((order.get("proceeds") or {}).get("grandTotal"), "proceeds.grandTotal"),
+        stated=stated,
         items=[_item(item, state) for item in items],
         fees=_tips(order),
         payments=ways,

@@ -37,7 +37,10 @@ def read(raw: Raw) -> Reading:
     """Raises `KeyError`, `TypeError` or `RecordError` for another shape."""
     order = raw["order"]
     status, shipped = order["OrderStatus"], order.get("EasyShipShipmentStatus")
+    stated = amount(order.get("OrderTotal"), "OrderTotal")
     state = state_of("OrderStatus", status)
+    if order.get("IsReplacementOrder") in TRUE and stated is None:
+        state = state._replace(priced=False)
     by_amazon = order.get("FulfillmentChannel") == "AFN"
     asked = [item["BuyerRequestedCancel"] for item in raw["items"] if item.get("BuyerRequestedCancel")]
     asks = any(each.get("IsBuyerRequestedCancel") in TRUE for each in asked)
@@ -61,7 +64,7 @@ def read(raw: Raw) -> Reading:
         head=head,
         state=state._replace(order="on_hold") if asks and state.order == "open" else state,
         marketplace=order.get("MarketplaceId"),
-        stated=amount(order.get("OrderTotal"), "OrderTotal"),
+        stated=stated,
         items=[_item(item) for item in raw["items"]],
         fees=(),
         payments=_payments(order),

@@ -10,6 +10,8 @@ from orderflow.domain.source import Raw
 
 COUNTRY = "CN"
 LEVELS = ("town", "street")
+UNRELEASED = frozenset({"1", "105"})
+"""Statuses in which an order is not paid, or under review: it may name nobody."""
 
 
 def contacts_of(raw: Raw) -> list[Contact]:
@@ -37,8 +39,10 @@ def contacts_of(raw: Raw) -> list[Contact]:
 
 
 def masking_of(raw: Raw) -> str:
-    """`masked` where Douyin keeps something for those who may decrypt it, or writes stars over it."""
+    """`masked` where Douyin keeps something for those who may decrypt it, writes stars over it, or names nobody yet."""
     address, hidden = raw.get("post_addr") or {}, raw.get("mask_post_addr") or {}
+    if str(raw["order_status"]) in UNRELEASED and not any(each.role == "ship_to" for each in contacts_of(raw)):
+        return "masked"
     pairs = [
         (raw.get("post_receiver"), raw.get("mask_post_receiver"), raw.get("encrypt_post_receiver")),
         (raw.get("post_tel"), raw.get("mask_post_tel"), raw.get("encrypt_post_tel")),

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from orderflow.adapters.douyin.contacts import contacts_of, masking_of
 from orderflow.adapters.douyin.money import price, reduction, sums_of
 from orderflow.adapters.douyin.statuses import (
-    SENT,
     State,
     arrived_at,
     fulfilment_status,
@@ -205,7 +204,7 @@ def _sent(raw: Raw, part: Raw) -> str:
     ]
     if packed:
         return f"{sum(packed, Decimal(0)):f}"
-    return str(part["item_num"]) if str(part["order_status"]) in SENT else "0"
+    return str(part["item_num"]) if state_of(part).fulfilment in {"shipped", "delivered"} else "0"
 
 
 def _payments(raw: Raw, state: State, total: str | None) -> list[Payment]:

@@ -30,7 +30,10 @@ STATES = {
     "5": State("completed", "delivered"),
 }
 """Goods may be sent in status 2 and 101 alone; 105 is paid and still with the platform."""
-SENT = frozenset({"3", "5"})
+SENT_AND_REFUNDED = State("completed", "shipped")
+"""What was closed because its money went back after it had been sent: that is no cancellation, it left."""
+BEFORE_SENDING, AFTER_SENDING = "21", frozenset({"22", "39"})
+"""`main_status` of what was closed by a refund: before it was sent; after that, or after it was received."""
 
 ASKED, EXCHANGE_KINDS = "6", frozenset({"3", "7"})
 """A request that waits for the seller; after-sale types that send goods again instead of money."""
@@ -40,6 +43,7 @@ RETURNS = {
     "0": "none",
     "6": "requested",
     "7": "in_transit",
+    "8": "requested",
     "11": "in_transit",
     "12": "refunded",
     "13": "exchanged",
@@ -60,7 +64,13 @@ def state_of(part: Raw) -> State:
     status = str(part["order_status"])
     if status not in STATES:
         raise RecordError("STATUS_UNKNOWN", "order_status", status, f"known: {', '.join(STATES)}")
-    return STATES[status]
+    return SENT_AND_REFUNDED if _sent_and_refunded(part) else STATES[status]
+
+
+def _sent_and_refunded(part: Raw) -> bool:
+    reason = str(part.get("main_status"))
+    sent = reason in AFTER_SENDING or (reason != BEFORE_SENDING and time_text(part.get("ship_time")) is not None)
+    return sent and str(part["order_status"]) == CANCELLED
 
 
 def after_sale(part: Raw, name: str) -> str:
@@ -76,7 +86,7 @@ def return_of(part: Raw) -> str:
         raise RecordError("STATUS_UNKNOWN", "after_sale_info.after_sale_status", status, f"known: {known}")
     if status == "12" and after_sale(part, "after_sale_type") in EXCHANGE_KINDS:
         return "exchanged"
-    return RETURNS[status]
+    return "refunded" if _sent_and_refunded(part) and status == "0" else RETURNS[status]
 
 
 def return_status(parts: Sequence[Raw]) -> str:
@@ -86,7 +96,8 @@ def return_status(parts: Sequence[Raw]) -> str:
 
 def is_returned(part: Raw) -> bool:
     """Whether the goods of a part came back for money."""
-    return return_of(part) == "refunded" and after_sale(part, "after_sale_type") == GOODS_BACK
+    told = bool(part.get("after_sale_info"))
+    return told and return_of(part) == "refunded" and after_sale(part, "after_sale_type") == GOODS_BACK
 
 
 def fulfilment_status(state: State, live: Sequence[Raw], parcels: Sequence[Any]) -> str:
@@ -115,7 +126,7 @@ def payment_status(state: State, parts: Sequence[Raw], payments: Sequence[Paymen
         return "voided" if state.order == "cancelled" else "cod_due" if payments else "unpaid"
     if state.order == "pending":
         return "partially_paid"
-    back = [after_sale(part, "refund_status") == REFUNDED for part in parts]
+    back = [after_sale(part, "refund_status") == REFUNDED or _sent_and_refunded(part) for part in parts]
     if back and all(back):
         return "refunded"
     return "partially_refunded" if any(back) else "paid"

@@ -24,7 +24,7 @@ from orderflow.adapters.ebay.money import (
     totals_of,
 )
 from orderflow.adapters.ebay.movements import payments_of, pending_refunds, refunds_of, shipments_of, shipped
-from orderflow.adapters.ebay.statuses import FULFILMENT, cancel_state, meaning, order_status, payment_status
+from orderflow.adapters.ebay.statuses import FULFILMENT, hold_reasons, meaning, order_status, payment_status
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Contact, Line, Order, Shipment
 from orderflow.domain.source import Raw
@@ -93,7 +93,7 @@ def _order(order: Raw, fulfillments: list[Raw]) -> Order:
             "cancelState": cancel.get("cancelState"),
         },
         cancel_reason=next((each["cancelReason"] for each in _requests(cancel) if each.get("cancelReason")), None),
-        hold_reasons=["cancellation_requested"] if cancel_state(order) == "requested" else [],
+        hold_reasons=hold_reasons(order),
         programs=_programs(order.get("program") or {}, lines),
         currency=currency,
         taxes_included=totals.taxes_included,

@@ -41,7 +41,19 @@ def order_status(order: Raw) -> str:
         return "cancelled"
     if payment == "unpaid":
         return "pending"
-    return "completed" if fulfilment == "shipped" else "open"
+    if fulfilment == "shipped":
+        return "completed"
+    return "on_hold" if hold_reasons(order) else "open"
+
+
+def hold_reasons(order: Raw) -> list[str]:
+    """Why goods may not be sent: the buyer wishes to cancel, or has all of the money back."""
+    reasons = {
+        "cancellation_requested": cancel_state(order) == "requested",
+        "refunded_before_it_was_sent": order.get("orderPaymentStatus") == "FULLY_REFUNDED"
+        and order.get("orderFulfillmentStatus") != "FULFILLED",
+    }
+    return [reason for reason, holds in reasons.items() if holds and cancel_state(order) != "cancelled"]
 
 
 def payment_status(order: Raw, *, received: bool) -> str:

@@ -28,6 +28,9 @@ STATES = {
     "NOT_PAY": State("pending"),
     "WAIT_SEND_CODE": State("open", produced=True),
     "DELIVERY_RETURN": State("open", "returned_to_sender", produced=True),
+    "SEND_TO_DISTRIBUTION_CENER": State("open", "shipped", produced=True),
+    "DISTRIBUTION_CENTER_RECEIVED": State("open", "shipped", produced=True),
+    "RECEIPTS_CONFIRM": State("completed", "delivered", produced=True),
 }
 ASKED = (
     "WAIT_SELLER_STOCK_OUT",
@@ -39,7 +42,7 @@ ASKED = (
     "FINISHED_L",
     "TRADE_CANCELED",
 )
-"""The states that a search takes by its documentation; the others were seen on orders."""
+"""The states that a search takes from every shop; the last three are those of LBP and SOPL shops, others were seen."""
 
 
 def state_of(text: str) -> State:

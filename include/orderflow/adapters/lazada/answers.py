@@ -11,17 +11,22 @@ from orderflow.adapters.http import named, words
 from orderflow.domain.errors import DeniedError, DriftError, OrderflowError, TransientError
 
 SUCCESS = "0"
-TOKEN_DEAD = frozenset({"IllegalAccessToken"})
+TOKEN_DEAD = frozenset({"IllegalAccessToken", "InvalidAccessToken"})
 BUSY = frozenset(
     {
         "ApiCallLimit",
         "AppCallLimit",
+        "901",
+        "1000",
+        "E901",
         "InternalError",
+        "SellerCallLimit",
         "ServiceTimeout",
         "ServiceUnavailable",
         "SystemError",
     }
 )
+"""Too many calls of the app, of the seller, or of the interface (901); faults inside of Lazada (1000 among them)."""
 UNKNOWN_ORDER = frozenset({"16", "37", "39", "E016", "E037", "E039"})
 """E016: wrong order id; E037: one or more ids of a list are wrong; E039: no orders found."""
 DENIED = {
@@ -35,7 +40,7 @@ DENIED = {
 BACKEND = "ISP"
 """`type` of an error that lies behind the gateway, at Lazada."""
 
-_BAN = re.compile(r"(\d+)\s*second", re.IGNORECASE)
+_BAN = re.compile(r"(?<!\d)(\d{1,9})\s*second", re.IGNORECASE)
 
 
 class Said(msgspec.Struct):

@@ -26,6 +26,7 @@ EXT = ("branch_number", "delivery_info", "extra_attributes", "gift_message", "pr
 TRUE = frozenset({True, "true", "True", "1"})
 """Lazada spells truth in every way, 1 included."""
 CASH = "COD"
+BALANCE_DUE = "balance_due"
 ADDRESS_LINES = ("address1", "address2", "address3", "address4", "address5")
 
 
@@ -62,7 +63,8 @@ def _order(order: Raw, items: list[Raw]) -> Order:
         raise RecordError(
             "CURRENCY_MIXED", "items.currency", ", ".join(sorted(map(str, currencies))), "items of one order differ"
         )
-    payment = _payment(order, items, total, state)
+    holds = _holds(items)
+    payment = None if BALANCE_DUE in holds else _payment(order, items, total, state)
     delivery, billing = order.get("address_shipping") or {}, order.get("address_billing") or {}
     return Order(
         order_id=str(order["order_id"]),
@@ -72,15 +74,15 @@ def _order(order: Raw, items: list[Raw]) -> Order:
         channel_created_at=time_text(order["created_at"]),
         channel_updated_at=time_text(order["updated_at"]),
         paid_at=payment.at if payment else None,
-        order_status=state.order,
+        order_status="on_hold" if holds and state.waits else state.order,
         payment_status=_payment_status(payment, state),
         fulfilment_status=state.fulfilment,
         return_status=state.returning,
         raw_status={"statuses": ",".join(order.get("statuses") or [])},
         cancel_reason=next((item["reason"] for item in items if item.get("reason")), None),
-        hold_reasons=_holds(items),
+        hold_reasons=holds,
         buyer_id=next((str(item["buyer_id"]) for item in items if item.get("buyer_id")), None),
-        programs=["fbl"] if any(item.get("is_fbl") in TRUE for item in items) else [],
+        programs=_programs(items),
         currency=currencies.pop() if currencies else None,
         taxes_included=True,
         items_total=sum_text(line.total for line in lines),
@@ -145,9 +147,18 @@ def _payment_status(payment: Payment | None, state: State) -> str:
 
 
 def _holds(items: list[Raw]) -> list[str]:
-    """The buyer wants to call it off and somebody has to answer."""
+    """The buyer wants to call it off and somebody has to answer; or of a presale only the deposit is paid, if that."""
     asked = any(item.get("need_cancel_confirm") in TRUE or item.get("is_cancel_pending") in TRUE for item in items)
-    return ["buyer_asks_to_cancel"] if asked else []
+    due = any(str(item.get("stage_pay_status") or "").lower().startswith("unpaid") for item in items)
+    return [reason for reason, holds in (("buyer_asks_to_cancel", asked), (BALANCE_DUE, due)) if holds]
+
+
+def _programs(items: list[Raw]) -> list[str]:
+    programs = {
+        "fbl": any(item.get("is_fbl") in TRUE for item in items),
+        "pre_sale": any(item.get("order_type") == "PreSale" for item in items),
+    }
+    return [program for program, takes_part in programs.items() if takes_part]
 
 
 def _shipments(items: list[Raw]) -> list[Shipment]:

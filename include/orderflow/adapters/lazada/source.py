@@ -261,13 +261,17 @@ def _behind(
 
 
 def _status(row: _Row) -> str | None:
-    """Our status of a listed order, or Lazada's words where it has one that nobody documented."""
+    """Our status of a listed order, or Lazada's words where it has one that nobody documented.
+
+    None for an order with goods that wait to be sent: whether it is held is told by its items alone.
+    """
     if not row.statuses:
         return None
     try:
-        return state_of((), row.statuses).order
+        state = state_of((), row.statuses)
     except RecordError:
         return ",".join(row.statuses)
+    return None if state.waits else state.order
 
 
 def _moment(value: Any) -> datetime | None:

@@ -9,11 +9,12 @@ from orderflow.domain.errors import RecordError
 from orderflow.domain.source import Raw
 
 CANCELLED = frozenset({"canceled"})
-WAITING = frozenset({"pending", "topack", "packed", "repacked", "toship", "ready_to_ship"})
-UNDER_WAY = frozenset({"shipped"})
+WAITING = frozenset({"pending", "topack", "packed", "repacked", "toship", "ready_to_ship", "ready_to_ship_pending"})
+UNDER_WAY = frozenset({"shipped", "shipping"})
 DELIVERED = frozenset({"delivered", "confirmed", "returned"})
 BACK_AGAIN = frozenset(
     {
+        "package_returned",
         "shipped_back_success",
         "shipped_back_failed",
         "INFO_ST_DOMESTIC_PACKAGE_RETURNED",
@@ -47,6 +48,11 @@ class State(NamedTuple):
     fulfilment: str
     returning: str
     paid: bool
+
+    @property
+    def waits(self) -> bool:
+        """Whether goods wait to be sent, and may have to be held."""
+        return self.order == "open" and self.fulfilment in {"unfulfilled", "partial"}
 
 
 def state_of(items: Sequence[Raw], statuses: Sequence[str]) -> State:

@@ -9,7 +9,7 @@ from orderflow.adapters.http import named, words
 from orderflow.domain.errors import DeniedError, DriftError, OrderflowError, TransientError
 
 TOKEN_DEAD = frozenset({"10019"})
-BUSY = frozenset({"30000", "50000", "50002", "52001", "52002", "52101", "70031"})
+BUSY = frozenset({"50000", "50002", "52001", "52002", "52101", "70031"})
 """Faults inside of Pinduoduo, and too many requests (52101, 70031)."""
 SWITCHED_OFF = {"52102": 300.0, "52103": 300.0, "70033": 600.0}
 """Interfaces that Pinduoduo switches off for a while (sales days, maintenance), and the seconds until we ask again."""
@@ -20,9 +20,13 @@ DENIED = {
     "10017": "the app does not have this interface; apply for it in the developer console",
     "20004": "client_id or client_secret in the connection is wrong",
     "20005": "our address is not on the app's allow list; add it in the developer console",
-    "20031": "the shop has not authorised the app for this; let the seller authorise it again",
+    "20031": "the app lacks this interface, or the shop has not authorised the app for it; apply for its permission "
+    "package in the developer console, and let the seller authorise the app again",
     "20032": "the access token belongs to another client_id; let the seller authorise this app",
-    "20034": "the app is offline; bring it online in the developer console",
+    "20034": "Pinduoduo has taken the interface offline; look at its page in the open platform, and ask its support",
+    "20035": "this gateway does not have the interface; put https://gw-api.pinduoduo.com into the connection's host",
+    "30000": "the app lacks the right to this interface; apply for it in the developer console",
+    "30001": "client_id in the connection belongs to another partner; put the right one there",
     "70032": "Pinduoduo forbids this app the interface; ask its support",
     "70034": "Pinduoduo's risk control refuses the app; ask its support",
     "70035": "Pinduoduo's risk control refuses the app; ask its support",

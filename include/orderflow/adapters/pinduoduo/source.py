@@ -80,6 +80,9 @@ class _Row(msgspec.Struct):
     item_list: Any = None
     gift_list: Any = None
     gift_order_status: Any = None
+    order_tag_list: Any = None
+    step_order_info: Any = None
+    stock_out_handle_status: Any = None
 
 
 class _Listed(NamedTuple):
@@ -301,7 +304,7 @@ def _status(row: _Row) -> str | None:
     """Our status of a listed order, or Pinduoduo's number where it has one that nobody documented."""
     try:
         return state_of(msgspec.structs.asdict(row)).order
-    except (RecordError, TypeError):
+    except (RecordError, TypeError, AttributeError):
         return None if row.order_status is None else str(row.order_status)
 
 

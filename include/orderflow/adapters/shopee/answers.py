@@ -5,6 +5,7 @@ Error codes come with and without the module in front (`common.error_auth`, `err
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta, timezone
 
 import httpx
@@ -17,6 +18,9 @@ TOKEN_DEAD = frozenset({"error_auth", "invalid_acceess_token", "invalid_access_t
 """The second spelling is Shopee's own."""
 BUSY = frozenset(
     {
+        "error_config",
+        "error_database",
+        "error_inner",
         "error_network",
         "error_rate_limit",
         "error_server",
@@ -27,6 +31,8 @@ BUSY = frozenset(
 )
 DAY_IS_USED_UP = "error_limit"
 UNKNOWN_ORDER = frozenset({"error_not_found", "order_not_found"})
+NO_SETTLEMENT = frozenset({"decoded_failed_error", "error_data", "income_not_found"})
+"""One order of a request has no settlement, or one that Shopee itself cannot read."""
 DENIED = {
     "error_api_call_restricted": "the app may not call this; ask Shopee to lift the restriction",
     "error_api_permission": "the app lacks this permission; apply for it in the partner console",
@@ -45,6 +51,9 @@ CLOCK_OR_KEY = ("timestamp is expired", "there is no partner_id")
 
 QUOTA_ZONE = timezone(timedelta(hours=8))
 """The app's daily quota begins anew at midnight in this zone."""
+_LATER = re.compile(r"\btry (again )?later\b", re.IGNORECASE)
+_NOT_FOUND = "queried is not found"
+"""What `error_param` says, too, of an order that is not there."""
 
 
 class Said(msgspec.Struct):
@@ -56,6 +65,21 @@ class Said(msgspec.Struct):
     @property
     def code(self) -> str:
         return self.error.rpartition(".")[2]
+
+    @property
+    def busy(self) -> bool:
+        """Whether it passes by itself; any code may say so in its words, that of an unknown order among them."""
+        passing = self.code in BUSY or self.code.startswith("error_busi")
+        return passing or (self.code not in TOKEN_DEAD | DENIED.keys() and bool(_LATER.search(self.message)))
+
+    @property
+    def order_unknown(self) -> bool:
+        found = self.code in UNKNOWN_ORDER or (self.code == "error_param" and _NOT_FOUND in self.message)
+        return found and not self.busy
+
+    @property
+    def settlement_missing(self) -> bool:
+        return self.order_unknown or (self.code in NO_SETTLEMENT and not self.busy)
 
 
 _SAID = msgspec.json.Decoder(Said)
@@ -79,7 +103,7 @@ def failure(response: httpx.Response, answer: Said, *, wanted: str, now: datetim
         midnight = now.astimezone(QUOTA_ZONE).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         wait = (midnight - now).total_seconds()
         return TransientError(f"{where}; the app's daily quota is used up until 00:00 UTC+8", retry_after=wait)
-    if code in BUSY or code.startswith("error_busi"):
+    if answer.busy:
         return TransientError(f"{where}; the platform is busy or down; the run tries again by itself")
     if code in TOKEN_DEAD:
         return DeniedError(f"{where}; a fresh access token was refused, too; let the seller authorise the app again")

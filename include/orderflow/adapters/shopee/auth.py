@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from orderflow.adapters.http import Bearer, Token, bearer, judge, login, read
-from orderflow.adapters.shopee.answers import BUSY, TOKEN_DEAD, failure, said
+from orderflow.adapters.shopee.answers import TOKEN_DEAD, failure, said
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Account, Runtime, Secret
 
@@ -81,11 +81,7 @@ def auth(shop_id: int, account: Account, runtime: Runtime) -> Bearer:
 
     def refused(response: httpx.Response) -> bool:
         answer = said(response)
-        if (
-            answer
-            and answer.code in BUSY
-            and (error := failure(response, answer, wanted="an answer", now=runtime.clock()))
-        ):
+        if answer and answer.busy and (error := failure(response, answer, wanted="an answer", now=runtime.clock())):
             raise error
         return answer is not None and answer.code in TOKEN_DEAD
 

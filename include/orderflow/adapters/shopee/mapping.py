@@ -72,7 +72,7 @@ def _order(detail: Raw, escrow: Raw) -> Order:
     total = amount_text(detail.get("total_amount"))
     if not amount(total):
         total = amount_text(checkout.get("buyer_total_amount")) or total
-    provisional = total is None and status in NEVER_PAID and not detail.get("pay_time")
+    provisional = not amount(total) and status in NEVER_PAID and not detail.get("pay_time")
     if provisional:
         total = sum_text([line.total for line in lines] + [charge.total for charge in charges])
     payments = payments_of(detail, total)

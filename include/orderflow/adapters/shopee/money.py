@@ -12,6 +12,9 @@ FEES = {
     "shipping_fee": "shipping",
     "shipping_fee_sst_amount": "shipping",
     "buyer_paid_packaging_fee": "packaging",
+    "buyer_instant_fee": "service",
+    "buyer_paid_extended_warranty": "service",
+    "buyer_paid_installation_fee": "service",
     "buyer_service_fee": "service",
     "initial_buyer_txn_fee": "service",
     "insurance_premium": "service",
@@ -28,6 +31,7 @@ FEES = {
 REDUCTIONS = {
     "seller_voucher": ("code", "seller"),
     "shopee_voucher": ("platform", "platform"),
+    "ads_voucher_discount": ("platform", "platform"),
     "shopee_coins_redeemed": ("platform", "platform"),
     "credit_card_promotion": ("platform", "platform"),
     "discount_pix": ("platform", "platform"),

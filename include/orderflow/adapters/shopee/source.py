@@ -14,7 +14,7 @@ import msgspec
 
 from orderflow.adapters.http import Question, by_cursor, client, judge, named, read, side_by_side, walk
 from orderflow.adapters.shopee import LIMITS, Options
-from orderflow.adapters.shopee.answers import UNKNOWN_ORDER, failure, said
+from orderflow.adapters.shopee.answers import failure, said
 from orderflow.adapters.shopee.auth import auth
 from orderflow.adapters.shopee.statuses import STATES
 from orderflow.domain.errors import DriftError, TransientError
@@ -204,7 +204,8 @@ class Shopee:
         response = self._client.request(method, path, **sent)
         now = self._runtime.clock()
         if (answer := said(response)) and (error := failure(response, answer, wanted=wanted, now=now)):
-            raise _UnknownOrderError if path != LIST and answer.code in UNKNOWN_ORDER else error
+            absent = answer.settlement_missing if path == ESCROW else answer.order_unknown
+            raise _UnknownOrderError if path != LIST and absent else error
         judge(response, wanted=wanted, now=now)
         inner = read(response, _ANSWER, wanted=wanted).response
         try:

@@ -48,7 +48,8 @@ NOT_SENT = frozenset(
 )
 """Statuses of a package that is planned or called off, and no parcel under way."""
 DELIVERED = "LOGISTICS_DELIVERY_DONE"
-SENT = frozenset({DELIVERED, "LOGISTICS_DELIVERY_FAILED", "LOGISTICS_LOST", "LOGISTICS_PICKUP_DONE"})
+COMES_BACK = "LOGISTICS_DELIVERY_FAILED"
+SENT = frozenset({DELIVERED, COMES_BACK, "LOGISTICS_LOST", "LOGISTICS_PICKUP_DONE"})
 
 
 def is_sent(package: Raw) -> bool:
@@ -69,9 +70,14 @@ def payment_status(detail: Raw, state: State, payments: list[Payment]) -> str:
 
 
 def fulfilment_status(state: State, packages: int, parcels: list[Raw]) -> str:
-    """The packages say more than the order's status while only some of them are under way."""
-    if state.order == "cancelled" or state.fulfilment == "delivered" or not parcels:
+    """The packages say more than the order's status while only some of them are under way, or on their way back.
+
+    Shopee calls an order off, too, that could not be delivered, or that its carrier lost.
+    """
+    if state.fulfilment == "delivered" or not parcels:
         return state.fulfilment
+    if state.order == "cancelled":
+        return "returned_to_sender" if all(each["logistics_status"] == COMES_BACK for each in parcels) else "shipped"
     if len(parcels) < packages:
         return "partial"
     return "delivered" if all(parcel["logistics_status"] == DELIVERED for parcel in parcels) else "shipped"

@@ -270,9 +270,9 @@ def _stub(data: bytes) -> OrderStub:
 def _status(row: _Row) -> str | None:
     """Our status of a listed trade, or TOP's words where it has one that nobody documented.
 
-    None for a trade that waits to be shipped: whether it is held is told by its detail alone.
+    None for a trade with goods that wait to be shipped: whether it is held is told by its detail alone.
     """
-    if not row.status or row.status == WAITING:
+    if not row.status or row.status in WAITING:
         return None
     try:
         return state_of({"status": row.status, "consign_time": row.consign_time}, ()).order

@@ -21,7 +21,8 @@ CALLED_OFF = "TRADE_CLOSED_BY_TAOBAO"
 """Closed before payment: never to be shipped."""
 PAID_BACK = "TRADE_CLOSED"
 """Closed after payment, because all was refunded."""
-WAITING = "WAIT_SELLER_SEND_GOODS"
+WAITING = ("WAIT_SELLER_SEND_GOODS", "SELLER_CONSIGNED_PART")
+"""Goods wait here still, and may have to be held."""
 SIGNED = "TRADE_BUYER_SIGNED"
 DONE = "TRADE_FINISHED"
 STATES = {
@@ -30,7 +31,7 @@ STATES = {
     "PAY_PENDING": State("pending"),
     "WAIT_PRE_AUTH_CONFIRM": State("on_hold", holds=("pre_authorisation",)),
     "PAID_FORBID_CONSIGN": State("on_hold", holds=("shipping_forbidden",)),
-    WAITING: State("open"),
+    "WAIT_SELLER_SEND_GOODS": State("open"),
     "SELLER_CONSIGNED_PART": State("open", "partial"),
     "WAIT_BUYER_CONFIRM_GOODS": State("open", "shipped"),
     SIGNED: State("open", "delivered"),
@@ -42,12 +43,13 @@ SENT = frozenset({"WAIT_BUYER_CONFIRM_GOODS", SIGNED, DONE})
 """Statuses of an order (line) whose goods left."""
 HOLDS = ("top_hold", "team_buy_hold", "share_group_hold", "ofp_hold")
 """Flags of a trade that forbid shipping: 0 or 1."""
+ASKED = "WAIT_SELLER_AGREE"
 REFUNDED = "SUCCESS"
 RETURNS = {
     "NO_REFUND": "none",
     "CLOSED": "none",
     "SELLER_REFUSE_BUYER": "rejected",
-    "WAIT_SELLER_AGREE": "requested",
+    ASKED: "requested",
     "WAIT_BUYER_RETURN_GOODS": "in_transit",
     "WAIT_SELLER_CONFIRM_GOODS": "in_transit",
     REFUNDED: "refunded",
@@ -80,9 +82,14 @@ def state_of(trade: Raw, orders: Sequence[Raw]) -> State:
     if status == PAID_BACK and trade.get("consign_time"):
         return State("completed", "shipped")
     held = tuple(name for name in HOLDS if str(trade.get(name) or 0) != "0")
-    if held and state.order == "open" and state.fulfilment == "unfulfilled":
-        return State("on_hold", state.fulfilment, held)
-    return state
+    if any(_asks_for_refund(order) for order in orders):
+        held += ("buyer_asks_for_refund",)
+    return State("on_hold", state.fulfilment, held) if held and status in WAITING else state
+
+
+def _asks_for_refund(order: Raw) -> bool:
+    """Whether the buyer wants the money back for goods that wait here still."""
+    return order.get("refund_status") == ASKED and not (order.get("consign_time") or order.get("invoice_no"))
 
 
 def return_status(orders: Sequence[Raw]) -> str:

@@ -6,6 +6,7 @@ from orderflow.domain.order import Contact
 from orderflow.domain.source import Raw
 
 LINES = ("address_line1", "address_line2", "address_line3", "address_line4")
+UNRELEASED = frozenset({"UNPAID", "ON_HOLD"})
 SHOWN = ("name", "first_name", "last_name", "phone_number", "full_address", "address_detail", *LINES)
 
 
@@ -44,6 +45,8 @@ def _place(levels: list[Raw], level: str) -> str | None:
 
 
 def masking(raw: Raw) -> str:
-    """TikTok writes stars over what it hides."""
+    """TikTok writes stars over what it hides, and says nothing at all of an order that is not released yet."""
     to = raw.get("recipient_address") or {}
+    if not to and raw["status"] in UNRELEASED:
+        return "masked"
     return "masked" if any("*" in (to.get(field) or "") for field in SHOWN) else "plain"

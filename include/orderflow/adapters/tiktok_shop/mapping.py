@@ -1,7 +1,7 @@
 """From a TikTok Shop order to ours: pure, and plain dictionary access, because it runs once per order.
 
-Lines come one for each unit, without quantity. A combo is one line with the articles it consists of: ours is a bundle
-with one more line for each of them, which cost nothing.
+Lines come one for each unit, without quantity. A line that names the articles it consists of, whatever its type, is a
+bundle: ours has one more line for each of them, which cost nothing.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 TRUE = frozenset({True, "true", "True", "1"})
 """TikTok spells truth in several ways."""
+BY_SELLER = "FULFILLMENT_BY_SELLER"
+"""Any other `fulfillment_type` names a warehouse of the platform's: the seller must not send such an order."""
 BY_TIKTOK = "FULFILLMENT_BY_TIKTOK"
 EXT = ("delivery_option_name", "delivery_type", "order_type", "shipping_type", "split_or_combine_tag", "warehouse_id")
-HOLDS = {"is_on_hold_order": "on_hold_order", "is_buyer_request_cancel": "buyer_asks_to_cancel"}
 PROGRAMS = {
     "fulfillment_type": "fbt",
     "is_sample_order": "sample",
@@ -58,7 +59,7 @@ def _order(raw: Raw) -> Order:
     charges = charges_of(payment, raw.get("delivery_option_name") or None)
     discounts = list(discounts_of(payment, items, gone))
     paid = _payment(raw, state, totals.grand)
-    holds = [reason for name, reason in HOLDS.items() if raw.get(name) in TRUE]
+    holds = _holds(raw)
     return Order(
         order_id=raw["id"],
         order_number=raw["id"],
@@ -97,6 +98,12 @@ def _order(raw: Raw) -> Order:
     )
 
 
+def _holds(raw: Raw) -> list[str]:
+    """Why an order must not be sent yet. `is_on_hold_order` does not say: it stays true once the hold is over."""
+    waits = ["on_hold_order"] if raw["status"] == "ON_HOLD" else []
+    return [*waits, "buyer_asks_to_cancel"] if raw.get("is_buyer_request_cancel") in TRUE else waits
+
+
 def _state(field: str, status: str) -> State:
     state = STATES.get(status)
     if state is None:
@@ -107,14 +114,15 @@ def _state(field: str, status: str) -> State:
 def _lines(raw: Raw, items: list[Raw], *, cancelled: bool) -> list[Line]:
     """One line for each unit, and behind a combo one for each of its articles."""
     ship_by, deliver_by = epoch_text(raw.get("tts_sla_time")), epoch_text(raw.get("delivery_sla_time"))
-    fulfilled_by = "marketplace" if raw.get("fulfillment_type") == BY_TIKTOK else "merchant"
+    fulfilled_by = "merchant" if raw.get("fulfillment_type") in {None, "", BY_SELLER} else "marketplace"
     lines: list[Line] = []
     for item in items:
         status = item.get("display_status") or raw["status"]
         _state("line_items.display_status", status)
         gone = cancelled and status == CANCELLED
         units, sent = "0" if gone else "1", "1" if status in SENT else "0"
-        kind = "gift" if item.get("is_gift") in TRUE else KINDS.get(item.get("sku_type") or "", "product")
+        parts, kind = item.get("combined_listing_skus") or (), KINDS.get(item.get("sku_type") or "", "product")
+        kind = "bundle_parent" if parts else "gift" if item.get("is_gift") in TRUE else kind
         lines.append(
             Line(
                 number=len(lines) + 1,
@@ -136,7 +144,7 @@ def _lines(raw: Raw, items: list[Raw], *, cancelled: bool) -> list[Line]:
                 deliver_by=deliver_by,
             )
         )
-        for part in (item.get("combined_listing_skus") or ()) if kind == "bundle_parent" else ():
+        for part in parts:
             count = str(part["sku_count"])
             lines.append(
                 Line(

@@ -19,6 +19,7 @@ FEES = {
     "handling_fee": "service",
     "shipping_insurance_fee": "service",
     "item_insurance_fee": "service",
+    "payment_discount_service_fee": "service",
 }
 """What the buyer pays beside goods, shipping and tax, by its name in `payment`."""
 SHIPPING_DISCOUNTS = {

@@ -63,6 +63,7 @@ class _Row(msgspec.Struct):
     update_time: Any = None
     payment: _Money | None = None
     line_items: list[_Item] | None = None
+    is_buyer_request_cancel: Any = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -150,17 +151,19 @@ def _following(answer: _List) -> JsonValue:
 def _stub(order: msgspec.Raw) -> OrderStub:
     """What reconciliation compares; a value that cannot be read is not told.
 
-    The total is TikTok's; where lines were called off it is left out, because ours is without them.
+    The total is TikTok's; where lines were called off it is left out, because ours is without them. So is the status
+    where the buyer asks to call all of it off, because ours is held then.
     """
     try:
         row = _ROW.decode(order)
     except msgspec.ValidationError as error:
         raise DriftError(f"an order of TikTok Shop has another shape ({error}); the platform changed it") from None
     state, payment, items = STATES.get(row.status or ""), row.payment or _Money(), row.line_items
+    held = str(row.is_buyer_request_cancel).lower() in {"true", "1"}
     partly = row.status != CANCELLED and any(item.display_status == CANCELLED for item in items or [])
     return OrderStub(
         order_id=row.id,
-        status=state.order if state else row.status,
+        status=None if held else state.order if state else row.status,
         total=None if partly else payment.total_amount,
         currency=payment.currency,
         lines=None if items is None else len(items),

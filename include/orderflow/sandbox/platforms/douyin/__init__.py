@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
+from orderflow.sandbox.defects import to_ship
 from orderflow.sandbox.platforms import Platform, Site
 from orderflow.sandbox.platforms.douyin.api import Api
-from orderflow.sandbox.platforms.douyin.documents import order_id, total_of
+from orderflow.sandbox.platforms.douyin.documents import order_id, status_of, total_of
 from orderflow.sandbox.shop import Shop
 from orderflow.sandbox.snapshot import Bag, Snapshot
 
@@ -38,6 +39,11 @@ def _routes(site: Site) -> list[BaseRoute]:
         api.route("token/refresh", api.renew, public=True),
         api.route("token/create", api.create, public=True),
     ]
+
+
+def _address_codes(snap: Snapshot) -> tuple[str, ...]:
+    """An order that is not released yet need not say where it goes."""
+    return ("SHIP_TO_MISSING",) if to_ship(snap) and status_of(snap) not in {1, 105} else ()
 
 
 def _welcome(shop: Shop, url: str) -> str:
@@ -72,4 +78,5 @@ PLATFORM = Platform(
         }
     ),
     welcome=_welcome,
+    codes={"address_missing": _address_codes},
 )

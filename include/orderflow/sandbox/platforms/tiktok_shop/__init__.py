@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
+from orderflow.sandbox.defects import to_ship
 from orderflow.sandbox.platforms import Platform, Site
 from orderflow.sandbox.platforms.tiktok_shop.api import Api
-from orderflow.sandbox.platforms.tiktok_shop.documents import order_id, pieces_of, total_of
+from orderflow.sandbox.platforms.tiktok_shop.documents import order_id, pieces_of, status_of, total_of
 from orderflow.sandbox.shop import Shop
 from orderflow.sandbox.snapshot import Bag, Snapshot
 
@@ -36,6 +37,11 @@ def _routes(site: Site) -> list[BaseRoute]:
         api.route("/order/202309/orders", api.by_id),
         Route("/api/v2/token/refresh", api.renew),
     ]
+
+
+def _address_codes(snap: Snapshot) -> tuple[str, ...]:
+    """An order that is not released yet need not say where it goes."""
+    return ("SHIP_TO_MISSING",) if to_ship(snap) and status_of(snap) not in {"UNPAID", "ON_HOLD"} else ()
 
 
 def _welcome(shop: Shop, url: str) -> str:
@@ -66,4 +72,5 @@ PLATFORM = Platform(
         }
     ),
     welcome=_welcome,
+    codes={"address_missing": _address_codes},
 )

@@ -98,7 +98,7 @@ def order_of(snap: Snapshot, *, mask: bool) -> dict[str, Any]:
         "delivery_option_name": snap.method[1],
         "warehouse_id": "7000714532876273420",
         "is_cod": False,
-        "is_on_hold_order": status_of(snap) == "ON_HOLD",
+        "is_on_hold_order": snap.index % 9 == 0,
         "is_sample_order": "false",
         "is_buyer_request_cancel": False,
         "payment_method_name": snap.gateway[1],
