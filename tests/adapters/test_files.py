@@ -175,7 +175,7 @@ def test_nothing_is_overwritten_when_the_same_file_is_dropped_again(tmp_path: Pa
     box = inbox(tmp_path)
     for _ in range(3):
         put(tmp_path / "a.csv")
-        _, origin = take(box, box.ready()[0])
+        (origin,) = (copy.origin for copy in box.copies(box.ready()))
         box.acknowledge([origin])
     short = origin[-64:][:12]
     assert lying(tmp_path) == [f"done/a.{short}.2.csv", f"done/a.{short}.3.csv", f"done/a.{short}.csv"]

@@ -125,6 +125,52 @@ def test_a_header_with_empty_cells_at_its_end_and_rows_of_nothing_are_no_fault(t
     assert ([order.order_id for order in orders], refused) == (["PO-1", "PO-2"], [])
 
 
+def test_a_header_in_the_middle_of_joined_files_is_no_order(tmp_path: Path):
+    orders, refused = run(tmp_path, table("PO-1,A,1,5,Zoë") + table("PO-2,B,1,5,Zoë"))
+    assert ([order.order_id for order in orders], refused) == (["PO-1", "PO-2"], [])
+
+
+def test_a_header_in_the_middle_that_moves_the_columns_makes_the_file_doubtful(tmp_path: Path):
+    _, (refused,) = run(tmp_path, table("PO-1,A,1,5,Zoë") + "id,sku,price,qty,name\nPO-2,B,6,1,Zoë\n")
+    assert (refused.code, refused.field) == ("FILE_FAULT", "a.csv, line 3")
+    assert "another header" in refused.message
+
+
+@pytest.mark.parametrize("head", ["ID,Sku,QTY,price,NAME", " id,sku ,qty,price,name", "id,sku,qty,price,n\u00a0ame"])
+def test_capitals_and_blanks_of_a_heading_do_not_matter(tmp_path: Path, head: str):
+    form = {**COLUMNS, "ship_to": {"name": "n ame" if "\u00a0" in head else "name"}}
+    (order,), refused = run(tmp_path, f"{head}\nPO-1,A,1,5,Zoë\n", **form)
+    assert (order.order_id, order.contacts[0].name, refused) == ("PO-1", "Zoë", [])
+
+
+def test_an_accent_written_in_two_signs_is_the_same_heading(tmp_path: Path):
+    form = {**COLUMNS, "ship_to": {"name": "Empfänger"}}
+    (order,), _ = run(tmp_path, "id,sku,qty,price,Empfa\u0308nger\nPO-1,A,1,5,Zoë\n", **form)
+    assert order.contacts[0].name == "Zoë"
+
+
+def test_of_two_rows_that_are_one_order_each_none_is_chosen(tmp_path: Path):
+    both = table("PO-1,A,1,5,Zoë", "PO-1,B,1,7,Zoë")
+    _, (refused,) = run(tmp_path, both, rows="orders")
+    assert (refused.code, refused.field) == ("ROWS_DISAGREE", "order_id")
+    (order,), _ = run(tmp_path, table("PO-1,A,1,5,Zoë", "PO-1,A,1,5,Zoë"), rows="orders")
+    assert order.grand_total == "5"
+    dated = {"order": {**COLUMNS["order"], "channel_updated_at": "name"}}
+    orders, _ = run(tmp_path, table("PO-1,A,1,5,2026-03-01", "PO-1,B,1,7,2026-03-02"), rows="orders", **dated)
+    assert [order.channel_updated_at for order in orders] == ["2026-03-01", "2026-03-02"]
+
+
+def test_the_end_that_old_systems_write_is_no_row(tmp_path: Path):
+    orders, refused = run(tmp_path, table("PO-1,A,1,5,Zoë") + "\x1a")
+    assert ([order.order_id for order in orders], refused) == (["PO-1"], [])
+
+
+@pytest.mark.parametrize("mark", [" ", "\u00a0", "\u202f", "\u2009"])
+def test_every_blank_between_thousands_is_one(mark: str):
+    assert amount("price", f"1{mark}234,50", decimal=",", grouping=" ") == "1234.50"
+    assert amount("price", "1\u2019234.50", decimal=".", grouping="'") == "1234.50"
+
+
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_the_line_that_tells_excel_the_delimiter_is_no_header(tmp_path: Path, delimiter: str):
     content = f"sep={delimiter}\n" + table("PO-1,A,1,5,Zoë").replace(",", delimiter)
@@ -232,6 +278,14 @@ def test_a_sheet_of_orders_with_a_heading_of_its_own_is_not_passed_over(tmp_path
     assert "'price'" in found.message
     assert "'February'" in found.message
     assert "source.sheet" in found.message
+
+
+def test_a_header_in_the_middle_of_a_sheet_is_no_order_and_another_one_makes_the_file_doubtful(tmp_path: Path):
+    (order,), refused = run_book(tmp_path, book([HEAD, NEXT]))
+    assert (order.order_id, refused) == ("PO-2", [])
+    found = refusal(tmp_path, book([NEXT, [*HEAD[:4], HEAD[5], HEAD[4], *HEAD[6:]], NEXT]))
+    assert found.code == "FILE_FAULT"
+    assert "another header in row 3" in found.message
 
 
 def test_a_sheet_without_order_numbers_holds_no_orders(tmp_path: Path):

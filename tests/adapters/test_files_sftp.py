@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncssh
+import paramiko
 import pytest
+from edi_mailbox import change, mailbox, one, x12
 from http_server import Time, account
 
-from orderflow.adapters.files import Inbox
+from orderflow.adapters.files import FileError, Inbox
 from orderflow.domain.errors import ConfigError, DeniedError
 from orderflow.domain.source import Secret
 
@@ -30,6 +32,20 @@ class Door(asyncssh.SSHServer):
         return (username, password) == ("partner", "secret-0001")
 
 
+class Plain(asyncssh.SFTPServer):
+    """A server that knows no more than the standard: a rename takes no place that is taken. Some files are closed."""
+
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        raise asyncssh.SFTPOpUnsupported("Operation unsupported")
+
+    def open(self, path: bytes, pflags: int, attrs: asyncssh.SFTPAttrs) -> object:
+        if b"closed" in path:
+            raise asyncssh.SFTPPermissionDenied("Permission denied")
+        if b"held" in path:
+            raise asyncssh.SFTPFailure("Failure")
+        return super().open(path, pflags, attrs)
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """The address of an SFTP server, and the folder that it serves."""
@@ -40,7 +56,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     async def listen() -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
             "127.0.0.1", 0, server_factory=Door, server_host_keys=[KEY],
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root)),
+            sftp_factory=lambda channel: Plain(channel, chroot=str(root)),
         )  # fmt: skip
 
     acceptor = loop.run_until_complete(listen())
@@ -79,6 +95,45 @@ def test_files_are_found_copied_and_put_away(server: tuple[str, Path]):
     assert box.ready() == []
 
 
+def test_a_mailbox_keeps_its_archive_on_a_server_that_renames_over_nothing(server: tuple[str, Path], tmp_path: Path):
+    url, root = server
+    box = mailbox(root / "in", url)
+    box.account = account(url, login="partner", password=Secret("secret-0001"))
+    box.drop("a.edi", x12(one("PO-1")))
+    box.run()
+    box.drop("b.edi", x12(change("PO-1", "5"), control="000000102"))
+    (order,), refused = box.run()
+    assert (order.lines[0].quantity, refused, box.left(), len(box.out())) == ("5", [], [], 2)
+    assert len(list((root / "in" / "archive" / "orders").rglob("*.part"))) == 0
+
+
+def test_an_interchange_that_cannot_be_opened_is_told_once_it_is_old(server: tuple[str, Path]):
+    url, root = server
+    box = mailbox(root / "in", url)
+    box.account = account(url, login="partner", password=Secret("secret-0001"))
+    box.drop("held.edi", x12(one("PO-1")), age=timedelta(minutes=1))
+    box.drop("other.edi", x12(one("PO-2"), control="000000102"))
+    orders, refused = box.run()
+    assert ([order.order_id for order in orders], refused) == (["PO-2"], [])
+    box.now += timedelta(hours=1)
+    _, (told,) = box.run()
+    assert (told.code, box.left()) == ("FILE_FAULT", ["held.edi"])
+
+
+@pytest.mark.parametrize("name", ["closed.csv", "held.csv"])
+def test_a_file_that_cannot_be_opened_stops_no_other(server: tuple[str, Path], name: str):
+    url, root = server
+    (root / "in" / name).write_text("a\n")
+    (root / "in" / "z.csv").write_text("a\n")
+    box = inbox(url)
+    shut, opened = sorted(box.copies(box.ready()), key=lambda copy: copy.drop.name == "z.csv")
+    assert (shut.drop.name, opened.drop.name) == (name, "z.csv")
+    with pytest.raises(FileError, match="cannot be opened; let the account read it"):
+        shut.file  # noqa: B018  reading it is what fails
+    box.acknowledge([f"{name} left", opened.origin])
+    assert [path.name for path in (root / "in").glob("*.csv")] == [name]
+
+
 def test_a_wrong_password_is_denied_and_shows_nowhere(server: tuple[str, Path]):
     with pytest.raises(DeniedError, match="login and password") as caught:
         inbox(server[0], password=Secret("wrong-0002")).ready()
@@ -99,3 +154,18 @@ def test_another_host_key_is_denied_before_the_password_is_told(server: tuple[st
     other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     with pytest.raises(DeniedError, match="another host key"):
         inbox(server[0], extra={"host_key": other}).ready()
+
+
+def test_the_key_is_compared_in_the_session_that_gets_the_password(
+    server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    """Who stands in between could let a first one through and take the next."""
+    begun, begin = [], paramiko.Transport.start_client
+
+    def told(transport: paramiko.Transport, *given: object, **named: object) -> None:
+        begun.append(transport)
+        begin(transport, *given, **named)
+
+    monkeypatch.setattr(paramiko.Transport, "start_client", told)
+    assert inbox(server[0], extra={"host_key": KEY.export_public_key().decode()}).ready() == []
+    assert len(begun) == 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
-from spreadsheet_books import book, opened, patched, refusal
+from spreadsheet_books import book, opened, patched, refusal, run
 
 from orderflow.adapters.spreadsheet import workbook
 
@@ -51,3 +52,23 @@ def test_entities_inside_a_workbook_are_refused(member: str, tmp_path: Path):
     content = patched(book(), member, (r"^(<\?xml[^>]*\?>)?", rf"\1{bomb}"))
     error = refusal(tmp_path, content)
     assert error.code == "FILE_FAULT"
+
+
+@pytest.mark.parametrize("reference", ["A1:XFD1048576", "ZZ2:ZZ1048576"])
+def test_merges_over_more_than_any_sheet_of_orders_are_not_unfolded(reference: str, tmp_path: Path):
+    merges = rf'\g<0><mergeCells count="1"><mergeCell ref="{reference}"/></mergeCells>'
+    content = patched(book(), "xl/worksheets/sheet1.xml", ("</sheetData>", merges))
+    assert "merges over more than 1,000,000" in str(refusal(tmp_path, content))
+
+
+def test_more_cells_than_the_memory_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(workbook, "CELLS", 20)
+    assert "has more than 20 cells" in str(refusal(tmp_path, book()))
+
+
+def test_a_lone_cell_at_the_far_end_of_the_sheet_hides_no_order_and_takes_no_memory(tmp_path: Path):
+    def stray(made: Any) -> None:
+        made.active.cell(1_048_576, 16_384, "x")
+
+    orders, faults = run(tmp_path, book(shape=stray))
+    assert ([order.order_id for order in orders], faults) == (["PO-1", "PO-2"], [])

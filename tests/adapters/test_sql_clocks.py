@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sql_shop import HOUR, ids, opened, sqlite_shop
-from sqlalchemy import types
+from sqlalchemy import Column, types
+from sqlalchemy.dialects import mysql
 
-from orderflow.adapters.sql import moments, source
+from orderflow.adapters.sql import database, moments, rows
 from orderflow.adapters.sql.options import Clock
+from orderflow.adapters.sql.rows import reading
 from orderflow.domain.errors import DriftError
 from orderflow.domain.window import Window
 
@@ -83,7 +85,38 @@ def test_a_clock_finer_than_its_driver_is_refused_instead_of_read_for_ever(lite,
     connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, modified TEXT)")
     connection.executemany("INSERT INTO orders VALUES (?, '2026-03-01 09:00:00.1234567')", [(n,) for n in range(5)])
     connection.commit()
-    cut = source.value
-    monkeypatch.setattr(source, "value", lambda name, found: cut(name, found)[:-1] if name == "modified" else found)
+    cut = rows.value
+    monkeypatch.setattr(rows, "value", lambda name, found: cut(name, found)[:-1] if name == "modified" else found)
     with pytest.raises(DriftError, match="finer than the microseconds"):
         ids(opened(account, batch=2))
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "none"),
+    [
+        ("epoch", "INTEGER", 0),
+        ("epoch_ms", "INTEGER", 0),
+        ("time", "TEXT", "0000-00-00 00:00:00"),
+        ("time", "TEXT", ""),
+    ],
+)
+def test_a_row_whose_time_is_none_is_told_as_one_without(lite, form, kind, none):
+    connection, account = lite
+    connection.execute(f"CREATE TABLE orders (id INTEGER, modified {kind} NOT NULL)")
+    connection.execute("INSERT INTO orders VALUES (1, ?)", (none,))
+    connection.commit()
+    with pytest.raises(DriftError, match=r"a time before 1971 in its place.*COALESCE\(modified"):
+        ids(opened(account, modified={"column": "modified", "form": form}))
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "mariadb"])
+def test_a_timestamp_of_mysql_is_in_utc_whatever_zone_its_server_and_its_other_columns_are_in(dialect):
+    assert "SET time_zone = '+00:00'" in database.SESSION[dialect], "else it is told in the zone of the server"
+    clock = Clock(column="modified", timezone="Asia/Taipei")
+    start, end = moments.ends(clock, mysql.TIMESTAMP(), dialect, HOUR)
+    assert (start.isoformat(), end.isoformat()) == ("2026-03-01T09:00:00", "2026-03-01T10:00:00")
+    start, _ = moments.ends(clock, mysql.DATETIME(), dialect, HOUR)
+    assert start.isoformat() == "2026-03-01T17:00:00"
+    naive = start.replace(hour=9)
+    told = [reading(Column("modified", kind), dialect)(naive) for kind in (mysql.TIMESTAMP(), mysql.DATETIME())]
+    assert told == ["2026-03-01T09:00:00+00:00", "2026-03-01T09:00:00"]

@@ -42,6 +42,13 @@ def test_a_document_is_read_in_the_character_set_that_it_declares(name: str, tmp
     assert found.lines[0].title == title
 
 
+def test_what_a_document_says_leads_to_no_place_outside_the_archive(tmp_path: Path):
+    box = DropBox(tmp_path, ADAPTER)
+    box.drop("order.xml", document().replace("<cbc:IssueDate>2026-03-01<", "<cbc:IssueDate>../../x<", 1).encode())
+    box.source.acknowledge([page.origin for page in box.pages()])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "done"]
+
+
 def test_hostile_and_torn_documents_are_left_with_their_reason(tmp_path: Path):
     box = DropBox(tmp_path, ADAPTER)
     box.drop("bomb.xml", b'<!DOCTYPE x [<!ENTITY a "b">]><Order>&a;</Order>')

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import pytest
 
 from orderflow.adapters import xml
+from orderflow.adapters.ubl.source import FORMAT
 from orderflow.domain.errors import RecordError
 
 BOMB = '<!DOCTYPE lolz [<!ENTITY a "lol">' + "".join(
@@ -70,3 +73,17 @@ def test_the_declared_character_set_is_found(head: bytes, expected: tuple[str, i
 def test_an_unknown_character_set_is_refused(name: str):
     with pytest.raises(RecordError, match="CHARACTER_SET"):
         xml.charset(f"<?xml version='1.0' encoding='{name}'?><a/>".encode())
+
+
+def test_a_document_that_is_too_long_is_refused_before_it_is_in_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(xml, "BYTES", 1000)
+    taken = []
+
+    def endless():
+        for number in count():
+            taken.append(number)
+            yield "a" * 100
+
+    with pytest.raises(RecordError, match="a document may have 1000 characters"):
+        list(FORMAT.walk(endless()))
+    assert len(taken) == 11

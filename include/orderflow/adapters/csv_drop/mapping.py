@@ -35,8 +35,17 @@ def to_order(raw: Raw, options: Options) -> Order:
         line = raw["line"]
         place = f"{raw['file']}, line {line}" if line else raw["file"]
         raise RecordError("FILE_FAULT", place, None, f"the file was left where it is: {place} {raw['fault']}")
+    if cut := raw.get("cut"):
+        raise RecordError(
+            "ROWS_DISAGREE",
+            "order_id",
+            None,
+            f"this order is cut: some of its rows stand in {raw['file']}, others in {cut}; have it sent again in one "
+            "file",
+        )
     rows = raw["rows"]
     head = _head(rows, options)
+    rows = rows[:1] if options.rows == "orders" else rows
     fields = _fields(head, options.order, ORDER, options)
     if not fields.get("order_id"):
         raise RecordError("ORDER_ID_MISSING", f"line {raw['line']}", None, "a row without order id belongs to no order")
@@ -58,6 +67,14 @@ def to_order(raw: Raw, options: Options) -> Order:
 def _head(rows: Sequence[Raw], options: Options) -> Raw:
     """The row that speaks for the whole order; raises `RecordError` when another one says something else of it."""
     first = rows[0]
+    if options.rows == "orders" and any(row != first for row in rows):
+        raise RecordError(
+            "ROWS_DISAGREE",
+            "order_id",
+            None,
+            "the file holds this order in several rows that differ, and which of them counts cannot be known; name the "
+            "column of its modified time as channel_updated_at, or declare rows: lines where each is one line",
+        )
     for row in rows[1:]:
         for column, field in options.needed().items():
             if field.startswith("line.") or value(row, column) == value(first, column):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
@@ -16,6 +17,8 @@ Row: TypeAlias = tuple[int, Mapping[str, Any] | msgspec.Raw]
 """Number of the line on which the row begins, and the row: names to values, or a JSON object as it came."""
 
 _ENDS = "have the file sent again"
+_END = "\x1a"
+"""What old systems write behind the last line."""
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -35,6 +38,8 @@ def _whole(lines: Iterator[str], *, ended: bool) -> Iterator[str]:
     """
     number, last = 0, "\n"
     for line in lines:
+        if line.strip("\r\n") == _END:
+            continue
         number, last = number + 1, line
         if "\0" in line and (number == 1 or not line.strip("\0\r\n")):
             raise FileError(number, "holds zero bytes instead of text; declare the file's encoding (utf-16?)")
@@ -63,14 +68,18 @@ def _records(lines: Iterator[str], options: Options) -> Iterator[Row]:
         quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE,
         strict=True,
     )
-    names = options.columns
+    names, needed = options.columns, options.needed()
+    headings = {*(names or ()), *needed}
     begins = 1
     try:
         for values in reader:
             if not any(values) or _names_delimiter(begins, values):
                 pass
             elif names is None:
-                names = _header(values, options)
+                names = _header(values, needed)
+                headings.update(values)
+            elif not headings.isdisjoint(values) and needed.keys() <= set(again := _spelled(values, needed)):
+                _demand_same(begins, again, names)
             elif len(values) != len(names):
                 raise FileError(begins, f"has {len(values)} values for {len(names)} columns; {_ENDS}")
             else:
@@ -89,12 +98,31 @@ def _names_delimiter(line: int, values: list[str]) -> bool:
     return line == 1 and values[0].startswith("sep=") and len(values[0]) <= len("sep=;") and not any(values[1:])
 
 
-def _header(names: list[str], options: Options) -> list[str]:
+def _demand_same(line: int, again: list[str], names: list[str]) -> None:
+    """Raise `FileError` where a header that stands in the middle, as in files put together out of several, is another:
+    the values behind it stand in other columns than they seem to.
+    """
+    if again != names:
+        raise FileError(line, f"is another header than the one above, so that columns change their meaning; {_ENDS}")
+
+
+def _spelled(names: list[str], needed: Collection[str]) -> list[str]:
+    """A header in the channel file's spelling: capitals, blanks and the two ways to write an accent do not matter."""
+    declared = {_plain(column): column for column in needed if column not in names}
+    return [declared.get(_plain(name), name) for name in names]
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+
+
+def _header(values: list[str], needed: Mapping[str, str]) -> list[str]:
     """The header, checked: every declared column is there, and no name twice. Columns may be without a name."""
+    names = _spelled(values, needed)
     for name in filter(None, names):
         if names.count(name) > 1:
             raise FileError(1, f"names the column {name!r} twice; which of them is meant cannot be known; {_ENDS}")
-    for column, field in options.needed().items():
+    for column, field in needed.items():
         if column not in names:
             near = difflib.get_close_matches(column, names, n=1)
             hint = f"perhaps {near[0]!r} now" if near else f"it has {', '.join(map(repr, names))}"

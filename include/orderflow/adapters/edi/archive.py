@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from ftplib import error_perm
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -41,7 +42,7 @@ class Archive:
     """The archive and the outbox of one inbox; opens nothing before the first need."""
 
     def __init__(self, inbox: Inbox, *, outbox: str) -> None:
-        self._inbox = inbox
+        self._storage = inbox.storage
         self._outbox = outbox
 
     def entry(self, key: str) -> Entry | None:
@@ -113,52 +114,46 @@ class Archive:
         if self._exists(f"archive/responses/{name}.waits"):
             self._move(f"archive/responses/{name}.waits", f"{self._outbox}/{name}")
 
-    def _files(self) -> tuple[Any, str]:
-        return self._inbox._storage()  # noqa: SLF001  the inbox's own file system, with its credentials
-
-    def _speaking(self, what: str) -> AbstractContextManager[None]:
-        return self._inbox._speaking(what)  # noqa: SLF001  the same errors as for the inbox itself
-
     def _at(self, path: str) -> tuple[Any, str]:
-        files, root = self._files()
+        files, root = self._storage.open()
         return files, posixpath.normpath(f"{root}/{path}")
 
     def _exists(self, path: str) -> bool:
-        with self._speaking(path):
+        with self._storage.speaking(path):
             files, place = self._at(path)
             return bool(files.exists(place))
 
     def _read(self, path: str) -> bytes | None:
-        with self._speaking(path):
+        with self._storage.speaking(path):
             files, place = self._at(path)
             content: bytes | None = files.cat_file(place) if files.exists(place) else None
             return content
 
     def _write(self, path: str, content: bytes) -> None:
-        with self._speaking(path):
+        with self._storage.speaking(path):
             files, place = self._at(path)
             try:
                 files.pipe_file(f"{place}.part", content)
-            except FileNotFoundError:
+            except (FileNotFoundError, error_perm):  # the second one is FTP's
                 files.makedirs(posixpath.dirname(place), exist_ok=True)
                 files.pipe_file(f"{place}.part", content)
-            files.mv(f"{place}.part", place)
+            self._storage.move(f"{place}.part", place)
 
     def _move(self, path: str, target: str) -> None:
-        with self._speaking(path):
+        with self._storage.speaking(path):
             files, place = self._at(target)
             files.makedirs(posixpath.dirname(place), exist_ok=True)
-            files.mv(self._at(path)[1], place)
+            self._storage.move(self._at(path)[1], place)
 
     def _remove(self, path: str) -> None:
         """Remove a folder with what a crash left half-written in it."""
-        with self._speaking(path):
+        with self._storage.speaking(path):
             files, place = self._at(path)
             if files.exists(place):
                 files.rm(place, recursive=True)
 
     def _listed(self, path: str) -> list[str]:
-        with self._speaking(path):
+        with self._storage.speaking(path):
             files, place = self._at(path)
             files.invalidate_cache()
             names = files.ls(place, detail=False) if files.exists(place) else []
@@ -172,7 +167,8 @@ def key(sender: str, sent_at: str, control: str, extra: str = "") -> str:
     identity = "\0".join((sender, sent_at[:10], control, extra))
     digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
     readable = quote(f"{sender}.{control}", safe="")[:80]
-    return f"{sent_at[:7]}/{readable}.{digest}.json"
+    month = re.sub(r"[^0-9-]", "-", sent_at[:7])  # a document may write anything there, even ../..
+    return f"{month}/{readable}.{digest}.json"
 
 
 def _place(order_id: str) -> str:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 PAGE = 500
 """Messages per page."""
 
-_EARLY = {"INTERCHANGE_TORN", "INTERCHANGE_UNREADABLE", "XML_MALFORMED", "CHARACTER_SET"}
+_EARLY = {"FILE_FAULT", "INTERCHANGE_TORN", "INTERCHANGE_UNREADABLE", "XML_MALFORMED", "CHARACTER_SET"}
 """Faults that a file has too while it is on its way."""
 
 
@@ -73,18 +73,17 @@ class Mailbox:
     def _everything(self) -> Iterator[Page]:
         taken: dict[str, str] = {}
         with closing(Seen()) as seen:
-            for drop in self._inbox.ready():
-                with self._inbox.copy(drop) as copy:
-                    file = judge(copy, self._format, self._terms, self._archive, taken)
-                    if self._waits(file):
-                        log.warning("file left, it is not whole yet name=%s", drop.name)
-                    else:
-                        yield from self._pages(file, seen)
+            for copy in self._inbox.copies(self._inbox.ready()):
+                file = judge(copy, self._format, self._terms, self._archive, taken)
+                if self._waits(file):
+                    log.warning("file left, it is not whole yet name=%s", copy.drop.name)
+                else:
+                    yield from self._pages(file, seen)
 
     def _waits(self, file: File) -> bool:
         """A file that ends early may still be on its way; it is left where it is until `patience` is over."""
-        modified = file.copy.drop.modified
-        young = modified is not None and self._runtime.clock() - modified < self._terms.patience
+        modified, now = file.copy.drop.modified, self._runtime.clock()
+        young = modified is not None and modified <= now < modified + self._terms.patience
         return young and any(fault.code in _EARLY for fault in file.faults.values())
 
     def _stays(self, file: File) -> bool:

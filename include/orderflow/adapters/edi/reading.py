@@ -98,12 +98,14 @@ def judge(copy: Copy, format_: Format, terms: Terms, archive: Archive, taken: di
     """Read a file once. `taken` are the interchanges of this reading so far, by key, and is added to."""
     file = File(copy, format_)
     try:
-        copy.manifest.check(rows=copy.manifest.rows or 0, sha256=copy.sha256)
         copy.file.seek(0)
+        copy.manifest.check(rows=copy.manifest.rows or 0, sha256=copy.sha256)
         file.charset, file.skip = format_.charset(copy.file.read(1024), terms.charset)
         _survey(file)
     except FileError as error:
-        file.faults[WHOLE] = Fault(code="MANIFEST_DIFFERS", field="file", message=error.message)
+        unread = Fault(code="FILE_FAULT", field="file", message=error.message)
+        differs = Fault(code="MANIFEST_DIFFERS", field="file", message=error.message)
+        file.faults[WHOLE] = unread if copy.content is None else differs
         return file
     except RecordError as error:
         value = None if error.value is None else str(error.value)

@@ -17,6 +17,9 @@ class Options(MailboxOptions):
     """Sequence number (BCH05) of an order's first change."""
     amount_total: Literal["order", "lines"] = "order"
     """What AMT*TT totals: the whole order, or its lines alone."""
+    price_each: Literal["piece", "ordered_unit"] | None = None
+    """What a price per each is for where cases or dozens are ordered: a `piece`, of which PO4 tells how many there are
+    in a case, or the `ordered_unit`. Without it such a line is refused unless its own total is stated."""
 
 
 def open_(options: Options, account: Account, runtime: Runtime) -> Source:

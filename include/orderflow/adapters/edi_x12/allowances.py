@@ -58,6 +58,13 @@ def read(segments: Sequence[Sequence[str]], currency: str | None, base: Decimal 
                     amount=element(segment, 2) or None,
                 )
             )
+        elif segment[0] == "ITA" and element(segment, 1) in ("A", "C"):
+            raise RecordError(
+                "CODE_UNKNOWN",
+                "ITA",
+                element(segment, 1),
+                "allowances and charges are read from SAC; ask the sender for it",
+            )
         elif segment[0] == "SAC" and element(segment, 12) not in _NOT_PAID_HERE:
             _allowance_or_charge(segment, currency, base, found)
     return found

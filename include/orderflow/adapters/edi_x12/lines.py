@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -34,8 +35,15 @@ _BASIS = (
 )
 """Units that one price stands for, by basis code; every other basis is a price for one unit."""
 
-_PACK = {"DZ": 12, "HC": 100, "TH": 1000}
+_PACK = {"DZ": 12, "GS": 144, "HC": 100, "TH": 1000}
 """Units of measure that are such a number themselves: a price per dozen of a quantity in dozens needs no division."""
+
+_EACH = {"PE", "LE", "QE", "TE", "WE"}
+"""Basis codes of prices per each."""
+_CASES = {"CA", "CT", "PL", "PF"}
+"""Units of measure that hold a number of pieces which they do not tell: case, carton, pallet."""
+
+Each: TypeAlias = Literal["piece", "ordered_unit"]
 
 SHIP_BY, DELIVER_BY = ("010", "038"), ("002", "063")
 """Date qualifiers: ship at (or not after), deliver at (or not after)."""
@@ -57,6 +65,7 @@ def item(
     currency: str | None,
     sku_qualifiers: Iterable[str],
     dates: Mapping[str, str],
+    price_each: Each | None = None,
 ) -> Item:
     """One line loop. `place` counts lines from 1; `dates` are the order's own `ship_by` and `deliver_by`."""
     head = loop[0]
@@ -70,6 +79,9 @@ def item(
     asked, priced = element(head, quantity) or None, element(head, price) or None
     if element(head, basis) == "NC":
         priced = "0"
+    stated = next((element(segment, 2) for segment in loop if segment[0] == "AMT" and element(segment, 1) == "1"), None)
+    if priced and Decimal(priced) and element(head, basis) in _EACH and unit in {*_CASES, *_PACK}:
+        priced = _per_ordered_unit(priced, unit, loop, price_each, stated)
     base = Decimal(asked) * Decimal(priced) / per if asked and priced else None
     found = allowances.read(loop[1:], currency, base)
     line = Line(
@@ -88,7 +100,6 @@ def item(
         ship_by=_when(loop, SHIP_BY) or (None if change else dates.get("ship_by")),
         deliver_by=_when(loop, DELIVER_BY) or (None if change else dates.get("deliver_by")),
     )
-    stated = next((element(segment, 2) for segment in loop if segment[0] == "AMT" and element(segment, 1) == "1"), None)
     line = _with_total(line, stated, per, priced, currency)
     charges = [replace(charge, charge_id=f"{line.line_id}/{charge.charge_id or place}") for charge in found.charges]
     children = [_child(segment, line, currency) for segment in loop if segment[0] == "SLN"]
@@ -115,6 +126,27 @@ def _refuse_own_address(loop: Sequence[Sequence[str]]) -> None:
 def _per(basis: str, unit: str | None) -> int:
     per = _BASIS.get(basis, 1)
     return 1 if _PACK.get(unit or "") == per else per
+
+
+def _per_ordered_unit(
+    price: str, unit: str, loop: Sequence[Sequence[str]], price_each: Each | None, stated: str | None
+) -> str:
+    """A price per each as one per case or dozen. Raises `RecordError` where nobody says what it is for."""
+    if price_each == "ordered_unit" or (price_each is None and stated is not None):
+        return price
+    packed = [segment for segment in loop if segment[0] == "PO4"]
+    cases = (element(packed[0], 1), element(packed[0], 14) or "1") if packed else ("", "")
+    if price_each == "piece" and (unit in _PACK or all(each.isascii() and each.isdigit() for each in cases)):
+        pieces = _PACK[unit] if unit in _PACK else int(cases[0]) * int(cases[1])
+        return text(Decimal(price) * pieces)
+    cure = (
+        "ask the sender for PO4, or for the line's total"
+        if price_each
+        else ("say in source.price_each what this sender means: the piece, or the ordered_unit")
+    )
+    raise RecordError(
+        "AMOUNT_MISSING", f"{loop[0][0]} 639", price, f"the price is for each, the quantity in {unit}; {cure}"
+    )
 
 
 def _with_total(line: Line, stated: str | None, per: int, priced: str | None, currency: str | None) -> Line:
@@ -146,7 +178,9 @@ def _child(sln: Sequence[str], parent: Line, currency: str | None) -> Line:
 def _when(segments: Sequence[Sequence[str]], qualifiers: Sequence[str]) -> str | None:
     """The first date with one of these qualifiers, in the order of the qualifiers, as ISO 8601 at midnight."""
     told = {element(segment, 1): element(segment, 2) for segment in segments if segment[0] == "DTM"}
-    told |= {element(segment, 5): element(segment, 6) for segment in segments if segment[0] == "SCH"}
+    for segment in segments:
+        if segment[0] == "SCH":  # a line that is delivered in parts begins with the first of them
+            told.setdefault(element(segment, 5), element(segment, 6))
     return next((f"{day}T00:00:00" for code in qualifiers if (day := date(told.get(code, "")))), None)
 
 

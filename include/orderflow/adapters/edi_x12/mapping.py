@@ -34,6 +34,8 @@ class Partner(Protocol):
     def first_change(self) -> int: ...
     @property
     def amount_total(self) -> Literal["order", "lines"]: ...
+    @property
+    def price_each(self) -> lines.Each | None: ...
 
 
 _PURPOSES: dict[str, dict[str, Literal["original", "replacement", "confirmation", "change", "cancellation"]]] = {
@@ -58,6 +60,13 @@ _PURPOSES: dict[str, dict[str, Literal["original", "replacement", "confirmation"
         "17": "cancellation",
     },
 }
+
+_NO_DELIVERY = {
+    "BE": "a blanket order of estimated quantities, which releases call off",
+    "BK": "a blanket order, which releases call off",
+    "IN": "a copy for information",
+}
+"""Order types (element 92) that ask for no goods by themselves."""
 
 _KNOWN: dict[str, Action] = {
     "AI": "add",
@@ -124,6 +133,10 @@ def step(message: Message, options: Partner) -> Step:
             element(begin, 1),
             f"this purpose is not an order; a {message.kind} has one of {', '.join(_PURPOSES[message.kind])}",
         )
+    if (kind := element(begin, 2)) in _NO_DELIVERY:
+        raise RecordError(
+            "PURPOSE_UNKNOWN", f"{begin[0]}02", kind, f"this is {_NO_DELIVERY[kind]}; nothing is to be sent"
+        )
     parts = _sections(whole, LINE[message.kind])
     order, actions = _order(message, begin, parts, options)
     sequence = element(begin, 5) if message.kind == "860" else ""
@@ -166,7 +179,7 @@ def _order(message: Message, begin: Sequence[str], parts: _Sections, options: Pa
             continue
         if not whole and not element(loop[0], 1):
             raise unnumbered("POC01")
-        item = lines.item(loop, place, currency, options.sku, days if whole else {})
+        item = lines.item(loop, place, currency, options.sku, days if whole else {}, options.price_each)
         items.append(item)
         held += [replace(line, number=len(held) + at) for at, line in enumerate([item.line, *item.children], 1)]
         actions.append(action)

@@ -105,6 +105,17 @@ def item(
     return Item(replace(line, total=total or None), charges, leftovers(rest, f"line.{line.line_id}."))
 
 
+def within(item: Item, lin: Segment, above: Sequence[Line]) -> Item:
+    """A sub-line (C829) as a component of the line that it names; its price is inside that line's where it has one."""
+    parent = get(lin, 4, 2)
+    if get(lin, 4, 1) != "1" or not parent:
+        return item
+    line = replace(item.line, kind="bundle_child", parent_line_id=parent)
+    if any(each.line_id == parent and each.total and Decimal(each.total) for each in above):
+        line = replace(line, unit_price="0", discount=None, tax=None, total="0")
+    return Item(line, item.charges, item.ext)
+
+
 _HANDLED = {"PIA", "IMD", "PRI", "TAX", "MOA", "NAD", "CTA", "COM", "FTX"}
 
 

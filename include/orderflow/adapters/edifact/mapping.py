@@ -61,6 +61,9 @@ _FUNCTIONS: dict[str, dict[str, Literal["original", "replacement", "confirmation
     },
 }
 
+_BLANKET = "221"
+"""Document name (1001) of an order that asks for no goods by itself: others call it off."""
+
 _ACTIONS: dict[str, Action] = {"1": "add", "2": "delete", "3": "change", "4": "keep", "11": "keep"}
 
 _HEADER = {"BGM", "CUX", "ALC", "TAX", *parties.TAGS}
@@ -117,6 +120,8 @@ def step(message: Message, options: Partner) -> Step:
             function,
             f"this function is not an order; an {message.kind} has one of {', '.join(_FUNCTIONS[message.kind])}",
         )
+    if get(bgm, 1) == _BLANKET:
+        raise RecordError("PURPOSE_UNKNOWN", "BGM 1001", _BLANKET, "this is a blanket order, which others call off")
     parts = _sections(whole)
     order, actions = _order(message, bgm, parts, kind, options)
     return Step(
@@ -161,7 +166,7 @@ def _order(message: Message, bgm: Segment, parts: _Sections, kind: str, options:
         if not whole and get(bgm, 3) != "21" and not get(group[0], 1):
             raise unnumbered("LIN 1082")
         lines.refuse_own_address(group)
-        item = lines.item(group, place, currency, options.sku, days)
+        item = lines.within(lines.item(group, place, currency, options.sku, days), group[0], held)
         items.append(item)
         held.append(replace(item.line, number=len(held) + 1, quantity_ordered=item.line.quantity if whole else None))
         actions.append(action)

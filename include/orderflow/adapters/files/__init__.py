@@ -1,10 +1,9 @@
 """The files kit: a folder that a partner drops files into, wherever it lies, and text out of bytes without guessing.
 
 inbox = Inbox(account, runtime, pattern="orders_*.csv", settle=timedelta(seconds=10))
-for drop in inbox.ready():
-    with inbox.copy(drop) as copy:
-        for line in text(copy, "utf-8"):
-            ...
+for copy in inbox.copies(inbox.ready()):
+    for line in text(copy.file, "utf-8"):
+        ...
 inbox.acknowledge(origins)
 """
 

@@ -10,21 +10,21 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from errno import EBUSY
 from fnmatch import fnmatchcase
+from ftplib import error_perm
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
-
-import fsspec
-import paramiko
 
 from orderflow.adapters.files import manifest
 from orderflow.adapters.files.manifest import Manifest
-from orderflow.domain.errors import ConfigError, DeniedError, OrderflowError, TransientError
+from orderflow.adapters.files.storage import Storage
+from orderflow.adapters.files.text import FileError
+from orderflow.domain.errors import DriftError, TransientError
 from orderflow.domain.source import Account, Runtime
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ HIDDEN = (".", "~$")
 IN_MEMORY = 8 * 1024 * 1024
 """Bytes of a copy that stay in memory; a longer one goes to a temporary file."""
 BLOCK = 1024 * 1024
-CONNECT_SECONDS = 20.0
 _MARK = "#sha256="
+_UNREADABLE = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,27 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """The content of a drop, taken once. `file` can be read again and again while the copy is open."""
+    """The content of a drop, taken once."""
 
     drop: Drop
-    file: BinaryIO
+    content: BinaryIO | None
+    """None where the file cannot be opened."""
     sha256: str
     statement: bytes | None
     """What stands in its manifest."""
+    dropped_at: datetime
+    """When the file was last written, at the latest when it was read: clocks of servers go wrong, or tell nothing."""
+
+    @property
+    def file(self) -> BinaryIO:
+        """The content, to be read again and again while the copy is open; raises `FileError` where there is none."""
+        if self.content is None:
+            raise FileError(
+                None,
+                "cannot be opened; let the account read it, close the program that still holds it, or have it renamed "
+                "in UTF-8",
+            )
+        return self.content
 
     @property
     def manifest(self) -> Manifest:
@@ -87,10 +101,10 @@ class Inbox:
         needs_manifest: bool = False,
         done: str = "done",
     ) -> None:
-        self._account, self._runtime = account, runtime
+        self.storage = Storage(account)
+        self._runtime = runtime
         self._pattern, self._settle, self._needs_manifest = pattern, settle, needs_manifest
         self._done_name = done
-        self._opened: tuple[Any, str] | None = None
 
     def ready(self) -> list[Drop]:
         """The files that may be read now, oldest first, then by name; waits for the second look where one is needed."""
@@ -104,47 +118,70 @@ class Inbox:
         oldest = datetime.min.replace(tzinfo=UTC)
         return sorted([*vouched, *waiting], key=lambda drop: (drop.modified or oldest, drop.name))
 
+    def copies(self, drops: Iterable[Drop]) -> Iterator[Copy]:
+        """The contents of these files, one open at a time; what vanished or grew meanwhile is left for the next run."""
+        done = self._done()
+        for drop in drops:
+            try:
+                with self.copy(drop) as copy:
+                    if copy.content is not None and copy.content.seek(0, 2) != drop.size:
+                        log.warning("file left, it is still being written name=%s", drop.name)
+                        continue
+                    before = done.get(copy.sha256[:12])
+                    if before:
+                        log.info("file repeated name=%s before=%s", drop.name, before)
+                    yield copy
+            except _GoneError:
+                log.warning("file left, it is gone again name=%s", drop.name)
+
     @contextmanager
     def copy(self, drop: Drop) -> Iterator[Copy]:
         """The content of a file, copied so that it cannot change while it is read."""
-        files, root = self._storage()
+        files, root = self.storage.open()
         digest = hashlib.sha256()
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as local:
-            with self._speaking(drop.name, TransientError), files.open(f"{root}/{drop.name}", "rb") as remote:
-                while block := remote.read(BLOCK):
-                    digest.update(block)
-                    local.write(block)
+            content: BinaryIO | None = cast("BinaryIO", local)
             statement = None
-            if drop.manifest:
-                with self._speaking(drop.manifest, TransientError):
-                    statement = files.cat_file(f"{root}/{drop.manifest}")
-            self._tell_repeated(drop, digest.hexdigest())
-            yield Copy(drop, cast("BinaryIO", local), digest.hexdigest(), statement)
+            with self.storage.speaking(drop.name, _GoneError):
+                try:
+                    with files.open(f"{root}/{drop.name}", "rb") as remote:
+                        while block := remote.read(BLOCK):
+                            digest.update(block)
+                            local.write(block)
+                    if drop.manifest:
+                        with files.open(f"{root}/{drop.manifest}", "rb") as stated:
+                            statement = stated.read(manifest.LARGEST)
+                except Exception as error:
+                    if not _is_its_own(error) and _UNREADABLE not in drop.name:
+                        raise
+                    content = None
+            now = self._runtime.clock()
+            yield Copy(drop, content, digest.hexdigest() if content else "", statement, min(drop.modified or now, now))
 
     def acknowledge(self, origins: Collection[str]) -> None:
         """Move the files with these origins into `done`; what is there already, or has changed since, stays."""
-        for origin in origins:
-            name, mark, sha256 = origin.rpartition(_MARK)
-            if mark:
-                self._put_away(name, sha256)
+        taken = [(name, sha256) for name, mark, sha256 in (origin.rpartition(_MARK) for origin in origins) if mark]
+        there = self._look() if taken else {}
+        for name, sha256 in taken:
+            if drop := there.pop(name, None):
+                self._put_away(drop, sha256)
 
-    def _put_away(self, name: str, sha256: str) -> None:
+    def _put_away(self, drop: Drop, sha256: str) -> None:
         """Move a file, its manifest first: what breaks off in between leaves the file to be moved next time."""
-        files, root = self._storage()
-        drop = self._look().get(name)
-        if drop is None:
-            return
-        with self._speaking(name):
-            if self._digest(name) != sha256:
-                log.warning("file left, it changed since it was read name=%s", name)
-                return
+        files, root = self.storage.open()
+        with self.storage.speaking(drop.name):
             files.makedirs(f"{root}/{self._done_name}", exist_ok=True)
-            for each in filter(None, (drop.manifest, name)):
-                files.mv(f"{root}/{each}", self._free(each, sha256))
+            target = self._free(drop.name, sha256)
+            if self._digest(drop.name) != sha256:
+                log.warning("file left, it changed since it was read name=%s", drop.name)
+                return
+            if drop.manifest:
+                self.storage.move(f"{root}/{drop.manifest}", self._free(drop.manifest, sha256))
+            self.storage.move(f"{root}/{drop.name}", target)
 
     def _free(self, name: str, sha256: str) -> str:
         """A path in `done` that nothing has: `orders.3f2a9c41d0e7.csv`, or `orders.3f2a9c41d0e7.2.csv` and so on."""
-        files, root = self._storage()
+        files, root = self.storage.open()
         path, number = PurePosixPath(name), 1
         while True:
             count = f".{number}" if number > 1 else ""
@@ -155,11 +192,18 @@ class Inbox:
 
     def _look(self) -> dict[str, Drop]:
         """What lies there now, by name, without what is unfinished and without manifests. Capitals do not matter."""
-        files, root = self._storage()
-        with self._speaking("its listing"):
+        files, root = self.storage.open()
+        with self.storage.speaking("its listing"):
             files.invalidate_cache()
-            entries: list[Mapping[str, Any]] = files.ls(root, detail=True)
-        there = {PurePosixPath(entry["name"]).name: entry for entry in entries if entry["type"] == "file"}
+            entries: list[Mapping[str, Any]] = self._listed(files, root)
+            if not entries and hasattr(files, "ftp") and hasattr(files.ftp, "nlst") and files.ftp.nlst(root):
+                raise DriftError(
+                    f"inbox {root}: the FTP server lists its files in a form that is not understood; ask for MLSD, or "
+                    "for a listing in the form of Unix"
+                )
+        # Object storage shows a folder that was made by hand as an empty file of the folder's own name.
+        found = [entry for entry in entries if entry["type"] == "file" and entry["name"].rstrip("/") != root]
+        there = {_name(entry["name"]): entry for entry in found}
         spelled = {name.lower(): name for name in there}
         return {
             name: Drop(
@@ -174,85 +218,52 @@ class Inbox:
             and not name.lower().endswith((*UNFINISHED, *manifest.ENDINGS))
         }
 
+    def _listed(self, files: Any, root: str) -> list[Mapping[str, Any]]:
+        """What lies in the folder. Object storage has no empty folders: there it is the bucket that must be there."""
+        try:
+            found: list[Mapping[str, Any]] = files.ls(root, detail=True)
+        except FileNotFoundError:
+            bucket, _, inside = root.partition("/")
+            if not bucket or not inside:
+                raise
+            files.ls(bucket)
+            return []
+        return found
+
     def _digest(self, name: str) -> str:
-        files, root = self._storage()
+        files, root = self.storage.open()
         digest = hashlib.sha256()
         with files.open(f"{root}/{name}", "rb") as remote:
             while block := remote.read(BLOCK):
                 digest.update(block)
         return digest.hexdigest()
 
-    def _tell_repeated(self, drop: Drop, sha256: str) -> None:
-        """Say so when a file of the same content was taken before; it is read again all the same."""
-        files, root = self._storage()
+    def _done(self) -> dict[str, str]:
+        """The names of what was taken before, by the beginning of their SHA-256."""
+        files, root = self.storage.open()
         done = f"{root}/{self._done_name}"
-        with self._speaking(drop.name):
+        with self.storage.speaking(self._done_name):
             names = files.ls(done, detail=False) if files.exists(done) else []
-        before = [PurePosixPath(name).name for name in names if f".{sha256[:12]}." in name]
-        if before:
-            log.info("file repeated name=%s before=%s", drop.name, before[0])
-
-    def _storage(self) -> tuple[Any, str]:
-        """The file system and the inbox's path in it, opened at the first need."""
-        if self._opened is None:
-            with self._speaking("its address"):
-                _check_host(self._account)
-                own = {"skip_instance_cache": True, **_credentials(self._account)}
-                self._opened = fsspec.core.url_to_fs(self._account.url, **own)
-        files, root = self._opened
-        return files, root.rstrip("/")
-
-    @contextmanager
-    def _speaking(self, what: str, missing: type[OrderflowError] = ConfigError) -> Iterator[None]:
-        """Turn the storage's errors into ours; `what` was to be read or moved, and `missing` means that it is gone."""
-        where = f"inbox {self._account.name}, {what}"
-        try:
-            yield
-        except OrderflowError:
-            raise
-        except FileNotFoundError as error:
-            raise missing(f"{where}: there is no such folder or file; correct the address, if it stays away") from error
-        except (PermissionError, NotADirectoryError) as error:
-            raise DeniedError(f"{where}: access denied; grant this account the right to read and to move") from error
-        except (ImportError, ValueError) as error:
-            raise ConfigError(
-                f"{where}: {type(error).__name__}; the address needs a scheme fsspec knows here"
-            ) from error
-        except Exception as error:
-            kind = type(error).__name__
-            if "Authentication" in kind or "Credentials" in kind:
-                raise DeniedError(f"{where}: {kind}; correct login and password of the connection") from None
-            raise TransientError(f"{where}: {kind}; the run tries again by itself") from error
+        return {mark: name for name in map(_name, names) for mark in name.split(".")[1:]}
 
 
-def _check_host(account: Account) -> None:
-    """Compare an SFTP server's key with the connection's extra field `host_key`, before it is told a password.
+class _GoneError(TransientError):
+    """A file is not there any more: its sender took it back, or is just putting another in its place."""
 
-    fsspec itself takes any key. Raises `DeniedError` when it is another one; without the field nothing is compared.
+
+def _is_its_own(error: Exception) -> bool:
+    """Whether an error concerns one file and not its storage: no right to it, or a program that holds it.
+
+    SFTP servers have one word for all of that, which arrives without a number; FTP servers say 550.
     """
-    address, known = urlsplit(account.url), account.extra.get("host_key")
-    if known is None or address.scheme not in {"sftp", "ssh"}:
-        return
-    with paramiko.Transport((address.hostname or "", address.port or 22)) as transport:
-        transport.start_client(timeout=CONNECT_SECONDS)
-        key = transport.get_remote_server_key()
-    found = f"{key.get_name()} {key.get_base64()}"
-    if found.split()[:2] != str(known).split()[:2]:
-        raise DeniedError(
-            f"inbox {account.name}: the server at {address.hostname} shows another host key than the connection's "
-            "host_key; ask the partner whether it was changed, and correct the field only when they say so"
-        )
+    if isinstance(error, error_perm):
+        return str(error).startswith("550")
+    return isinstance(error, PermissionError) or (type(error) is OSError and error.errno in (None, EBUSY))
 
 
-def _credentials(account: Account) -> dict[str, Any]:
-    """What fsspec's implementation for this scheme wants to know; local folders want nothing."""
-    options: dict[str, Any] = dict(account.extra.get("storage", {}))
-    if urlsplit(account.url).scheme in {"sftp", "ssh"}:
-        if account.login:
-            options["username"] = account.login
-        if account.password:
-            options["password"] = account.password.reveal()
-    return options
+def _name(path: str) -> str:
+    """The name of a file; bytes that are no UTF-8 become a sign that nothing is found by."""
+    return PurePosixPath(path).name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _modified(entry: Mapping[str, Any]) -> datetime | None:
@@ -263,4 +274,7 @@ def _modified(entry: Mapping[str, Any]) -> datetime | None:
             return value if value.tzinfo else value.replace(tzinfo=UTC)
         if isinstance(value, (int, float)):
             return datetime.fromtimestamp(value, UTC)
+    told = entry.get("modify")  # FTP: `20260301091400` or `20260301091400.123` in UTC, or what a Unix listing shows
+    if isinstance(told, str) and told[:14].isdigit():
+        return datetime.strptime(told[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     return None

@@ -11,6 +11,8 @@ FLAGS = (".done", ".ok")
 STATEMENTS = (".manifest", ".manifest.json")
 """Endings of a manifest that must hold `{"rows": n, "sha256": "..."}`, or one of the two; more keys do not matter."""
 ENDINGS = (*FLAGS, *STATEMENTS)
+LARGEST = 64 * 1024
+"""Bytes of a manifest that are read; a longer one states nothing."""
 
 
 class Manifest(msgspec.Struct, frozen=True):

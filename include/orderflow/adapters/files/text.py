@@ -19,6 +19,8 @@ _OWN_MARK = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16
 
 _CONTROL = re.compile("[\x80-\x84\x86-\x9f]")
 _CHUNK = 1 << 16
+LONGEST_LINE = 32 * 1024 * 1024
+"""Bytes, or characters where they are wide; a longer line is a file that lost its line feeds, and fills the memory."""
 
 
 class FileError(Exception):
@@ -31,6 +33,10 @@ class FileError(Exception):
         super().__init__(message)
         self.line = line
         self.message = message
+
+
+class _LongError(Exception):
+    """A line that would fill the memory."""
 
 
 def text(content: BinaryIO, encoding: str) -> Iterator[str]:
@@ -55,6 +61,10 @@ def text(content: BinaryIO, encoding: str) -> Iterator[str]:
                     "pages of Windows; declare its encoding (cp1252?), or have it sent as declared",
                 )
             yield line
+    except _LongError:
+        raise FileError(
+            number + 1, f"is longer than {LONGEST_LINE:,} characters: the file lost its line feeds; have it sent again"
+        ) from None
     except UnicodeError as error:
         found_mark = next((name for each, name in _MARKS.items() if head.startswith(each)), None)
         hint = f" (it begins with the mark of {found_mark})" if found_mark else ""
@@ -76,16 +86,24 @@ def undeclared(decoded: str, encoding: str) -> int | None:
 
 
 def _lines(content: BinaryIO, encoding: str) -> Iterator[str]:
-    for line in content:
+    while line := content.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise _LongError
         yield line.decode(encoding)
 
 
 def _wide_lines(content: BinaryIO, encoding: str) -> Iterator[str]:
     """Lines in an encoding whose characters are two or four bytes wide."""
-    decoder, rest = codecs.getincrementaldecoder(encoding)("strict"), ""
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    held, size = list[str](), 0
     while chunk := content.read(_CHUNK):
-        *lines, rest = (rest + decoder.decode(chunk)).split("\n")
-        for line in lines:
-            yield f"{line}\n"
-    if rest := rest + decoder.decode(b"", final=True):
+        first, *more = decoder.decode(chunk).split("\n")
+        held.append(first)
+        size += len(first)
+        if size > LONGEST_LINE:
+            raise _LongError
+        for part in more:
+            yield "".join(held) + "\n"
+            held, size = [part], len(part)
+    if rest := "".join(held) + decoder.decode(b"", final=True):
         yield rest

@@ -31,10 +31,9 @@ class Workbooks:
         """Every order of every file that is ready, oldest file first, whatever the window: arrival is what counts."""
         drops = self._inbox.ready()
         behind = [place for place, drop in enumerate(drops) if after and after["name"] == drop.name]
-        for drop in drops[behind[0] if behind else 0 :]:
-            with self._inbox.copy(drop) as copy:
-                resumed = after if after and after["origin"] == copy.origin else None
-                yield from self._pages(copy, resumed["orders"] if resumed else 0)
+        for copy in self._inbox.copies(drops[behind[0] if behind else 0 :]):
+            resumed = after if after and after["origin"] == copy.origin else None
+            yield from self._pages(copy, resumed["orders"] if resumed else 0)
 
     def acknowledge(self, origins: Collection[str]) -> None:
         """Put the files with these origins away; files that were left because of a fault have no such origin."""
@@ -87,13 +86,12 @@ def _key(row: Row, column: str) -> str:
 
 
 def _record(copy: Copy, book: Book, name: str, rows: list[Row]) -> bytes:
-    dropped = copy.drop.modified.isoformat() if copy.drop.modified else None
     return _encode(
         {
             "order_id": None if name.startswith("\0") else name,
             "sheet": rows[0].sheet,
             "epoch": book.epoch,
-            "dropped_at": dropped,
+            "dropped_at": copy.dropped_at.isoformat(),
             "rows": [{"number": row.number, "cells": row.cells, "merged": row.merged} for row in rows],
         }
     )

@@ -8,17 +8,22 @@ https://support.microsoft.com/en-us/office/excel-specifications-and-limits-1672b
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from xml.parsers import expat
 
 import openpyxl
+from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.utils.escape import unescape
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
@@ -32,11 +37,15 @@ if TYPE_CHECKING:
 
 LARGEST, UNPACKED, MEMBERS = 20 * 1024 * 1024, 400 * 1024 * 1024, 5000
 """Most bytes of a workbook as it comes and unpacked, and most members of its archive."""
+CELLS, MERGED = 5_000_000, 1_000_000
+"""Most cells of a workbook, and most that its merges cover: openpyxl makes an object of each, of up to a kilobyte."""
 
 HEADER_WITHIN = 100
 """Rows at the top of a sheet among which the header row must be."""
 
 Cell: TypeAlias = str | dict[str, Any]
+Filled: TypeAlias = "dict[int, list[SheetCell]]"
+"""Cells by the number of their row, rows and cells in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +87,17 @@ def _read(content: BinaryIO, options: Options) -> Book:
     found = 0
     misses: list[str] = []
     for sheet in sheets:
+        filled = _filled(sheet)
         try:
-            top, columns = _header(sheet, options)
+            top, columns = _header(sheet, filled, options)
         except _NoHeaderError as error:
             misses.append(error.message)
             continue
         found += 1
-        if computed is None and _has_formulas(sheet):
+        if computed is None and any(cell.data_type == "f" for row in filled.values() for cell in row):
             computed = _load(content, values=True)
-        rows += _rows(sheet, computed[sheet.title] if computed else None, top, columns)
+        found_rows = _rows(sheet, filled, computed[sheet.title] if computed else None, top, columns)
+        rows += [row for row in found_rows if not _is_header_again(row, options.needed())]
     if not found:
         raise FileError(None, misses[0] if misses else "has no visible sheet; name the hidden one in source.sheet")
     return Book(rows, "1904" if book.epoch == CALENDAR_MAC_1904 else "1900")
@@ -108,7 +119,35 @@ def _refuse_bombs(content: BinaryIO) -> None:
         raise FileError(
             None, f"is too large ({size} bytes, {unpacked} unpacked); have it split, or sent as CSV (adapter csv_drop)"
         )
-    content.seek(0)
+    _count_cells(content)
+
+
+def _count_cells(content: BinaryIO) -> None:
+    """Refuse what openpyxl would fill the memory with: 5 KB can merge all 17 billion cells of a sheet."""
+    cells = merged = 0
+
+    def begins(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal cells, merged
+        name = tag.rpartition(":")[2]
+        if name == "c":
+            cells += 1
+        elif name == "mergeCell":
+            left, top, right, bottom = range_boundaries(attributes["ref"])
+            merged += (right - left + 1) * (bottom - top + 1)
+        if cells > CELLS or merged > MERGED:
+            raise FileError(
+                None,
+                f"has more than {CELLS:,} cells, or merges over more than {MERGED:,}; have it split, the merges of "
+                "empty cells taken out, or the orders sent as CSV (adapter csv_drop)",
+            )
+
+    with zipfile.ZipFile(content) as archive:
+        for member in archive.infolist():
+            parser = expat.ParserCreate()
+            parser.StartElementHandler = begins
+            # A picture is no XML; of a part that should be some, openpyxl says so.
+            with archive.open(member) as part, contextlib.suppress(expat.ExpatError):
+                parser.ParseFile(part)
 
 
 def _load(content: BinaryIO, *, values: bool) -> Any:
@@ -134,7 +173,7 @@ class _NoHeaderError(FileError):
     """A sheet without a header row, and without the column of order numbers: notes, a summary."""
 
 
-def _header(sheet: Worksheet, options: Options) -> tuple[int, dict[int, str]]:
+def _header(sheet: Worksheet, filled: Filled, options: Options) -> tuple[int, dict[int, str]]:
     """The first row that has every heading: its number, and the headings by column.
 
     Raises `_NoHeaderError` where there is none, and a plain `FileError` for a sheet that has order numbers and lacks
@@ -142,14 +181,16 @@ def _header(sheet: Worksheet, options: Options) -> tuple[int, dict[int, str]]:
     """
     needed = options.needed()
     best: dict[int, str] = {}
-    for row in sheet.iter_rows(max_row=HEADER_WITHIN):
+    for number, row in filled.items():
+        if number > HEADER_WITHIN:
+            break
         columns = {cell.column: heading(str(cell.value)) for cell in row if cell.value is not None}
         columns = {number: name for number, name in columns.items() if name}
         if needed.keys() <= set(columns.values()):
             for name in needed:
                 if list(columns.values()).count(name) > 1:
-                    raise FileError(None, f"has the column {name!r} twice in row {row[0].row} of sheet {sheet.title!r}")
-            return row[0].row, columns
+                    raise FileError(None, f"has the column {name!r} twice in row {number} of sheet {sheet.title!r}")
+            return number, columns
         if len(needed.keys() & set(columns.values())) > len(needed.keys() & set(best.values())):
             best = columns
     missing = next(name for name in needed if name not in best.values())
@@ -163,14 +204,22 @@ def _header(sheet: Worksheet, options: Options) -> tuple[int, dict[int, str]]:
     )
 
 
-def _has_formulas(sheet: Worksheet) -> bool:
-    return any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
+def _filled(sheet: Worksheet) -> Filled:
+    """The cells that the workbook holds: a single one at the far end of a sheet has billions before it."""
+    rows: Filled = defaultdict(list)
+    for (number, _), cell in sorted(sheet._cells.items(), key=itemgetter(0)):  # noqa: SLF001 - the rest makes cells
+        rows[number].append(cell)
+    return rows
 
 
-def _rows(sheet: Worksheet, computed: Worksheet | None, top: int, columns: dict[int, str]) -> Iterator[Row]:
+def _rows(
+    sheet: Worksheet, filled: Filled, computed: Worksheet | None, top: int, columns: dict[int, str]
+) -> Iterator[Row]:
     """The rows beneath the header that hold anything."""
     origins = _merged(sheet)
-    for row in sheet.iter_rows(min_row=top + 1):
+    for number, row in filled.items():
+        if number <= top:
+            continue
         cells: dict[str, Cell] = {}
         merged: list[str] = []
         for cell in row:
@@ -186,7 +235,24 @@ def _rows(sheet: Worksheet, computed: Worksheet | None, top: int, columns: dict[
             if value is not None:
                 cells[name] = value
         if cells and (set(cells) - set(merged) or not merged):
-            yield Row(sheet.title, row[0].row, cells, merged)
+            yield Row(sheet.title, number, cells, merged)
+
+
+def _is_header_again(row: Row, needed: Collection[str]) -> bool:
+    """Whether the header stands here once more, as where tables were put beneath each other.
+
+    Raises `FileError` for another one: the values beneath it stand in other columns than they seem to.
+    """
+    said = {name: heading(cell) for name, cell in row.cells.items() if isinstance(cell, str)}
+    if not set(needed) <= set(said.values()):
+        return False
+    if any(said.get(name) != name for name in needed):
+        raise FileError(
+            row.number,
+            f"holds another header in row {row.number} of sheet {row.sheet!r} than above, so that columns change their "
+            "meaning; have the file sent again",
+        )
+    return True
 
 
 def _merged(sheet: Worksheet) -> dict[tuple[int, int], int]:
@@ -229,4 +295,4 @@ def _plain(value: float) -> str:
 
 def _zeros(number: str, form: str) -> str:
     """A number whose format fills it up with zeros (`00000`), such as a postal code."""
-    return number.zfill(len(form)) if re.fullmatch("0{2,}", form) and number.isdigit() else number
+    return number.zfill(len(form)) if re.fullmatch("0{2,255}", form) and number.isdigit() else number

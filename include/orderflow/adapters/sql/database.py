@@ -20,13 +20,15 @@ _DRIVERS = {
     "oracle": "oracle+oracledb",
 }
 """SQLAlchemy's name for a type of Airflow connection; any other type is taken as SQLAlchemy's own name."""
-_READ_ONLY = {
-    "postgresql": "SET default_transaction_read_only = on",
-    "mysql": "SET SESSION TRANSACTION READ ONLY",
-    "mariadb": "SET SESSION TRANSACTION READ ONLY",
-    "sqlite": "PRAGMA query_only = ON",
+_MYSQL = ("SET SESSION TRANSACTION READ ONLY", "SET time_zone = '+00:00'")
+SESSION = {
+    "postgresql": ("SET default_transaction_read_only = on",),
+    "mysql": _MYSQL,
+    "mariadb": _MYSQL,
+    "sqlite": ("PRAGMA query_only = ON",),
 }
-"""What makes a whole session read only; other databases have no such statement."""
+"""What makes a whole session read only, where a database has such a statement; and one that turns its times into the
+session's zone turns them into UTC."""
 _DENIED = {"28000", "28P01", "42501", "1044", "1045", "1142", "1143", "1698", "229", "18456", "1017", "1031"}
 """Codes of wrong credentials or missing rights: SQLSTATE, or the number of MySQL, SQL Server and Oracle."""
 _DENIED_WORDS = ("authentication failed", "no password supplied", "no pg_hba.conf entry", 'role "')
@@ -73,8 +75,8 @@ def session(account: Account) -> Iterator[Connection]:
             f"{where}: the driver {error.name} is not installed; install it (pip install {error.name}), or name "
             "another one in the connection's type, such as mysql+mysqldb"
         ) from error
-    if statement := _READ_ONLY.get(engine.dialect.name):
-        event.listen(engine, "connect", lambda raw, _: _run(raw, statement))
+    for statement in SESSION.get(engine.dialect.name, ()):
+        event.listen(engine, "connect", lambda raw, _, statement=statement: _run(raw, statement))
     try:
         with engine.connect() as connection:
             yield connection
@@ -101,7 +103,10 @@ def _meant(where: str, error: exc.DBAPIError) -> TransientError | DeniedError | 
     said = f"{where}: {type(error.orig).__name__}{f' {code}' if code else ''}"
     text = str(error.orig)
     if code in _DENIED or any(words in text for words in _DENIED_WORDS):
-        return DeniedError(f"{said}: credentials or rights; correct the connection, or grant its user SELECT")
+        return DeniedError(
+            f"{said}: credentials or rights; correct the connection, or grant its user SELECT, and SHOW VIEW for a "
+            "view of MySQL"
+        )
     if isinstance(error, exc.OperationalError | exc.InterfaceError):
         return TransientError(f"{said}: it does not answer, or stopped doing so; the run tries again by itself")
     return DriftError(

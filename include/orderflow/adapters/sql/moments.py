@@ -16,6 +16,8 @@ from orderflow.domain.window import Window
 _SQLITE = "%Y-%m-%d %H:%M:%S"
 """SQLite has no type for times; its own functions write them so (sqlite.org, "Date And Time Functions")."""
 _SECOND = timedelta(seconds=1)
+BEFORE_ALL = Window(datetime(1970, 1, 2, tzinfo=UTC), datetime(1971, 1, 1, tzinfo=UTC))
+"""What lies before its end is no time of an order, but what stands for none."""
 
 
 def ends(clock: Clock, kind: TypeEngine[Any], dialect: str, window: Window) -> tuple[Any, Any]:
@@ -38,7 +40,17 @@ def ends(clock: Clock, kind: TypeEngine[Any], dialect: str, window: Window) -> t
     _demand(clock, kind, isinstance(kind, types.DateTime), "a time with its day")
     if getattr(kind, "timezone", False) or type(kind).__name__ == "DATETIMEOFFSET":
         return window.start, window.end
+    if in_session_zone(kind, dialect):
+        return _local(clock.model_copy(update={"timezone": "UTC"}), window)
     return _local(clock, window)
+
+
+def in_session_zone(kind: TypeEngine[Any], dialect: str) -> bool:
+    """Whether the database keeps such times in UTC and tells them in the session's zone: TIMESTAMP of MySQL does.
+
+    https://dev.mysql.com/doc/refman/8.4/en/datetime.html
+    """
+    return dialect in {"mysql", "mariadb"} and isinstance(kind, types.TIMESTAMP)
 
 
 def _local(clock: Clock, window: Window) -> tuple[datetime, datetime]:

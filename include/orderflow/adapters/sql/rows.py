@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import types
+from sqlalchemy import Column, types
 from sqlalchemy.sql.type_api import TypeEngine
 
+from orderflow.adapters.sql import moments
 from orderflow.domain.errors import DriftError
 
 
@@ -44,6 +46,15 @@ def value(column: str, found: Any) -> Any:
     raise DriftError(
         f"column {column} holds a {type(found).__name__}, which has no form in JSON; give a view that casts it to text"
     )
+
+
+def reading(column: Column[Any], dialect: str) -> Callable[[Any], Any]:
+    """How a value of this column becomes JSON; the blanks that fill up a CHAR(n) are none of it."""
+    if isinstance(column.type, types.CHAR) and dialect != "sqlite":
+        return lambda found: found.rstrip(" ") if isinstance(found, str) else value(column.name, found)
+    if moments.in_session_zone(column.type, dialect):
+        return lambda found: value(column.name, found.replace(tzinfo=UTC) if isinstance(found, datetime) else found)
+    return partial(value, column.name)
 
 
 def inner(found: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -28,7 +27,7 @@ from sqlalchemy import (
 
 from orderflow.adapters.sql import database, moments
 from orderflow.adapters.sql.options import Children, Clock, Options
-from orderflow.adapters.sql.rows import comparable, inner, record, value
+from orderflow.adapters.sql.rows import comparable, inner, reading, record
 from orderflow.domain.errors import DriftError, RecordError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
@@ -141,13 +140,17 @@ class _Asked:
         return rows
 
     def demand_filled(self, clock: Clock) -> None:
-        """Raise `DriftError` where a row has no such time: no window would ever hold it."""
+        """Raise `DriftError` where a row has no such time, or 0 in its place: no window would ever hold it."""
         column = self.column(clock.column)
-        if column.nullable and self.ask(select(self.id).where(self._ours(), column.is_(None)).limit(1)):
-            raise DriftError(
-                f"{self.name}: a row without {column.name}, which no window would ever hold; name a column that is "
-                f"always filled, or give a view that fills it, such as COALESCE({column.name}, ...) of the creation"
-            )
+        _, first = moments.ends(clock, column.type, self._dialect, moments.BEFORE_ALL)
+        empty = column < self._bound(column, first)
+        for missing in (empty, column.is_(None)) if column.nullable else (empty,):
+            if self.ask(select(self.id).where(self._ours(), missing).limit(1)):
+                raise DriftError(
+                    f"{self.name}: a row without {column.name}, or with a time before 1971 in its place (0, "
+                    "0000-00-00), which no window would ever hold; name a column that is always filled, or give a view "
+                    f"that fills it, such as COALESCE({column.name}, ...) of the creation"
+                )
 
     def within(self, clock: Clock, window: Window) -> ColumnElement[bool]:
         """Rows of this channel whose time lies in the half-open window."""
@@ -204,16 +207,10 @@ class _Asked:
 
     def _rows(self, found: Sequence[Any]) -> list[dict[str, Any]]:
         reads: list[tuple[str, Callable[[Any], Any]]] = [
-            (column.name, inner if column.name in self._json else self._reading(column))
+            (column.name, inner if column.name in self._json else reading(column, self._dialect))
             for column in self.table.columns
         ]
         return [{name: read(each) for (name, read), each in zip(reads, row, strict=True)} for row in found]
-
-    def _reading(self, column: Column[Any]) -> Callable[[Any], Any]:
-        """How a value of this column becomes JSON; the blanks that fill up a CHAR(n) are none of it."""
-        if isinstance(column.type, types.CHAR) and self._dialect != "sqlite":
-            return lambda found: found.rstrip(" ") if isinstance(found, str) else value(column.name, found)
-        return partial(value, column.name)
 
     def _ours(self) -> ColumnElement[bool]:
         """The rows of this channel; of children all."""

@@ -58,6 +58,13 @@ class Document:
         coded = self.kind == "OrderChange" and one(self.root, f"{ITEMS}/cbc:LineStatusCode") is not None
         return coded and "peppol" not in (text(self.root, "cbc:CustomizationID") or "")
 
+    def demand_goods(self) -> None:
+        """Raise `RecordError` for a blanket order (UNCL1001: 221), which other orders call off."""
+        if (kind := text(self.root, "cbc:OrderTypeCode")) == "221":
+            raise RecordError(
+                "PURPOSE_UNKNOWN", "cbc:OrderTypeCode", kind, "this is a blanket order, which others call off"
+            )
+
     @property
     def issued_at(self) -> str | None:
         """ISO 8601 of issue date and time; midnight where there is no time."""

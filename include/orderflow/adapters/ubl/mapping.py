@@ -116,6 +116,7 @@ def _demand_latest(told: Sequence[Message]) -> None:
 def step(message: Message, options: Partner) -> Step:
     """What one document says; raises `RecordError` for the first thing that is wrong with it."""
     document = read(message.text)
+    document.demand_goods()
     order, actions = _order(document, message, options)
     stated = order.grand_total is not None
     partial = document.is_partial

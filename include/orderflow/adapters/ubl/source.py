@@ -25,7 +25,7 @@ def charset(head: bytes, agreed: str | None) -> tuple[str, int]:
 
 def walk(chunks: Iterable[str]) -> Iterator[Interchange | Unit]:
     """The one document of a file, as a message in an interchange of its own."""
-    source = "".join(chunks)
+    source = xml.whole(chunks)
     document = read(source)
     interchange = Interchange(
         number=0,

@@ -17,6 +17,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 from orderflow.domain.errors import RecordError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from xml.etree.ElementTree import Element
 
 BYTES, DEPTH, ELEMENTS = 64 * 1024 * 1024, 100, 5_000_000
@@ -45,10 +46,24 @@ def charset(head: bytes) -> tuple[str, int]:
     return name, 0
 
 
+def whole(chunks: Iterable[str]) -> str:
+    """The text of a document; raises `RecordError` `XML_FORBIDDEN` for one that is too long, before it is in memory."""
+    pieces, size = list[str](), 0
+    for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        _demand_short(size)
+    return "".join(pieces)
+
+
+def _demand_short(size: int) -> None:
+    if size > BYTES:
+        raise RecordError("XML_FORBIDDEN", "size", size, f"a document may have {BYTES} characters")
+
+
 def parse(text: str) -> Element:
     """The root of a document; raises `RecordError` `XML_FORBIDDEN` or `XML_MALFORMED`."""
-    if len(text) > BYTES:
-        raise RecordError("XML_FORBIDDEN", "size", len(text), f"a document may have {BYTES} characters")
+    _demand_short(len(text))
     parser = DefusedXMLParser(target=_Limited(), forbid_dtd=True)
     try:
         parser.feed(text)

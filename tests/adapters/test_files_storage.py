@@ -1,0 +1,183 @@
+"""The files kit on storages with manners of their own: the lists of FTP, buckets, wrong clocks, full folders."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from drop_box import NOW, DropBox
+from edi_mailbox import mailbox, one, x12
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
+from http_server import Time
+from test_files import inbox, put, take
+
+from orderflow.adapters import csv_drop
+from orderflow.adapters.files.inbox import Drop
+from orderflow.domain.errors import ConfigError, DriftError
+
+LAYOUT: dict[str, Any] = {"order": {"order_id": "id"}, "line": {"sku": "sku"}}
+
+
+class Bucket(fsspec.AbstractFileSystem):
+    """Object storage: one bucket, no folders but in the names of objects."""
+
+    protocol = "bucket"
+    objects: dict[str, bytes] = {}
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
+        inside = path.rstrip("/") + "/"
+        names = {name if "/" not in name[len(inside) :] else inside + name[len(inside) :].split("/")[0] for name in
+                 self.objects if name.startswith(inside)}  # fmt: skip
+        if not names and path != "orders":
+            raise FileNotFoundError(path)
+        found = [{"name": name, "size": len(self.objects.get(name, b"")),
+                  "type": "file" if name in self.objects else "directory"} for name in sorted(names)]  # fmt: skip
+        return found if detail else [each["name"] for each in found]
+
+    def _open(self, path: str, mode: str = "rb", **_: Any) -> MemoryFile:
+        return MemoryFile(self, path, self.objects[path])
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    fsspec.register_implementation("bucket", Bucket, clobber=True)
+    monkeypatch.setattr(Bucket, "objects", {})
+    return Bucket.objects
+
+
+def test_an_empty_folder_of_a_bucket_is_an_empty_inbox_and_a_bucket_that_is_not_there_is_none(bucket: dict[str, bytes]):
+    assert inbox("bucket://orders/in").ready() == []
+    with pytest.raises(ConfigError, match="no such folder"):
+        inbox("bucket://other/in").ready()
+
+
+def test_the_empty_object_that_stands_for_a_folder_is_no_file(bucket: dict[str, bytes]):
+    bucket.update({"orders/in/": b"", "orders/in/a.csv": b"a\n"})
+    (drop,) = inbox("bucket://orders/in", pattern="*").ready()
+    assert drop.name == "a.csv"
+
+
+def test_a_name_that_looks_like_a_pattern_is_put_away_alone(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(MemoryFileSystem, "store", {})
+    memory = MemoryFileSystem()
+    memory.pipe({"/in/orders[1].csv": b"a\n", "/in/orders1.csv": b"b\n"})
+    box = inbox("memory://in")
+    box.acknowledge([copy.origin for copy in box.copies(box.ready()) if "[" in copy.drop.name])
+    assert [drop.name for drop in box.ready()] == ["orders1.csv"]
+    assert len(memory.ls("/in/done")) == 1
+
+
+def test_a_name_that_is_not_utf_8_stops_no_other_file(tmp_path: Path):
+    (tmp_path / os.fsdecode(b"M\xe4rz.csv")).write_bytes(b"id,sku\nPO-1,A\n")
+    box = DropBox(tmp_path, csv_drop.ADAPTER, **LAYOUT)
+    box.drop("b.csv", b"id,sku\nPO-2,A\n")
+    orders, (refused,) = box.run()
+    assert ([order.order_id for order in orders], refused.code) == (["PO-2"], "FILE_FAULT")
+    assert "renamed in UTF-8" in refused.message
+    with pytest.raises(ConfigError, match="not written in UTF-8"), box.source._inbox.storage.speaking("its listing"):
+        b"\xe4".decode()
+
+
+class Ftp(MemoryFileSystem):
+    """Files as FTP servers list them."""
+
+    protocol = "memftp"
+    store: dict[str, Any] = {}
+    modify = "20260301091400.123"
+    unread = False
+
+    def ls(self, path: str, detail: bool = True, **more: Any) -> list[Any]:
+        found = [] if self.unread else super().ls(path, detail=True, **more)
+        told = [{**{key: each[key] for key in ("name", "size", "type")}, "modify": self.modify} for each in found]
+        return told if detail else [each["name"] for each in told]
+
+    @property
+    def ftp(self) -> Any:
+        return self
+
+    def nlst(self, path: str) -> list[str]:
+        return [each["name"] for each in MemoryFileSystem.ls(self, path)]
+
+
+@pytest.fixture
+def ftp(monkeypatch: pytest.MonkeyPatch) -> type[Ftp]:
+    fsspec.register_implementation("memftp", Ftp, clobber=True)
+    monkeypatch.setattr(Ftp, "store", {})
+    Ftp().pipe(Ftp._strip_protocol("memftp://in/a.csv"), b"a\n")
+    return Ftp
+
+
+@pytest.mark.parametrize(
+    ("modify", "moment"),
+    [("20260301091400.123", datetime(2026, 3, 1, 9, 14, tzinfo=UTC)), ("Mar 1 09:14", None), ("Mar 1 2025", None)],
+)
+def test_the_times_of_ftp_are_read_where_they_have_a_year_and_a_zone(
+    ftp: type[Ftp], monkeypatch: pytest.MonkeyPatch, modify: str, moment: datetime | None
+):
+    monkeypatch.setattr(ftp, "modify", modify)
+    (drop,) = inbox("memftp://in").ready()
+    assert drop.modified == moment
+
+
+def test_a_list_that_nobody_can_read_is_no_empty_inbox(ftp: type[Ftp], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ftp, "unread", True)
+    with pytest.raises(DriftError, match="ask for MLSD"):
+        inbox("memftp://in").ready()
+
+
+def test_an_ftp_server_is_told_login_and_password(monkeypatch: pytest.MonkeyPatch):
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url, **given: told.update(given) or (Ftp(), "/in"))
+    inbox("ftp://127.0.0.1/in").storage.open()
+    assert (told["username"], told["password"]) == ("key-0001", "secret-0001")
+
+
+@pytest.mark.parametrize("told", [None, datetime(2100, 1, 1, tzinfo=UTC)])
+def test_a_file_of_no_time_or_of_tomorrow_is_as_old_as_its_reading(tmp_path: Path, told: datetime | None):
+    put(tmp_path / "a.csv")
+    time = Time()
+    (copy,) = inbox(tmp_path, time).copies([Drop("a.csv", 2, told)])
+    assert copy.dropped_at == time.now
+
+
+def test_an_order_in_a_file_of_tomorrow_is_no_order_of_tomorrow(tmp_path: Path):
+    box = DropBox(tmp_path, csv_drop.ADAPTER, **LAYOUT)
+    box.drop("a.csv", b"id,sku\nPO-1,A\n", age=timedelta(days=-400))
+    (order,), _ = box.outcome()
+    assert order.channel_updated_at == NOW.isoformat()
+
+
+def test_a_torn_interchange_of_tomorrow_is_not_waited_for_until_then(tmp_path: Path):
+    box = mailbox(tmp_path)
+    box.drop("a.edi", x12(one("PO-1"))[:200], age=timedelta(days=-400))
+    _, (refused,) = box.run()
+    assert refused.code == "INTERCHANGE_TORN"
+
+
+def test_a_file_that_grew_since_the_last_look_waits_and_one_that_vanished_stops_no_other(tmp_path: Path):
+    put(tmp_path / "a.csv", "a\n", at=1)
+    put(tmp_path / "b.csv", "b\n", at=2)
+    put(tmp_path / "c.csv", "c\n", at=3)
+    box = inbox(tmp_path)
+    drops = box.ready()
+    put(tmp_path / "a.csv", "a\nmore\n")
+    (tmp_path / "b.csv").unlink()
+    assert [copy.drop.name for copy in box.copies(drops)] == ["c.csv"]
+
+
+def test_a_full_folder_is_looked_through_once_for_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for number in range(20):
+        put(tmp_path / f"{number}.csv", f"{number}\n")
+        put(tmp_path / "done" / f"{number}.0123456789ab.csv")
+    box = inbox(tmp_path)
+    files, _ = box.storage.open()
+    looks: list[str] = []
+    ls = files.ls
+    monkeypatch.setattr(files, "ls", lambda path, **more: looks.append(path) or ls(path, **more))
+    box.acknowledge([copy.origin for copy in box.copies(box.ready())])
+    assert len(looks) == 4, "two looks at the inbox, one at done, one when they are put away"
+    assert take(inbox(tmp_path / "done"), Drop("0.0123456789ab.csv", 2, None))[0] == b"a\n"
