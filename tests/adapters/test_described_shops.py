@@ -286,26 +286,13 @@ def test_a_selection_of_an_id_in_a_query_is_no_place_for_an_orders_id():
     [
         ({"window": {"start": {"name": "a", "form": "isoo"}}}, "'isoo' is none of epoch, epoch_ms, iso, iso_ms"),
         ({"window": {"start": {"name": "a", "form": "%s"}}}, "'%s' is none of epoch"),
-        ({"page": {"kind": "offset", "name": "limit", "size": {"name": "limit", "value": 9}}}, "both the page and its"),
+        ({"page": {"kind": "page", "name": "limit", "size": {"name": "limit", "value": 9}}}, "both the page and its"),
         ({"body": {"filter": []}, "window": {"start": {"name": "filter[0].gte"}}}, "'filter.0..gte' leads nowhere"),
     ],
 )
 def test_a_request_that_could_only_be_wrong_is_refused_with_the_file(orders, message):
     with pytest.raises(ValidationError, match=message):
         described(orders)
-
-
-def test_a_page_behind_the_last_one_may_be_unknown_but_the_first_may_not():
-    """Django REST framework answers 404 there."""
-
-    def reply(asked: Asked) -> Reply:
-        page = int(query(asked)["page"])
-        return as_json([{"id": page}]) if page < 3 else Reply(status=404)
-
-    page = {"kind": "page", "name": "page", "size": {"name": "limit", "value": 1}}
-    assert asking(described({"page": page}), reply, listed)[0] == ["1", "2"]
-    with pytest.raises(DriftError, match="status 404"):
-        asking(described({"page": page}), lambda _: Reply(status=404), listed)
 
 
 def test_json_is_read_behind_a_byte_order_mark():
@@ -340,14 +327,3 @@ def test_a_lifetime_that_is_no_number_of_seconds_is_told_with_its_place():
     auth = {"kind": "token", "path": "t", "token": "t", "expires_in": "until", "password_as": "key"}
     with pytest.raises(DriftError, match=r"at until .*auth\.lifetime instead"):
         asking(described({}, auth=auth), lambda _: as_json({"t": "a", "until": "2026-03-01T13:00:00Z"}), listed)
-
-
-def test_a_next_page_over_plain_http_is_told_from_another_host():
-    """A server behind a proxy thinks that it was asked over another scheme."""
-    told = described({"page": {"kind": "link", "at": "next"}, "at": "list"})
-
-    def reply(asked: Asked) -> Reply:
-        return as_json({"list": [{"id": 1}], "next": f"https://{asked.headers['host']}/orders?page=2"})
-
-    with pytest.raises(DriftError, match=r"http://127\.0\.0\.1:\d+: the next page stands at https://127\.0\.0\.1:\d+"):
-        asking(told, reply, listed)

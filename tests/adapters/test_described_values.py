@@ -104,3 +104,28 @@ def test_amounts_that_a_shop_tells_apart_are_added():
 def test_params_of_a_wrong_shape_are_refused_with_the_file(listed, own):
     with pytest.raises(ValidationError, match=r"params\n.*valid dictionary"):
         described({"params": listed}, by_id={"name": "id", "params": own})
+
+
+def test_an_element_is_found_by_what_another_place_says():
+    """JSON:API keeps what an order refers to beside it, by type and id; Square a line's taxes by their uid."""
+    raw = {
+        "id": 1,
+        "ship": {"id": "7"},
+        "included": [
+            {"type": "item", "id": "7", "sku": "7A"},
+            {"type": "address", "id": "6", "city": "Lund"},
+            {"type": "address", "id": 7, "city": "Malmö"},
+        ],
+        "taxes": [{"uid": "a", "rate": 25}, {"uid": "b", "rate": 12}],
+        "lines": [{"n": 1, "tax": "b", "note": "a&b"}, {"n": 2, "tax": "a"}, {"n": 3, "tax": None}],
+    }
+    told = {
+        "order": {"order_id": "id", "buyer_id": "lines[note=a&b].n"},
+        "lines": {"each": "lines", "fields": {"line_id": "n", "title": "/taxes[uid={tax}].rate"}},
+        "contacts": {"ship_to": {"city": "included[type=address & id={ship.id}].city"}},
+        "refunds": {"each": "included[type=item&id={/ship.id}]", "fields": {"reason": "sku"}},
+    }
+    order = adapters.find("rest").to_order(raw, described({}, map=told))
+    assert [line.title for line in order.lines] == ["12", "25", None]
+    assert ([each.city for each in order.contacts], order.buyer_id) == (["Malmö"], "1")
+    assert [each.reason for each in order.refunds] == ["7A"]

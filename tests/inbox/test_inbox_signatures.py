@@ -240,3 +240,55 @@ def test_braces_in_a_body_are_bytes_like_any_others():
     body = b'{"order": {"id": "{timestamp}"}}'
     headers = {"x-time": "1", "x-signature": signed(body).hexdigest()}
     assert rest()(Posted("", headers, body)).order_ids == ["{timestamp}"]
+
+
+STANDARD = {
+    "header": "webhook-signature", "encoding": "base64", "prefix": "v1,", "key": "base64", "delivery": "webhook-id",
+    "timestamp": "webhook-timestamp", "signed": "{delivery}.{timestamp}.{body}", "id": "test",
+}  # fmt: skip
+"""As https://www.standardwebhooks.com tells a channel file."""
+SVIX = Posted(
+    "",
+    {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc= v2,x "
+        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    },
+    b'{"test": 2432232314}',
+)
+"""The vector of the reference implementation, beside the signature of a secret that is being taken out of use."""
+
+
+def by_secret(secret, **hook):
+    adapter = adapters.find("rest")
+    options = adapter.options(**REST, webhook=hook)
+    sent = datetime.fromtimestamp(1614265330, UTC)
+    return lambda posted: adapter.described(options).webhook(posted, account(webhook_secret=secret), options, sent)
+
+
+@pytest.mark.parametrize("secret", ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+def test_a_standard_webhook_is_taken_by_any_of_its_signatures(secret):
+    hook = by_secret(secret, **STANDARD)
+    assert hook(SVIX).order_ids == ["2432232314"]
+    other = SVIX.headers["webhook-signature"].rpartition(" ")[0]
+    for headers in (SVIX.headers | {"webhook-signature": other}, SVIX.headers | {"webhook-id": "msg_2"}):
+        with pytest.raises(DeniedError, match="not signed"):
+            hook(Posted("", headers, SVIX.body))
+
+
+@pytest.mark.parametrize("secret", ["whsec_süß-0001", "whsec_"])
+def test_a_secret_that_is_no_base64_is_told_and_not_shown(secret):
+    with pytest.raises(ConfigError, match="connection shop: its webhook_secret is no base64") as caught:
+        by_secret(secret, **STANDARD)(SVIX)
+    assert "0001" not in str(caught.value)
+
+
+def test_a_platform_that_signs_nothing_sends_the_secret_itself():
+    """pretix: login and password in the address that it calls; BigCommerce: a header that one names oneself."""
+    secret = base64.b64encode(b"hook:Sesam").decode()
+    hook = by_secret(secret, header="Authorization", prefix="Basic ", algorithm="none", id="code")
+    assert hook(Posted("", {"authorization": f"Basic {secret}"}, b'{"code": "VAZ9Z"}')).order_ids == ["VAZ9Z"]
+    for wrong in (secret, f"Basic {secret.lower()}", "Basic ", "", f"Basic {secret}x"):
+        with pytest.raises(DeniedError, match="not signed"):
+            hook(Posted("", {"authorization": wrong}, b'{"code": "VAZ9Z"}'))

@@ -11,12 +11,19 @@ import msgspec
 
 from orderflow.adapters.described.asking import Success
 from orderflow.adapters.described.values import Path, Step, parse, plain
-from orderflow.adapters.http import BOM, named, words
+from orderflow.adapters.http import BOM, named, sound, words
 from orderflow.domain.errors import DeniedError, DriftError, TransientError
 
 _JSON: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=str)
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+
+_FOLLOWS = frozenset(
+    {"next", "nexturl", "nextlink", "@odata.nextlink", "nextpage", "nextpageurl", "hasmore", "hasnext", "hasnextpage"}
+)
+_COUNTS = frozenset({"count", "total", "totalcount", "totalitems", "totalresults", "totalrecords", "totalelements"})
+_COUNTING = ("x-total-count", "x-wp-total", "x-total")
+"""How platforms call what says that more follows, and how many there are: in the body without `_`, in headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ def rows(content: bytes, path: Path) -> list[bytes] | None:
 
 def _found(content: bytes, path: Path) -> tuple[list[msgspec.Raw], bool]:
     """What stands at a path, as it is spelled; and whether the way ends at a list with nothing in it."""
-    found, empty = [msgspec.Raw(content.removeprefix(BOM))], False
+    found, empty = [msgspec.Raw(sound(content.removeprefix(BOM)))], False
     for step in path.steps:
         empty = any(bytes(each).split() in ([b"[]"], [b"[", b"]"]) for each in found)
         found = [value for each in found for value in _into(each, step)]
@@ -91,9 +98,12 @@ def _into(raw: msgspec.Raw, step: Step) -> Iterator[msgspec.Raw]:
     elements = _list(raw) or []
     if step.at is not None:
         yield from elements[step.at :][:1]
-    elif step.match is not None:
-        key, wanted = step.match
-        yield from (each for each in elements if wanted in map(_text, _key(each, key)))
+    elif step.match:
+        yield from (
+            each
+            for each in elements
+            if all(wanted in [_text(it) for it in _key(each, key)] for key, wanted in step.match)
+        )
     else:
         yield from elements
 
@@ -166,3 +176,59 @@ def raw_at(content: bytes, place: str) -> bytes | None:
     """The first JSON document at a path, byte for byte; None for nothing."""
     found, _ = _found(content, parse(place))
     return None if not found or bytes(found[0]).strip() == b"null" else bytes(found[0])
+
+
+def whole(answer: Answer, place: str) -> Answer:
+    """The answer; raises `DriftError` where it says that there are more orders than those in its list at `place`."""
+    if sign := _more(answer, place):
+        raise DriftError(
+            f"{named(answer.response.request)}: {len(answer.records)} orders came, and {sign} says that there are "
+            "more: the platform gives pages, and page.kind in the channel file is none; describe the pages there"
+        )
+    return answer
+
+
+def _more(answer: Answer, place: str) -> str | None:
+    """Where it says so, in one of the words that platforms have for it."""
+    for name in _COUNTING:
+        if _exceeds(answer.response.headers.get(name), answer):
+            return f"the header {name}"
+    counts = (name for name, key, value in _beside(answer, place) if _word(key) in _COUNTS and _exceeds(value, answer))
+    return follows(answer, place) or next(counts, None)
+
+
+def follows(answer: Answer, place: str) -> str | None:
+    """Where an answer says, in one of the words that platforms have for it, that another page follows."""
+    if "next" in answer.response.links:
+        return "the header Link"
+    return next(
+        (
+            name
+            for name, key, value in _beside(answer, place)
+            if _word(key) in _FOLLOWS and value and value not in ("false", "0")
+        ),
+        None,
+    )
+
+
+def _word(key: str) -> str:
+    return key.replace("_", "").lower()
+
+
+def _exceeds(value: Any, answer: Answer) -> bool:
+    """Whether that is a number of orders, and more than came."""
+    return str(value).isdecimal() and int(value) > len(answer.records)
+
+
+def _beside(answer: Answer, place: str) -> Iterator[tuple[str, str, Any]]:
+    """What stands beside the list at `place`: where, its key, and the value."""
+    return _around(answer.body, [step.key for step in parse(place).steps])
+
+
+def _around(body: Any, way: list[str | None], above: str = "") -> Iterator[tuple[str, str, Any]]:
+    if not isinstance(body, dict) or not way:
+        return
+    for key, value in body.items():
+        if key != way[0]:
+            yield f"{above}{key}", key, value
+        yield from _around(value, way[1:] if key == way[0] else [None], f"{above}{key}.")

@@ -146,7 +146,7 @@ class Size(Block):
 
 
 class Numbered(Block):
-    """Pages by number, or by how many orders to leave out."""
+    """Pages by number, or by how many orders to leave out; where offset and size have one name, as `offset,size`."""
 
     kind: Literal["page", "offset"]
     name: str
@@ -291,11 +291,8 @@ def _impossible(told: Described) -> Iterator[tuple[tuple[str | int, ...], str]]:
     page = told.orders.page
     size = None if isinstance(page, Whole) else page.size
     names = [page.name] if isinstance(page, Numbered | Cursor) else []
-    if size and size.name in names:
-        said = (
-            f"{size.name!r} names both the page and its size; name one for each, or do without pages (kind: none) and "
-        )
-        yield ("orders", "page", "name"), said + "keep windows short (limits.longest_window)"
+    if size and size.name in names and page.kind != "offset":
+        yield ("orders", "page", "name"), f"{size.name!r} names both the page and its size; name one for each"
     names += [size.name] if size else []
     names += [*_names_of(told.orders.window), *_names_of(told.created)]
     ids = [told.by_id.name] if told.by_id and told.by_id.name else []

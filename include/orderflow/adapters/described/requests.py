@@ -6,10 +6,11 @@ import copy
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
+import msgspec
 
 from orderflow.adapters.described.asking import FORMS, Between, Call, unit
 from orderflow.adapters.described.values import within
@@ -86,3 +87,13 @@ def _universal(when: datetime, form: str) -> str | int:
         case "epoch":
             return int(when.timestamp())
     return int(when.timestamp()) * 1000 + when.microsecond // 1000
+
+
+def origin(asked: Mapping[str, Any]) -> str:
+    """The question as evidence: path and query, or path and the variables of the body."""
+    body = asked["json"]
+    if body is None:
+        query = urlencode(asked["params"] or {}, quote_via=quote, doseq=True)
+        return f"{asked['path']}?{query}" if query else str(asked["path"])
+    shown = body.get("variables", body) if isinstance(body, dict) else body
+    return f"{asked['path']} {msgspec.json.encode(shown).decode()}"

@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 
-from orderflow.adapters.described.answers import Answer, codes, fault, raw_at, rows, told, words_at
+from orderflow.adapters.described import paging
+from orderflow.adapters.described.answers import Answer, codes, fault, raw_at, rows, told, whole, words_at
 from orderflow.adapters.described.asking import (
     Between,
     ByIds,
@@ -24,8 +24,7 @@ from orderflow.adapters.described.asking import (
     Numbered,
     Whole,
 )
-from orderflow.adapters.described.paging import by_cursor, by_link, first, numbered, sized
-from orderflow.adapters.described.requests import filtered, question, with_id
+from orderflow.adapters.described.requests import filtered, origin, question, with_id
 from orderflow.adapters.described.signing import signing
 from orderflow.adapters.described.values import parse, plain
 from orderflow.adapters.http import (
@@ -87,8 +86,8 @@ class Platform:
     def _count(self, window: Window) -> int:
         page, values = self._options.orders.page, self._filter(self._options.orders.window, window)
         if isinstance(page, Numbered):
-            return self._total(self._page(numbered(page, values, first(page))))
-        return self._total(self._page(values if isinstance(page, Whole) else sized(page, values, {})))
+            return self._total(self._page(paging.numbered(page, values, paging.first(page))))
+        return self._total(self._page(values if isinstance(page, Whole) else paging.sized(page, values, {})))
 
     def _identify(self, window: Window) -> Iterator[OrderStub]:
         """Orders created within `window`."""
@@ -138,37 +137,39 @@ class Platform:
 
     def _listed(self, values: Mapping[str, Any], after: JsonValue) -> Iterator[tuple[Answer, JsonValue]]:
         """The pages of the list, each with the cursor behind it."""
-        page = self._options.orders.page
+        page, at = self._options.orders.page, self._options.orders.at
         match page:
             case Whole():
-                yield self._page(values), None
+                yield whole(self._page(values), at), None
             case Numbered() if page.total:
                 yield from self._backwards(page, values, after)
             case Numbered():
                 yield from self._until_nothing_new(page, values)
             case Cursor():
-                start = {} if after is None else {"cursor": after}
-                for _, answer in walk(start, lambda asked: self._page(sized(page, values, asked)), by_cursor(page)):
-                    following = by_cursor(page)({}, answer)
+                start, next_cursor = {} if after is None else {"cursor": after}, paging.by_cursor(page, at)
+                for _, answer in walk(start, lambda asked: self._page(paging.sized(page, values, asked)), next_cursor):
+                    following = next_cursor({}, answer)
                     yield answer, following and following["cursor"]
             case Linked():
                 start = {} if after is None else {"url": after}
 
                 def ask(asked: Question) -> Answer:
-                    return self._follow(asked["url"]) if asked else self._page(sized(page, values, {}))
+                    return self._follow(asked["url"]) if asked else self._page(paging.sized(page, values, {}))
 
-                for _, answer in walk(start, ask, by_link(page)):
-                    following = by_link(page)({}, answer)
+                for _, answer in walk(start, ask, paging.by_link(page, at)):
+                    following = paging.by_link(page, at)({}, answer)
                     yield answer, following and following["url"]
 
     def _backwards(
         self, page: Numbered, values: Mapping[str, Any], after: JsonValue
     ) -> Iterator[tuple[Answer, JsonValue]]:
         """From the last page to the first; the first answer only tells how many there are."""
-        begin = first(page)
+        begin = paging.first(page)
 
         def ask(asked: Question) -> Answer:
-            answer = self._page(numbered(page, values, asked.get("page", begin)))
+            number = asked.get("page", begin)  # behind the first one, a page may be gone with the order that left it
+            answer = self._page(paging.numbered(page, values, number), unknown=number > begin)
+            paging.demand_orders_counted(page, answer, number, self._options.orders.at)
             if "page" not in asked:
                 self._demand_size(page, answer)
             return answer
@@ -185,12 +186,12 @@ class Platform:
         """Forwards, until a pass brings nothing new: what leaves the list moves the rest onto pages read before."""
         seen: set[bytes] = set()
         for _ in range(MOST_PASSES):
-            fresh, number, last = 0, first(page), None
+            fresh, place, last = 0, paging.first(page), None
             while True:
-                answer = self._page(numbered(page, values, number), unknown=last is not None)
+                answer = self._page(paging.placed(page, values, place), unknown=last is not None)
                 if answer.records in ([], last):
                     break
-                number, last = number + 1, answer.records
+                place, last = paging.behind(page, place, len(answer.records)), answer.records
                 new = [record for record in answer.records if record not in seen]
                 seen.update(new)
                 fresh += len(new)
@@ -207,9 +208,14 @@ class Platform:
         return self._ask(question(self._options.orders, values), self._options.orders.at, unknown=unknown)
 
     def _follow(self, url: str) -> Answer:
-        """The page behind a whole address, which must be the platform's own."""
-        target = self._client.base_url.join(url)
-        own, there = (f"{each.scheme}://{each.netloc.decode()}" for each in (self._client.base_url, target))
+        """The page behind a whole address, which must be the platform's own.
+
+        Behind a proxy that brings TLS a platform may take its own address for one of plain HTTP: it is asked over TLS.
+        """
+        base, target = self._client.base_url, self._client.base_url.join(url)
+        if (base.scheme, target.scheme, target.host) == ("https", "http", base.host):
+            target = target.copy_with(scheme="https", port=base.port)
+        own, there = (f"{each.scheme}://{each.netloc.decode()}" for each in (base, target))
         if own != there:
             raise DriftError(
                 f"{own}: the next page stands at {there}, another address; credentials are not sent there; put that "
@@ -218,7 +224,13 @@ class Platform:
         asked = {"method": "GET", "path": str(target), "params": None, "json": None}
         auth = self._options.auth
         secret = auth.name if isinstance(auth, Fixed) else ""  # platforms repeat it in the next page's address
-        return replace(self._ask(asked, self._options.orders.at), origin=shown(target, secret))
+        answer = replace(self._ask(asked, self._options.orders.at, unknown=True), origin=shown(target, secret))
+        if answer.response.status_code in _UNKNOWN:
+            raise TransientError(
+                f"{named(answer.response.request)}: the next page that the platform named is not there any more, for "
+                "the list changed while it was read; the run tries again by itself"
+            )
+        return answer
 
     def _ask(self, asked: Mapping[str, Any], place: str | None = None, *, unknown: bool = False) -> Answer:
         """One request; with a `place`, the records that stand there. What may be `unknown` is none where 404 comes."""
@@ -227,7 +239,7 @@ class Platform:
                 asked["method"], asked["path"], params=asked["params"] or None, json=asked["json"]
             )
             if response.status_code == _NOTHING or (unknown and response.status_code in _UNKNOWN):
-                return Answer(response, None, [], _origin(asked))
+                return Answer(response, None, [], origin(asked))
             body = self._judged(response, "orders")
             error = fault(self._options.success, response, body)
             if not isinstance(error, TransientError) or attempt == ATTEMPTS - 1:
@@ -241,13 +253,13 @@ class Platform:
                 f"{named(response.request)}: no list of orders at {place or 'the top of the answer'}; the platform "
                 "changed the shape of its answer, or `at` in the channel file names another place"
             )
-        return Answer(response, body, records, _origin(asked))
+        return Answer(response, body, records, origin(asked))
 
     def _judged(self, response: httpx.Response, wanted: str) -> Any:
         """The JSON of a good answer, or the error that another status stands for, with what the platform says of it."""
         said = None
         if not response.is_success:
-            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 said = words_at(self._options.success, response, _JSON.decode(response.content))
         judge(response, wanted=wanted, now=self._runtime.clock(), table=_TABLE, said=said)
         return read(response, _JSON, wanted=wanted)
@@ -261,7 +273,7 @@ class Platform:
             return False
         try:
             body = _JSON.decode(response.content)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return bool(codes(success, body) & set(map(plain, success.expired)))
 
@@ -314,7 +326,7 @@ class Platform:
         if error := fault(self._options.success, response, body):
             raise error
         found = raw_at(response.content, call.at)
-        return None if found is None else Answer(response, body, [found], _origin(asked))
+        return None if found is None else Answer(response, body, [found], origin(asked))
 
     def _id_of(self, record: bytes) -> str | None:
         try:
@@ -332,13 +344,3 @@ class Platform:
         except RecordError:
             return OrderStub(order_id)
         return OrderStub(order.order_id, order.order_status, order.grand_total, order.currency, len(order.lines))
-
-
-def _origin(asked: Mapping[str, Any]) -> str:
-    """The question as evidence: path and query, or path and the variables of the body."""
-    body = asked["json"]
-    if body is None:
-        query = urlencode(asked["params"] or {}, quote_via=quote, doseq=True)
-        return f"{asked['path']}?{query}" if query else str(asked["path"])
-    shown = body.get("variables", body) if isinstance(body, dict) else body
-    return f"{asked['path']} {msgspec.json.encode(shown).decode()}"

@@ -1,9 +1,10 @@
 """Values of a JSON record: where they stand, how they are written, and what they become.
 
 A path names keys joined by dots (`customer.address.city`). `[]` goes through every element of a list
-(`parcels[].items`), `[0]` to one of them, `[key=value]` to those whose `key` is `value` (`meta[key=vat].value`); a key
-that holds a dot or a bracket stands in double quotes. Inside a list, `^` leads one element up (`^.currency`) and `/` to
-the whole record (`/currency`).
+(`parcels[].items`), `[0]` to one of them, `[key=value]` to those whose `key` is `value` (`meta[key=vat].value`), and
+`[key={path}]` to those whose `key` is what stands at another path (`/taxes[uid={tax_uid}].name`); `&` joins several
+of these. A key that holds a dot or a bracket stands in double quotes. Inside a list, `^` leads one element up
+(`^.currency`) and `/` to the whole record (`/currency`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Step(NamedTuple):
 
     key: str | None = None
     at: int | None = None
-    match: tuple[str, str] | None = None
+    match: tuple[tuple[str, str | Path], ...] = ()
 
 
 class Path(NamedTuple):
@@ -47,7 +48,7 @@ class Path(NamedTuple):
         """Everything that stands there; nothing for a key that is missing."""
         found = [self._start(scope)[-1]]
         for step in self.steps:
-            found = [each for value in found for each in _into(value, step)]
+            found = [each for value in found for each in _into(value, step, scope)]
         return found
 
     def elements(self, scope: Scope) -> list[Scope]:
@@ -58,7 +59,7 @@ class Path(NamedTuple):
             found = [
                 (above if step.key is not None else (*above, each), each)
                 for above, value in found
-                for each in _into(value, step)
+                for each in _into(value, step, scope)
             ]
         through = bool(self.steps) and self.steps[-1].key is None
         return [
@@ -76,7 +77,7 @@ class Path(NamedTuple):
         return scope[:1] if self.up < 0 else scope[: max(1, len(scope) - self.up)]
 
 
-def _into(value: Any, step: Step) -> Iterator[Any]:
+def _into(value: Any, step: Step, scope: Scope) -> Iterator[Any]:
     if step.key is not None:
         if isinstance(value, Mapping) and step.key in value:
             yield value[step.key]
@@ -84,9 +85,15 @@ def _into(value: Any, step: Step) -> Iterator[Any]:
     elements = list(value.values()) if isinstance(value, Mapping) else value if isinstance(value, list) else []
     if step.at is not None:
         yield from elements[step.at : step.at + 1] if step.at >= 0 else elements[step.at :][:1]
-    elif step.match is not None:
-        key, wanted = step.match
-        yield from (each for each in elements if isinstance(each, Mapping) and plain(each.get(key)) == wanted)
+    elif step.match:
+        pairs = [
+            (key, set(map(plain, told.of(scope))) if isinstance(told, Path) else {told}) for key, told in step.match
+        ]
+        yield from (
+            each
+            for each in elements
+            if isinstance(each, Mapping) and all((plain(each.get(key)) or ...) in wanted for key, wanted in pairs)
+        )
     else:
         yield from elements
 
@@ -115,14 +122,19 @@ def _step(whole: str, found: re.Match[str]) -> Step:
     inside = found["inside"]
     if inside is None:
         return Step(key=found["quoted"] or found["key"])
-    key, equals, wanted = inside.partition("=")
-    if equals:
-        return Step(match=(key.strip(), wanted.strip()))
+    pairs = inside.split("&")
+    if "=" in inside:
+        conditions = [each.partition("=") for each in (pairs if all("=" in pair for pair in pairs) else [inside])]
+        return Step(match=tuple((key.strip(), _wanted(value.strip())) for key, _, value in conditions))
     if not inside:
         return Step()
     if re.fullmatch(r"-?\d+", inside):
         return Step(at=int(inside))
     raise ValueError(f"{whole!r}: [{inside}] is neither [], [0] nor [key=value]")
+
+
+def _wanted(text: str) -> str | Path:
+    return parse(text[1:-1]) if text.startswith("{") and text.endswith("}") else text
 
 
 def within(body: dict[str, Any], name: str, value: Any) -> None:

@@ -11,6 +11,15 @@ from pydantic_core import CoreSchema
 from orderflow.adapters.described import Described, adapter
 from orderflow.adapters.described.values import within
 
+_SUCCESS = {
+    "errors": "errors",
+    "at": "errors[].extensions.code",
+    "message": "errors[0].message",
+    "denied": ["FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED", "ACCESS_DENIED"],
+    "again": ["THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"],
+    "expired": ["FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED"],
+}
+
 
 class Options(Described):
     """As `rest`, with each call a POST of `query` and its variables.
@@ -33,17 +42,8 @@ class Options(Described):
         for name in ("orders", "detail", "by_id"):
             if isinstance(call := made.get(name), dict):
                 made[name] = _post({**shared, **call})
-        made.setdefault(
-            "success",
-            {
-                "errors": "errors",
-                "at": "errors[].extensions.code",
-                "message": "errors[0].message",
-                "denied": ["FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED", "ACCESS_DENIED"],
-                "again": ["THROTTLED", "INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"],
-                "expired": ["FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED"],
-            },
-        )
+        if isinstance(success := made.get("success", {}), dict):
+            made["success"] = _SUCCESS | success
         return made
 
     @classmethod
