@@ -173,3 +173,16 @@ def test_a_platforms_words_lose_addresses_tokens_and_length():
     assert "shpat" not in said
     assert "example.test" not in said
     assert len(said) == 200
+
+
+def test_a_message_of_many_megabytes_costs_no_more_than_reading_it():
+    """Where each letter is a place to begin from, a word without an @ or a digit takes a minute for 20 KB."""
+    assert words("a." * 200_000) == "a." * 100
+    assert words("-" * 200_000 + " ada@shop.test") == "-" * 200
+    assert words("see <ada@shop.test>, token=abcdefghij0123456789") == "see <***>, ***"
+
+
+def test_json_that_is_nested_without_an_end_is_a_fault_of_the_platform():
+    for content in (b"[" * 100_000, b'{"a":' * 100_000, b"[" * 50_000 + b"]" * 50_000):
+        with pytest.raises(DriftError, match="nested more deeply than can be read"):
+            read(answer(content=content), RAWS if content[:1] == b"[" else ROWS, wanted="orders")

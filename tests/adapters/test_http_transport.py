@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
-from itertools import count
+from itertools import count, repeat
 
 import httpx
 import pytest
 from http_server import Asked, Reply, Time, account, serve
 
 from orderflow.adapters.http import Header, basic, client, transport
-from orderflow.domain.errors import ConfigError, DeniedError, TransientError
+from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
 from orderflow.domain.source import Limits, Secret
 
 
@@ -91,6 +92,44 @@ def test_a_damaged_compression_is_a_fault_of_the_attempt():
         pytest.raises(TransientError, match=r"GET /orders at 127\.0\.0\.1: a damaged body"),
     ):
         client(account(url), Time().runtime(), Limits()).get("/orders")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_body_that_unpacks_to_more_than_a_run_can_hold_is_given_up(times: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(transport, "MOST_BYTES", 100_000)
+    body = b" " * 200_000
+    for _ in range(times):
+        body = gzip.compress(body)
+    packed = Reply(body=body, headers={"Content-Encoding": ", ".join(["gzip"] * times)})
+    said = "longer than 100,000 bytes; ask for fewer" if times == 1 else "packed as gzip, gzip, .*heed Accept-Encoding"
+    with (
+        serve(replies(packed)) as (url, seen),
+        pytest.raises(DriftError, match=rf"GET /orders at 127\.0\.0\.1: .*{said}"),
+    ):
+        client(account(url), Time().runtime(), Limits()).get("/orders")
+    assert len(seen) == 1
+    assert seen[0].headers["accept-encoding"] == "gzip, deflate"
+
+
+def test_a_packed_body_and_words_that_pack_nothing_are_read():
+    packed = Reply(body=gzip.compress(b"[1]"), headers={"Content-Encoding": "gzip"})
+    odd = Reply(body=b"[2]", headers={"Content-Encoding": "UTF-8"})
+    with serve(replies(packed, odd)) as (url, _):
+        asking = client(account(url), Time().runtime(), Limits())
+        assert [asking.get("/orders").json() for _ in range(2)] == [[1], [2]]
+
+
+def test_a_body_that_drips_in_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    moments = count(0, 30)
+    monkeypatch.setattr(transport, "perf_counter", lambda: next(moments))
+
+    class Drip(httpx.SyncByteStream):
+        def __iter__(self):
+            return repeat(b" ")
+
+    drip = httpx.MockTransport(lambda _: httpx.Response(200, stream=Drip()))
+    with pytest.raises(TransientError, match="no answer in time"):
+        client(account("https://shop.example.test"), Time().runtime(transport=drip), Limits()).get("/orders")
 
 
 def test_a_closed_port_is_transient_and_the_message_names_the_host():

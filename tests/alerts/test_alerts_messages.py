@@ -255,3 +255,19 @@ def test_a_tag_without_a_service_says_which_there_are(ways):
     assert Services.of(ways).send("pager", "t", "b") == (
         "the Airflow connection 'orderflow_alerts' has no service with the tag 'pager'; known are hook, mail"
     )
+
+
+def test_what_a_platform_said_is_no_link_in_a_mail_and_keeps_its_lines(ways, mailbox):
+    body = "a run failed: status 500 (<a href='http://evil.example'>log in</a>)\nPage: http://airflow.example & more"
+    assert Services.of(ways).send("mail", "[CRITICAL] shop_tw failed", body) is None
+    (mail,) = mailbox.got
+    assert mail.get_content_type() == "text/plain"
+    assert mail.get_content().splitlines() == body.splitlines()
+
+
+def test_a_service_that_fails_inside_is_told_without_its_address(ways, monkeypatch):
+    services = Services.of(ways)
+    monkeypatch.setattr(type(services.by_tag["hook"][0]), "send", lambda *_, **__: 1 / 0)
+    said = services.send("hook", "t", "b")
+    assert "exception" in said
+    assert "s3cr3t-word" not in said

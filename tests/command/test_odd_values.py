@@ -3,6 +3,7 @@
 import errno
 import getpass
 import io
+import logging
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -125,3 +126,18 @@ def test_a_channel_whose_file_cannot_be_read_is_left_out_aloud(run, tmp_path, mo
     assert "left out, as nobody can read it: broken.yml; `orderflow check` says why" in told
     with pytest.raises(ConfigError, match=r"broken\.yml"):
         ports.channel("broken", tmp_path)
+
+
+def test_a_channels_text_steers_no_terminal(run, store):
+    """ESC ] 0 renames a window, ESC [ 2 J clears it, 9B is ESC [ in one byte, 202E turns what follows around."""
+    evil = "\x1b]0;A-1\x07\x1b[2J\x9b31m\u202e"
+    seen = "\ufffd]0;A-1\ufffd[2J\ufffd31m\ufffd"
+    odd = order(evil, currency=evil, order_number=evil)
+    load(store, refused=[refusal(odd, 0, "CURRENCY_UNKNOWN")], raw=[b"{}"], channel=SHOP)
+    for words in (["list"], ["show", evil]):
+        code, told = run("quarantine", *words)
+        assert code == 0, told
+        assert seen in told
+        assert not set("\x1b\x07\x9b\u202e") & set(told)
+    told = app._Legible().format(logging.LogRecord("", 30, "", 0, "file left name=%s", (evil,), None))
+    assert told == "file left name=\ufffd]0;A-1\ufffd\ufffd[2J\ufffd31m\ufffd"

@@ -121,6 +121,13 @@ def test_a_body_that_is_too_large_is_refused_declared_or_not(client, monkeypatch
     assert client.post("/inbox/shop_tw", **signed(b'{"id": "' + b"9" * 900 + b'"}')).status_code == 200
 
 
+def test_no_more_arrives_at_once_than_fits_and_room_is_given_back(client, monkeypatch):
+    monkeypatch.setattr(inbox, "MOST_ARRIVING", 1000)
+    assert client.post("/inbox/shop_tw", **signed(b"x" * 1001)).status_code == 503
+    for _ in range(3):
+        assert client.post("/inbox/shop_tw", **signed(b'{"id": "' + b"9" * 900 + b'"}')).status_code == 200
+
+
 @contextmanager
 def half_sent(app):
     """A connection on which half of a delivery was sent; gives it with the app's errors, and waits for its end."""

@@ -1,5 +1,6 @@
 """The generic HTTP target against what servers, and what stands before them, really send."""
 
+import gzip
 import itertools
 import json
 import ssl
@@ -65,6 +66,25 @@ def test_an_answer_that_drips_in_is_given_up(monkeypatch):
     account = Account("oms", "https://oms.example", login="me", password=Secret("s"))
     runtime = Runtime(clock=lambda: datetime(2026, 3, 1, tzinfo=UTC), sleep=lambda seconds: None, transport=drip)
     with pytest.raises(AmbiguousError, match="ReadTimeout"):
+        list(http.open(http.OPTIONS.model_validate(BOTH), account, runtime).submit([submission()]))
+
+
+@pytest.mark.parametrize(
+    ("sent", "headers", "said"),
+    [
+        (b" " * 2000, {}, "ReadError"),
+        (gzip.compress(b" " * 2000), {"content-encoding": "gzip"}, "ReadError"),
+        (b"", {"content-encoding": "gzip, gzip"}, "DecodingError"),
+        (b"", {"content-encoding": "zstd"}, "DecodingError"),
+    ],
+    ids=["plain", "packed", "packed twice", "packed without a bound"],
+)
+def test_an_answer_that_would_fill_the_memory_is_given_up(monkeypatch, sent, headers, said):
+    monkeypatch.setattr(answers, "MOST_BYTES", 1000)
+    full = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=httpx.ByteStream(sent)))
+    account = Account("oms", "https://oms.example", login="me", password=Secret("s"))
+    runtime = Runtime(clock=lambda: datetime(2026, 3, 1, tzinfo=UTC), sleep=lambda seconds: None, transport=full)
+    with pytest.raises(AmbiguousError, match=said):
         list(http.open(http.OPTIONS.model_validate(BOTH), account, runtime).submit([submission()]))
 
 

@@ -79,6 +79,14 @@ def test_one_order_goes_to_its_own_address_with_its_key():
     assert json.loads(oms.asked[0].content)["order_id"] == "訂單/1 %?"
 
 
+@pytest.mark.parametrize(("order_id", "part"), [(".", "%2E"), ("..", "%2E%2E"), ("...", "...")])
+def test_no_order_id_leads_to_another_address(order_id: str, part: str):
+    oms = Oms(api=httpx.Response(200))
+    options = {"single": {"path": "/orders/{order_id}"}, "look_up": LOOK_UP, "answer": {"outcome": None}}
+    list(oms.target(**options).submit([submission(0, order_id)]))
+    assert oms.paths == [f"PUT /api/orders/{part}"]
+
+
 def test_several_orders_go_together_and_each_gets_its_answer():
     refused = {"key": "k1", "outcome": "refused", "code": "SKU", "reason": "沒有這個商品"}
     oms = Oms(api={"results": [refused, accepted(0), {"key": "nobody"}, {"key": "k2", "outcome": "later"}]})

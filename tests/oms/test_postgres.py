@@ -162,6 +162,13 @@ def test_the_same_version_again_touches_nothing_and_an_older_one_neither(tables:
     assert rows(tables, "select count(*) from oms.order_lines") == [(2,)]
 
 
+def test_what_was_accepted_is_kept_though_the_oms_is_set_to_lose_it(tables: str) -> None:
+    rows(tables, "alter table oms.orders add kept text default current_setting('synchronous_commit')")
+    for number, setting in enumerate(["off", "local", "remote_apply"], 1):
+        settle(opened(f"{tables}&options=-csynchronous_commit%3D{setting}", table=TABLE), submission(number))
+    assert rows(tables, "select kept from oms.orders order by id") == [("on",), ("on",), ("remote_apply",)]
+
+
 def test_a_version_that_comes_while_the_oms_works_on_the_order_says_so(tables: str) -> None:
     rows(tables, "alter table oms.orders add column handling text")
     target = opened(tables, table={**TABLE, "state": "handling"}, stages={"verpackt": "picking", "已发货": "shipped"})

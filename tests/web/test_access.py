@@ -7,6 +7,7 @@ import pytest
 from web_site import NOW
 
 from orderflow.web import app as web
+from orderflow.web.access import MOST_SENT
 from orderflow.web.app import ROUTERS
 from orderflow.web.database import Database
 
@@ -100,6 +101,16 @@ def test_another_site_cannot_decide_with_a_users_cookie(client, started, headers
     answer = editor.post("/coverage/channel_01/backfill", data=form, headers=headers)
     assert answer.status_code == status
     assert len(started) == (status == 303)
+
+
+@pytest.mark.parametrize("kind", ["Multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
+def test_nobody_makes_the_server_read_a_form_without_an_end(client, kind):
+    anonymous = client(None)
+    head = {"content-type": kind}
+    assert anonymous.post("/mapping/import", headers=head, content=iter([b"a"])).status_code == 411
+    sized = head | {"content-length": str(MOST_SENT + 1)}
+    assert anonymous.post("/mapping/import", headers=sized, content=b"").status_code == 413
+    assert anonymous.post("/mapping/import", headers=head, content=b"").status_code in (401, 403)
 
 
 def test_pages_load_nothing_from_elsewhere_and_run_no_inline_script(client):

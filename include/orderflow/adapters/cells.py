@@ -16,6 +16,11 @@ _EXPONENT = re.compile(r"\d([.,]\d+)?E\+\d{1,3}", re.ASCII)
 """How spreadsheet programs write a long number into text."""
 
 
+_ALIKE = " \xa0\u2009\u202f'\u2019"
+_PLAIN_MARKS = str.maketrans(_ALIKE, "    ''")
+"""Blanks and apostrophes that group thousands: programs write one or the other, as the country's settings say."""
+
+
 def bare(text: str) -> str:
     """Text without white space around it, and out of the `="0012"` that keeps a spreadsheet from taking its zeros."""
     plain = text.strip(_EDGES)
@@ -42,6 +47,8 @@ def amount(field: str, text: str, *, decimal: str, grouping: str, place: str = "
     further left, as in India).
     """
     plain = text.strip()
+    if grouping and grouping in _ALIKE:
+        plain, grouping = plain.translate(_PLAIN_MARKS), grouping.translate(_PLAIN_MARKS)
     if grouping and grouping in plain:
         mark = re.escape(grouping)
         if not re.fullmatch(

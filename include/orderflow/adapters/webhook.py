@@ -56,7 +56,7 @@ def body(posted: Posted) -> dict[str, Any]:
     """The signed body as JSON; empty for what is none: nothing is known of it, and polling brings whatever it is."""
     try:
         found = _JSON.decode(posted.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import sys
 import traceback
 
+import rich.control
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -26,6 +28,14 @@ from orderflow.domain import errors
 
 if not sys.stdout.isatty():
     os.environ.setdefault("COLUMNS", "160")  # a file or a pipe has no width of its own, and must not cut what it gets
+
+_STEERING = dict.fromkeys(
+    [*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd"
+)
+"""What steers a terminal instead of being read: control characters, and those that turn the direction of writing. Only
+tabs and line feeds are not among them. In a channel's ids, file names and answers they could rewrite the screen."""
+# Every text that rich lays out passes this table, which takes five of them out; no setting adds the others.
+rich.control._CONTROL_STRIP_TRANSLATE.update(_STEERING | rich.control._CONTROL_STRIP_TRANSLATE)  # type: ignore[arg-type]  # noqa: SLF001
 
 app = typer.Typer(
     name="orderflow",
@@ -48,6 +58,13 @@ EXIT_CODES = {
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a disk answers to a write; no name comes with it."""
+
+
+class _Legible(logging.Formatter):
+    """A line of the log as text that steers no terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).translate(_STEERING)
 
 
 def main() -> None:
@@ -80,6 +97,8 @@ def main() -> None:
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal writes every buyer's script
+    if logging.lastResort:  # what writes warnings, as no command sets up a log
+        logging.lastResort.setFormatter(_Legible())
     try:
         app()
     except errors.OrderflowError as error:

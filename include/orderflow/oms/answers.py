@@ -19,6 +19,12 @@ from orderflow.domain.source import Account, Runtime
 AT_ONCE = 64
 """Connections kept open: as many as a channel may have requests in flight."""
 
+MOST_BYTES = 256 * 1024 * 1024
+"""Longest answer that is taken in, unpacked."""
+_PACKINGS = frozenset({"gzip", "deflate", "br", "zstd"})
+_GROWTH = 1040
+"""So many times its size gzip or deflate may unpack to, at most; others have no bound, nor has one inside another."""
+
 _LONGEST_RETRY_AFTER = 86400.0
 """Seconds; who asks for more than a day is asked again after a day."""
 
@@ -57,7 +63,8 @@ def header_secret(account: Account) -> str:
 class Network(httpx.BaseTransport):
     """The way out. No variable of the environment says where requests go; `SSL_CERT_FILE` says whom to trust.
 
-    An answer that drips in, each piece in time, is given up when its whole body takes more than `seconds`.
+    An answer that drips in, each piece in time, is given up when its whole body takes more than `seconds`, and one of
+    more than `MOST_BYTES` before it fills the memory.
     """
 
     def __init__(self, runtime: Runtime, seconds: float) -> None:
@@ -67,9 +74,15 @@ class Network(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.headers["accept-encoding"] = "identity"
         response = self._inner.handle_request(request)
         assert isinstance(response.stream, httpx.SyncByteStream)
-        response.stream = _Bounded(response.stream, time.monotonic() + self._seconds)
+        packed = [each for each in response.headers.get_list("content-encoding", True) if each in _PACKINGS]
+        if packed not in ([], ["gzip"], ["deflate"]):
+            response.close()
+            raise httpx.DecodingError(f"the answer is packed as {', '.join(packed)}, which was not asked for")
+        most = MOST_BYTES // _GROWTH if packed else MOST_BYTES
+        response.stream = _Bounded(response.stream, time.monotonic() + self._seconds, most)
         return response
 
     def close(self) -> None:
@@ -77,13 +90,17 @@ class Network(httpx.BaseTransport):
 
 
 class _Bounded(httpx.SyncByteStream):
-    """A body that has to end in time."""
+    """A body that has to end in time, and within so many bytes."""
 
-    def __init__(self, inner: httpx.SyncByteStream, end: float) -> None:
-        self._inner, self._end = inner, end
+    def __init__(self, inner: httpx.SyncByteStream, end: float, most: int) -> None:
+        self._inner, self._end, self._most = inner, end, most
 
     def __iter__(self) -> Iterator[bytes]:
+        left = self._most
         for piece in self._inner:
+            left -= len(piece)
+            if left < 0:
+                raise httpx.ReadError(f"the answer is longer than {self._most:,} bytes")
             if time.monotonic() > self._end:
                 raise httpx.ReadTimeout("the answer did not end")
             yield piece

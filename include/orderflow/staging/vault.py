@@ -40,6 +40,11 @@ class Vault:
             key_id, colon, encoded = part.strip().partition(":")
             if not colon:
                 raise ConfigError("a vault key has no id in front of it; write it as id:base64, such as k1:...")
+            if key_id in keys:
+                raise ConfigError(
+                    f"the vault key {key_id!r} stands there twice, so that only one of them would count; give the new "
+                    "key an id of its own, and leave the old one behind it under its own"
+                )
             try:
                 keys[key_id] = base64.b64decode(encoded, validate=True)
             except binascii.Error as error:

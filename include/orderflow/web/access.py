@@ -16,6 +16,8 @@ from starlette.datastructures import FormData
 
 MOST_BYTES = 8 * 1024 * 1024
 """Longest field of a form that no route reads by itself: one carries a whole SKU file, packed."""
+MOST_SENT = 2 * MOST_BYTES
+"""Longest form: FastAPI reads one to its end, onto the disk, before anybody asks who sends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,22 @@ def guard(identify: Callable[..., User]) -> Callable[..., None]:
         request.state.orderflow_user = user
 
     return guarded
+
+
+def demand_short(request: Request) -> None:
+    """Refuse a form before it is read. Raises HTTP 413, or 411: browsers say how long theirs are."""
+    kind = request.headers.get("content-type", "").strip().lower()
+    if not kind.startswith(("multipart/", "application/x-www-form-urlencoded")):
+        return
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal():
+        raise HTTPException(411, "The form does not say how long it is; send it as browsers do, not in chunks.")
+    if len(length) > 12 or int(length) > MOST_SENT:
+        raise HTTPException(
+            413,
+            f"The form is longer than {MOST_SENT:,} bytes; send less at once, or use the command line: `orderflow sku "
+            "import FILE` takes longer files.",
+        )
 
 
 async def form_of(request: Request) -> FormData:

@@ -33,7 +33,7 @@ from orderflow.web import (
     reconciliation,
 )
 from orderflow.web import page as pages
-from orderflow.web.access import User, form_of, guard
+from orderflow.web.access import User, demand_short, form_of, guard
 from orderflow.web.database import Database
 from orderflow.web.page import Site, Trigger, environment, spoken, style, style_version
 
@@ -126,7 +126,11 @@ def _kept(text: str, media_type: str) -> Response:
 
 
 async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    answer = await call_next(request)
+    try:
+        demand_short(request)
+        answer = await call_next(request)
+    except AnyHTTPException as error:  # outside of what answers for those of routes
+        answer = _refused(request, error)
     for name, value in _HEADERS.items():
         answer.headers.setdefault(name, value)
     answer.headers.setdefault("Cache-Control", "no-store")

@@ -9,7 +9,7 @@ neither a channel nor its secret gets the same answer for every name.
 | 401 | no such channel, no webhooks there, no secret set, a wrong signature, or too old: which one stands in the log |
 | 408 | it did not arrive whole within `SENDING` |
 | 413 | more than `MOST_BYTES` |
-| 503 | staging does not answer, or not to us: platforms send again later, and the windows bring the order in any case |
+| 503 | staging does not answer, or not to us, or too much comes at once: it is sent again, or the windows bring it |
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg2
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 4 * 1024 * 1024
 """Longest body that is read: an order with hundreds of lines is about 1 MB of JSON."""
+MOST_ARRIVING = 16 * MOST_BYTES
+"""Bytes of all bodies that arrive at the same time, so that many who know no secret hold no more memory than one."""
 SENDING = 30.0
 """Seconds that a sender may take for its body: nobody who knows no secret may hold memory for longer."""
 AT_ONCE = 4
@@ -119,6 +122,13 @@ class Doors:
         return channel, account
 
 
+@dataclass
+class Arriving:
+    """How many bytes of bodies are held that are not whole yet."""
+
+    size: int = 0
+
+
 def mount(
     app: Starlette,
     channels: Callable[[], Iterable[Channel]],
@@ -135,9 +145,10 @@ def endpoint(
     doors: Doors, letterbox: Letterbox, clock: Callable[[], datetime]
 ) -> Callable[[Request], Awaitable[Response]]:
     """The route `POST /inbox/{channel}`."""
+    arriving = Arriving()
 
     async def receive(request: Request) -> Response:
-        body = await _body(request)
+        body = await _body(request, arriving)
         if isinstance(body, int):
             return PlainTextResponse("", body)
         if _PING.fullmatch(body):
@@ -177,7 +188,7 @@ def endpoint(
     return receive
 
 
-async def _body(request: Request) -> bytes | int:
+async def _body(request: Request, arriving: Arriving) -> bytes | int:
     """The exact bytes, or the status that refuses them."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MOST_BYTES:
@@ -187,11 +198,16 @@ async def _body(request: Request) -> bytes | int:
         async with asyncio.timeout(SENDING):
             async for part in request.stream():
                 size += len(part)
+                arriving.size += len(part)
                 if size > MOST_BYTES:
                     return 413
+                if arriving.size > MOST_ARRIVING:
+                    return 503
                 parts.append(part)
     except (TimeoutError, ClientDisconnect):
         return 408
+    finally:
+        arriving.size -= size
     return b"".join(parts)
 
 

@@ -42,7 +42,7 @@ def said(response: httpx.Response) -> Sequence[Error]:
     """The errors that the answer names; none where it is a success, or not Amazon's."""
     try:
         return _SAID.decode(response.content).errors
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ()
 
 

@@ -118,7 +118,7 @@ def _refusal(response: httpx.Response, wanted: str) -> DeniedError | None:
         return None
     try:
         refusal = _REFUSAL.decode(response.content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     said = words(f"{refusal.error} {refusal.error_description}")
     cure = _CURES.get(refusal.error, _AUTHORISE)

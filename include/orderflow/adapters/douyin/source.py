@@ -228,6 +228,6 @@ def _moment(value: Any) -> datetime | None:
 
 def _row(data: bytes) -> _Row:
     try:
-        return _ROW.decode(data)
+        return _ROW.decode(legible(data))
     except msgspec.ValidationError as error:
         raise DriftError(f"an order of Douyin has another shape ({error}); the platform changed it") from None

@@ -33,6 +33,6 @@ def _listed(text: Any) -> list[Any]:
     """The elements of a list in JSON, or its one object; nothing for what is no JSON."""
     try:
         told = _JSON.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError):
         return []
     return told if isinstance(told, list) else [told]

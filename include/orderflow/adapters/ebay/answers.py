@@ -63,7 +63,7 @@ def said(response: httpx.Response) -> Said:
     """What the answer says of itself; nothing, where the body is not eBay's."""
     try:
         return _SAID.decode(response.content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Said()
 
 

@@ -8,7 +8,7 @@ An adapter makes one `client`, asks it, lets `judge` look at the status and `rea
     rows = read(response, ROWS, wanted="a page of orders")
 """
 
-from orderflow.adapters.http.answers import BOM, Verdict, judge, legible, read, refusal, retry_after
+from orderflow.adapters.http.answers import BOM, Verdict, judge, legible, read, refusal, retry_after, sound
 from orderflow.adapters.http.auth import Bearer, Header, Token, basic, bearer, login
 from orderflow.adapters.http.bucket import Bucket
 from orderflow.adapters.http.client import client, is_loopback
@@ -49,6 +49,7 @@ __all__ = [
     "retry_after",
     "shown",
     "side_by_side",
+    "sound",
     "told",
     "walk",
     "words",

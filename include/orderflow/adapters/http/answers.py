@@ -147,6 +147,15 @@ def legible(record: bytes | msgspec.Raw) -> bytes:
     return bytes(record).decode(errors="replace").encode()
 
 
+def sound(body: bytes) -> bytes:
+    """A document to slice records out of: as it came, unless half a character in it keeps it from being read."""
+    try:
+        _ANY.decode(body)
+    except msgspec.DecodeError:
+        return _mended(body)
+    return body
+
+
 def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """A document; half a character, as programs leave it that cut a text inside of an emoji, is read as U+FFFD.
 
@@ -154,13 +163,19 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     """
     try:
         return decoder.decode(body)
+    except RecursionError:
+        raise msgspec.DecodeError("JSON is nested more deeply than can be read") from None
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        whole = _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], body)
+        whole = _mended(body)
         if whole == body:
             raise
         return decoder.decode(whole)
+
+
+def _mended(body: bytes) -> bytes:
+    return _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], body)
 
 
 def _damage(body: bytes) -> str:

@@ -48,7 +48,12 @@ def client(
         asking = Authorized(asking, auth)
     return httpx.Client(
         base_url=_address(account),
-        headers={"accept": "application/json", "user-agent": "orderflow", **(headers or {})},
+        headers={
+            "accept": "application/json",
+            "accept-encoding": "gzip, deflate",
+            "user-agent": "orderflow",
+            **(headers or {}),
+        },
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         transport=Retrying(asking, costs, clock=runtime.clock, sleep=runtime.sleep),
         follow_redirects=False,

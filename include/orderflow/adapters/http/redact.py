@@ -16,8 +16,9 @@ _SECRET_NAMES = re.compile(
     r"token|secret|passw|signature|^session$|^sign$|^sig$|api[-_]?key|consumer_key|access[-_]?key|credential|authorization|nonce|^code$",
     re.IGNORECASE,
 )
-_EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
-_LONG = re.compile(r"(?=[\w+=.~-]*\d)[\w+=.~-]{20,}")
+# Each begins where a word begins: looked for at every letter, a long word would be read once for each of its letters.
+_EMAIL = re.compile(r"(?<![^\s@<>\"'])[^\s@<>\"']+@[^\s@<>\"']+")
+_LONG = re.compile(r"(?<![\w+=.~-])(?=[\w+=.~-]*\d)[\w+=.~-]{20,}")
 
 
 def is_secret(name: str) -> bool:

@@ -69,7 +69,7 @@ def said(response: httpx.Response) -> Said | None:
     try:
         parts = _TOP.decode(response.content).items()
         return next((_SAID.decode(part) for name, part in parts if name.endswith(("_response", "_responce"))), None)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -118,7 +118,7 @@ def _refusal(response: httpx.Response) -> _Refused | None:
     """What the token host says instead of a token; None where it gives one, which may carry `code` 0."""
     try:
         answer = _REFUSED.decode(response.content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return None if str(answer.code) == SUCCESS else answer
 

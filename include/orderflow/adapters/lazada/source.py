@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from orderflow.adapters.http import Question, client, judge, named, read, side_by_side, walk
+from orderflow.adapters.http import Question, client, judge, legible, named, read, side_by_side, walk
 from orderflow.adapters.lazada import LIMITS
 from orderflow.adapters.lazada.answers import UNKNOWN_ORDER, failure, said
 from orderflow.adapters.lazada.auth import auth
@@ -290,7 +290,7 @@ def _count(value: Any) -> int | None:
 
 def _row(data: msgspec.Raw | bytes) -> _Row:
     try:
-        return _ROW.decode(data)
+        return _ROW.decode(legible(data))
     except msgspec.ValidationError as error:
         raise DriftError(f"an order of Lazada has another shape ({error}); the platform changed it") from None
 

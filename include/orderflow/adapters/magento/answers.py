@@ -50,7 +50,7 @@ def said(response: httpx.Response) -> str | None:
     """
     try:
         problem = _PROBLEM.decode(response.content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     given = problem.parameters
     if isinstance(given, list):

@@ -65,7 +65,7 @@ def said(response: httpx.Response) -> Said | None:
     """The error that the answer names; None where it names none, or the body is not Pinduoduo's."""
     try:
         return _ANSWER.decode(response.content).error_response
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

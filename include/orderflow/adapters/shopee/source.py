@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from orderflow.adapters.http import Question, by_cursor, client, judge, named, read, side_by_side, walk
+from orderflow.adapters.http import Question, by_cursor, client, judge, legible, named, read, side_by_side, walk
 from orderflow.adapters.shopee import LIMITS, Options
 from orderflow.adapters.shopee.answers import failure, said
 from orderflow.adapters.shopee.auth import auth
@@ -224,7 +224,7 @@ def _following(answer: _List) -> JsonValue:
 
 def _row(data: msgspec.Raw | bytes) -> _Row:
     try:
-        return _ROW.decode(data)
+        return _ROW.decode(legible(data))
     except msgspec.ValidationError as error:
         raise DriftError(f"an order of Shopee names no order_sn ({error}); the platform changed its shape") from None
 

@@ -69,7 +69,7 @@ def refused(response: httpx.Response) -> Refusal | None:
     """The refusal that an answer holds; None for a success, and where the body is not TOP's."""
     try:
         return _ANSWER.decode(response.content).error_response
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

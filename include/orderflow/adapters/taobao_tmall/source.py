@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from orderflow.adapters.http import Question, client, judge, last_page_first, named, read, side_by_side, walk
+from orderflow.adapters.http import Question, client, judge, last_page_first, legible, named, read, side_by_side, walk
 from orderflow.adapters.taobao_tmall import LIMITS, Options
 from orderflow.adapters.taobao_tmall.answers import UNKNOWN_ORDER, failure, refused
 from orderflow.adapters.taobao_tmall.auth import GATEWAY, auth
@@ -250,7 +250,7 @@ def _promised(answer: _List, method: str) -> int:
 
 def _row(data: msgspec.Raw | bytes) -> _Row:
     try:
-        return _ROW.decode(data)
+        return _ROW.decode(legible(data))
     except msgspec.ValidationError as error:
         raise DriftError(f"a trade of Taobao names no tid ({error}); TOP changed its shape") from None
 

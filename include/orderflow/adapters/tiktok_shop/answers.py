@@ -47,7 +47,7 @@ def said(response: httpx.Response) -> Said | None:
     """What the answer says of itself; None where the body is not TikTok's."""
     try:
         return _SAID.decode(response.content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 

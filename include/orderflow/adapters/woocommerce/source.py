@@ -330,5 +330,5 @@ def _number(response: httpx.Response, header: str, missing: int | None = None) -
 def _problem(response: httpx.Response) -> _Problem:
     try:
         return _PROBLEM.decode(response.content)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Problem()

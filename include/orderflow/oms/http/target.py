@@ -166,9 +166,9 @@ class HttpTarget:
         single = self._options.single
         assert single is not None
         path = single.path.format(
-            channel=quote(submission.channel, safe=""),
-            order_id=quote(submission.order_id, safe=""),
-            key=quote(submission.key, safe=""),
+            channel=_segment(submission.channel),
+            order_id=_segment(submission.order_id),
+            key=_segment(submission.key),
         )
         headers = {self._options.idempotency_header: submission.key}
         return self._judge(submission, self._client.ask("submit", single.method, path, submission.document, headers))
@@ -246,7 +246,7 @@ class HttpTarget:
         how = self._options.look_up
         if "{order_id}" in how.path:
             for order_id in order_ids:
-                path = how.path.format(channel=quote(channel, safe=""), order_id=quote(order_id, safe=""))
+                path = how.path.format(channel=_segment(channel), order_id=_segment(order_id))
                 reply = self._client.ask("look up", how.method, path)
                 if reply.status not in (204, 404):
                     yield self._good(reply)
@@ -284,3 +284,8 @@ def _is(order: OmsOrder, submission: Submission) -> bool:
 
 def _whole(value: JsonValue) -> int | None:
     return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
+
+
+def _segment(text: str) -> str:
+    """A text as one part of a path; an order `..` must not lead to the list of orders, which answers 200."""
+    return text.replace(".", "%2E") if text in (".", "..") else quote(text, safe="")

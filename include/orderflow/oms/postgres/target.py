@@ -27,6 +27,9 @@ from orderflow.oms.positions import plain
 from orderflow.oms.postgres import statements
 from orderflow.oms.postgres.mapping import LookUp, Shipments, Table, part_values, values, with_key
 
+_KEPT = """
+SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')
+"""
 _AGAIN = ("08", "25", "40", "53", "55", "57", "58")
 """Classes of SQLSTATE (postgresql.org, appendix A) that time may heal: connection, read-only standby, deadlock,
 resources, locks, a server that stops, disks."""
@@ -186,12 +189,14 @@ class PostgresTarget:
     def _transaction(self) -> Iterator[Cursor]:
         """One transaction on a connection of its own, whatever the database's default.
 
-        READ COMMITTED, because what is read after waiting for a lock has to be what the lock's last holder wrote.
+        READ COMMITTED, because what is read after waiting for a lock has to be what the lock's last holder wrote; and
+        kept when it is committed, because what was accepted is never sent again.
         """
         with contextlib.closing(self._connect()) as connection, self._meaning():
             connection.set_session(isolation_level="READ COMMITTED")
             with connection, connection.cursor() as cursor:
                 cursor.execute("SET LOCAL statement_timeout = %s", (self._timeout * 1000,))
+                cursor.execute(_KEPT)
                 yield cursor
 
     def _connect(self) -> Connection:
@@ -206,6 +211,7 @@ class PostgresTarget:
                 keepalives_idle=30,
                 keepalives_interval=10,
                 keepalives_count=3,
+                tcp_user_timeout=60_000,
                 application_name="orderflow",
                 client_encoding="UTF8",
             )
