@@ -113,6 +113,12 @@ def test_a_batch_has_a_folder_of_its_own():
     assert folder == Path("/landing/shop_tw/20260301T000000Z--20260301T010000Z/manual__2026-03-01T00-00-00-00-00")
 
 
+def test_no_other_user_of_the_machine_reads_what_buyers_wrote(tmp_path: Path):
+    with landing.Writer(tmp_path / "shop" / "window" / "run"):
+        pass
+    assert (tmp_path / "shop" / "window" / "run").stat().st_mode & 0o007 == 0
+
+
 def test_an_attempt_that_failed_keeps_nothing_of_a_mailbox(tmp_path: Path):
     def attempt() -> None:
         with landing.Writer(tmp_path, keep=True) as writer:
@@ -128,3 +134,23 @@ def test_an_attempt_that_failed_keeps_nothing_of_a_mailbox(tmp_path: Path):
         pass
     assert [record.data for record in landing.records(tmp_path)] == [b"1", b"2"]
     assert (again.pages, again.records) == (2, 2)
+
+
+@pytest.mark.parametrize("left", [b"", b"(\xb5/\xfd torn by a full disk"])
+def test_what_a_mailbox_was_told_of_outlives_an_attempt_that_fails(tmp_path: Path, left: bytes):
+    with landing.Writer(tmp_path, keep=True) as writer:
+        writer.write(Page([b"1"], "orders.csv"), NOW)
+
+    def attempt() -> None:
+        with landing.Writer(tmp_path, keep=True) as writer:
+            writer.write(Page([b"2"], "more.csv"), NOW)
+            raise OSError("the network went away")
+
+    with pytest.raises(OSError, match="the network"):
+        attempt()
+    if left:
+        (tmp_path / "raw-00001.jsonl.zst").write_bytes(left)
+    with landing.Writer(tmp_path, keep=True) as writer:
+        writer.write(Page([b"3"], "last.csv"), NOW)
+    assert [record.data for record in landing.records(tmp_path)] == [b"1", b"3"]
+    assert (writer.pages, writer.records) == (2, 2)

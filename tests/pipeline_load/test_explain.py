@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from typer.testing import CliRunner
 
+import good_orders
 from orderflow.command import channels, explain, ports, staged  # noqa: F401 - importing registers the commands
 from orderflow.command.app import app
 from orderflow.command.flow import fetched, run_window
@@ -82,6 +83,22 @@ def test_explain_answers_for_an_order_wherever_it_is(pulled: str):
     assert delivered[0] in answer["similar"]
 
 
+@pytest.mark.parametrize(
+    ("created", "day"),
+    [
+        ("2026-03-01T20:00:00Z", date(2026, 3, 2)),
+        ("2026-03-01T20:00:00", date(2026, 3, 1)),
+        ("2026-03-02T20:00:00Z", None),
+        ("0000-00-00", None),
+        ("9999-12-31T23:00:00+00:00", None),
+    ],
+)
+def test_the_day_to_compare_is_the_one_of_the_channels_clock_and_only_when_it_is_over(created, day):
+    shop = good_orders.channel()
+    shop = shop.model_copy(update={"schedule": shop.schedule.model_copy(update={"timezone": "Asia/Taipei"})})
+    assert explain._day(shop, created, datetime(2026, 3, 2, 16, tzinfo=UTC)) == day
+
+
 def test_a_channel_that_cannot_be_asked_is_said_and_exits_with_1(pulled: str, monkeypatch: pytest.MonkeyPatch):
     wrong = {"conn_type": "http", "host": "http://127.0.0.1:9", "login": "ck_demo", "password": "cs_secret"}
     monkeypatch.setenv("AIRFLOW_CONN_DEMO_WOOCOMMERCE", json.dumps(wrong))
@@ -100,3 +117,14 @@ def test_a_run_shows_what_it_judges_again_besides_its_window(pulled: str):
     assert result.exit_code == 0, result.exception
     assert "collect" in result.output
     assert "0 pending" in result.output
+
+
+def test_a_window_that_the_disk_does_not_take_is_failed_and_says_why(pulled: str, tmp_path: Path, monkeypatch):
+    (tmp_path / "full").touch()
+    monkeypatch.setenv("ORDERFLOW_LANDING", str(tmp_path / "full"))
+    with pytest.raises(NotADirectoryError):
+        run_window(ports.channel(SHOP.name), Window(PULLED.end, PULLED.end + timedelta(hours=1)))
+    with psycopg2.connect(pulled) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT state, error FROM orderflow.windows ORDER BY window_start DESC LIMIT 1")
+        ((state, error),) = cursor.fetchall()
+    assert (state, error.partition(":")[0]) == ("failed", "NotADirectoryError")

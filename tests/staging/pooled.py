@@ -65,6 +65,28 @@ def pooler(dsn: str, *, by_transaction: bool) -> Iterator[str]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Client) as listening:
         listening.daemon_threads = True
         threading.Thread(target=listening.serve_forever, args=(0.01,)).start()
-        yield f"postgresql://postgres@127.0.0.1:{listening.server_address[1]}/{parse_dsn(dsn)['dbname']}"
-        listening.shutdown()
+        try:
+            yield f"postgresql://postgres@127.0.0.1:{listening.server_address[1]}/{parse_dsn(dsn)['dbname']}"
+        finally:
+            listening.shutdown()
     shared[0].close()
+
+
+@contextlib.contextmanager
+def refusing(said: bytes) -> Iterator[str]:
+    """The URI of a server that lets nobody in and says so in these bytes."""
+    answer = b"SFATAL\0C28P01\0M" + said + b"\0\0"
+
+    class Client(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while (asked := struct.unpack("!ii", self.request.recv(8, socket.MSG_WAITALL)))[1] != 196608:
+                self.request.sendall(b"N")  # no encryption
+            self.request.recv(asked[0] - 8, socket.MSG_WAITALL)
+            self.request.sendall(b"E" + struct.pack("!i", len(answer) + 4) + answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Client) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        try:
+            yield f"postgresql://x@127.0.0.1:{server.server_address[1]}/x"
+        finally:
+            server.shutdown()

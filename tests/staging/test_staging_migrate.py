@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 from psycopg2.extensions import make_dsn
 
-from orderflow.domain.errors import ConfigError, DeniedError
+from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.staging import migrate as migrations
 from orderflow.staging.migrate import migrate
 from orderflow.staging.store import connect
@@ -58,6 +58,20 @@ def test_a_broken_file_leaves_nothing_and_can_be_mended(connection, tmp_path):
         migrate(connection, tmp_path)
     write(tmp_path, **{"0002_b": "CREATE TABLE b (n int)"})
     assert migrate(connection, tmp_path) == ["0002_b.sql"]
+
+
+def test_a_table_that_somebody_keeps_busy_is_not_waited_for_until_he_leaves(connection, dsn, tmp_path, monkeypatch):
+    monkeypatch.setattr(migrations, "PATIENCE", "20ms")
+    write(tmp_path, **{"0001_a": "CREATE TABLE orderflow.a (n int)"})
+    migrate(connection, tmp_path)
+    write(tmp_path, **{"0002_b": "ALTER TABLE orderflow.a ADD m int"})
+    with closing(connect(dsn, name="a forgotten look")) as other, other.cursor() as cursor:
+        cursor.execute("SELECT * FROM orderflow.a")
+        told = rf"0002_b.sql: .* process {other.info.backend_pid} \(.*, a forgotten look\); .* again: orderflow migrate"
+        with pytest.raises(TransientError, match=told):
+            migrate(connection, tmp_path)
+        other.rollback()
+        assert migrate(connection, tmp_path) == ["0002_b.sql"]
 
 
 def test_several_at_once_apply_everything_once(dsn):

@@ -170,3 +170,10 @@ def test_vault_keys_are_read_with_the_current_one_first():
     for wrong in ("k1:short", f"k1:{key[:-8]}", ""):
         with pytest.raises(ConfigError, match=r"vault key|no key"):
             Vault.parse(Secret(wrong))
+
+
+def test_a_new_vault_key_under_the_id_of_the_old_one_is_refused():
+    """Only the last would count: the one that was to be replaced."""
+    new, old = (base64.b64encode(bytes([each]) * 32).decode() for each in (1, 2))
+    with pytest.raises(ConfigError, match=r"'k1' stands there twice.*an id of its own"):
+        Vault.parse(Secret(f"k1:{new},k1:{old}"))

@@ -1,5 +1,8 @@
 """What the OMS refused, or took too late, while other versions of the order come and go: it is never forgotten."""
 
+import random
+from dataclasses import replace
+
 import pytest
 from staged import WINDOW, load, order, refusal
 
@@ -133,3 +136,11 @@ def test_a_channel_in_shadow_owes_nothing_whatever_is_taken_back(store, ask):
     load(store, again, fetched=3, deliver=False)
     assert ask("SELECT state FROM orderflow.quarantine") == [("superseded",)]
     assert ask("SELECT order_id FROM orderflow.outbox") == []
+
+
+def test_garbage_instead_of_a_currency_keeps_no_batch_from_loading(store, ask):
+    garbage = random.Random(1).randbytes(5_000).hex()
+    load(store, order("A-1"), refused=[replace(refusal(order("A-2")), currency=garbage)], raw=RAW)
+    assert ask("SELECT order_id, left(currency, 8), length(currency) < 100 FROM orderflow.quarantine") == [
+        ("A-2", garbage[:8], True)
+    ]

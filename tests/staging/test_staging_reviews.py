@@ -179,9 +179,10 @@ def test_days_like_no_other_are_not_compared_with_and_are_known_by_the_channels_
         proven(store, tmp_path / "p", START - timedelta(days=day), day)
     there = [(START - timedelta(days=day)).astimezone(ZoneInfo("Asia/Taipei")).date() for day in range(4)]
     window = Window(START, START + HOUR)
-    recent = history.recent(store.connection, "shop_台北", window, "Asia/Taipei", special={there[2]})
-    assert (recent.orders, recent.special) == ((1, 3), False)
-    assert history.recent(store.connection, "shop_台北", window, "Asia/Taipei", special={there[0]}).special
+    recent = history.recent(store.connection, "shop_台北", window, "Asia/Taipei", special={there[2]: "sale"})
+    assert (recent.orders, recent.special) == ((1, 3), None)
+    today = history.recent(store.connection, "shop_台北", window, "Asia/Taipei", special={there[0]: "holiday"})
+    assert today.special == "holiday"
 
 
 def test_profiles_of_the_newest_windows_are_kept_one_per_window(store, tmp_path):

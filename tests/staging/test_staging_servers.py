@@ -1,14 +1,18 @@
 """Servers, users and poolers as their administrators set them."""
 
+import os
+import socket
 import threading
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
-from pooled import pooler
+from pooled import pooler, refusing
 from psycopg2.extensions import make_dsn
 from staged import counts, load, order
 
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
+from orderflow.staging.session import transaction
 from orderflow.staging.store import Store, connect
 
 
@@ -74,11 +78,51 @@ def test_two_loads_of_one_order_meet_though_the_user_is_set_to_repeatable_read(s
     assert ask("SELECT count(*) FROM orderflow.quarantine") == [(0,)]
 
 
+def test_spans_of_time_are_read_however_the_user_wants_them_written(user):
+    for name, style in [("terse", "iso_8601"), ("formal", "sql_standard")]:
+        with closing(connect(user(name, f"intervalstyle = '{style}'"))) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT interval '1 day -90 minutes'")
+            assert cursor.fetchone() == (timedelta(days=1, minutes=-90),)
+
+
+def test_a_server_that_says_no_in_its_own_character_set_is_told():
+    said = "Passwort-Authentifizierung für Benutzer »x« fehlgeschlagen".encode("latin-1")
+    with refusing(said) as dsn, pytest.raises(TransientError, match=r"Passwort-Authentifizierung f.r Benutzer"):
+        connect(dsn)
+
+
+def test_no_clock_of_the_server_ends_a_session_that_waits_for_others_or_a_load_that_takes_long(user):
+    clocks = ["statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout", "transaction_timeout"]
+    dsn = user("hurried", *(f"{name} = '30s'" for name in clocks))
+    with closing(connect(dsn)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting(name, true) FROM unnest(%s) AS name", (clocks,))
+        assert cursor.fetchall() == [("0",)] * 4
+
+
+def test_what_was_committed_is_kept_though_the_user_is_set_to_lose_it(user):
+    for name, setting, found in [("hasty", "off", "on"), ("near", "local", "on"), ("far", "remote_apply", None)]:
+        dsn = user(name, f"synchronous_commit = {setting}")
+        with closing(connect(dsn)) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone() == (found or setting,)
+
+
 def test_a_primary_that_became_a_standby_is_worth_another_try(store, user):
     told = "let the connection lead to the primary; nothing was written"
     dsn = user("reading", "default_transaction_read_only = on")
     with closing(connect(dsn)) as connection, pytest.raises(TransientError, match=told):
         load(Store(connection, store.vault), order())
+
+
+def test_why_a_connection_was_lost_is_told(migrated):
+    told = "(terminating connection|server closed the connection).*; nothing was written"
+    with closing(connect(migrated)) as connection, pytest.raises(TransientError, match=told):
+        demand_end(connection)
+
+
+def demand_end(connection):
+    with transaction(connection) as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
 def test_a_user_with_too_many_connections_is_worth_another_try_and_one_that_may_not_log_in_is_not(user):
@@ -99,6 +143,13 @@ def test_a_user_without_temporary_tables_is_told_what_to_be_granted(store, user,
 def test_a_pooler_that_gives_every_transaction_another_session_is_refused(migrated):
     with pooler(migrated, by_transaction=True) as dsn, pytest.raises(ConfigError, match="pool_mode = session"):
         connect(dsn)
+
+
+def test_a_server_that_lost_its_power_is_noticed_while_it_is_sent_something_too(migrated):
+    with pooler(migrated, by_transaction=False) as dsn, closing(connect(dsn)) as connection:
+        line = socket.socket(fileno=os.dup(connection.fileno()))
+        with closing(line):
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
 
 
 def test_a_pooler_that_gives_every_connection_a_session_will_do(store, migrated, ask):

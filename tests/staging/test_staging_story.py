@@ -115,3 +115,10 @@ def test_one_that_never_existed_is_told_with_similar_ones(store):
     assert nobody.standing == "unknown"
     assert story.similar(store.connection, "shop_tw", "2603-0003")[:2] == ["2603-0002", "2603-0001"]
     assert story.similar(store.connection, "shop_tw", "zzzzzzzz") == []
+
+
+def test_an_order_that_changed_at_the_end_of_time_has_a_story(store):
+    last = "9999-12-31T23:59:59Z"
+    load(store, refused=[refusal(order(channel_updated_at=last))], raw=[b"{}"])
+    assert tell(store).moments["updated"] == datetime.fromisoformat(last)
+    assert [span.moment for span in tell(store).spans] == ["created"]

@@ -51,7 +51,7 @@ def run_window(
             raise ConfigError(f"{channel.name}: window {window} is out of reach: {why}; choose a later window")
         try:
             batch = stage_window(channel, window, store, healing=healing, progress=progress)
-        except OrderflowError as error:
+        except (OrderflowError, OSError) as error:  # the second one is a disk's
             with suppress(TransientError):  # a database that is gone takes no record either
                 said = f"{type(error).__name__}: {error}"
                 ledger.failed(store.connection, channel.name, window, run_id, said)

@@ -32,7 +32,7 @@ RAW = "raw-*.jsonl.zst"
 """The names of a batch's raw files."""
 
 COMPLETE = "raw.complete"
-"""An empty file that stands beside them once everything was written."""
+"""It stands beside them once everything was written, and holds their number."""
 
 FILE_BYTES = 512 * 1024 * 1024
 """Raw bytes after which a new file is begun."""
@@ -102,7 +102,7 @@ class Writer:
         self._out: zstandard.ZstdCompressionWriter | None = None
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(0o750, parents=True, exist_ok=True)  # buyers' names and addresses, for no other users
         if self.keep:
             self._keep()
         if not self._kept:
@@ -114,14 +114,16 @@ class Writer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
         if error is None:
-            (self.folder / COMPLETE).touch()
+            (self.folder / COMPLETE).write_text(str(self._files))
 
     def _keep(self) -> None:
         """Count what a complete attempt left; of an incomplete one no mailbox was told, so it is fetched anew."""
         if not (self.folder / COMPLETE).exists():
             return
+        if number := (self.folder / COMPLETE).read_text():  # older ones are empty, and went before a file was added
+            for path in sorted(self.folder.glob(RAW), key=lambda each: each.name)[int(number) :]:
+                path.unlink()
         there = [(page.origin, len(page.records), sum(map(len, page.records))) for page in pages(self.folder)]
-        (self.folder / COMPLETE).unlink()
         self._kept = frozenset(origin for origin, _, _ in there)
         self._files = len(list(self.folder.glob(RAW)))
         self.pages = len(there)

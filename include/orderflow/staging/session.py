@@ -38,7 +38,10 @@ def transaction(connection: Connection) -> Iterator[Cursor]:
     try:
         with connection, connection.cursor() as cursor:
             yield cursor
-    except _LOST as error:
+    except _LOST as failure:
+        error = failure  # a lost connection cannot be rolled back, which would hide why it was lost
+        if isinstance(failure, psycopg2.InterfaceError) and isinstance(failure.__context__, psycopg2.OperationalError):
+            error = failure.__context__
         where = connection.info.dbname if not connection.closed else "the staging database"
         said = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, psycopg2.errors.ReadOnlySqlTransaction):

@@ -18,6 +18,8 @@ from orderflow.staging.vault import Vault
 
 _AT_ONCE = 1000
 """Sealed raw records copied at once."""
+_CURRENCY = 32
+"""Characters that are kept of a currency; what is longer is none, and no index takes it."""
 
 
 class Shelf:
@@ -102,7 +104,7 @@ def _table(refused: Sequence[Refused]) -> pa.Table:
             "content_hash": pa.array([each.content_hash for each in refused], pa.binary()),
             "channel_updated_at": pa.array([each.channel_updated_at for each in refused], pa.timestamp("us", "UTC")),
             "value": decimals(pa.array([each.value for each in refused], pa.int64())),
-            "currency": pa.array([each.currency for each in refused], pa.string()),
+            "currency": pa.array([each.currency and each.currency[:_CURRENCY] for each in refused], pa.string()),
         }
     )
 

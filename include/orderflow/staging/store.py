@@ -30,10 +30,17 @@ _DENIED = re.compile(
 
 _SESSION = """
 SET TIME ZONE 'UTC';
+SET intervalstyle = 'postgres';
 SELECT set_config('search_path', coalesce(string_agg(part, ','), ''), false)
-FROM regexp_split_to_table(current_setting('search_path'), ',') AS part WHERE trim(part, ' "') <> 'pg_temp'
+FROM regexp_split_to_table(current_setting('search_path'), ',') AS part WHERE trim(part, ' "') <> 'pg_temp';
+SELECT set_config(name, '0', false) FROM unnest(ARRAY[
+    'statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout', 'idle_session_timeout'
+]) AS name WHERE current_setting(name, true) <> '0';
+SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
-"""Temporary tables are found before all others, unless a user's search path names their place."""
+"""Temporary tables are found before all others, unless a user's search path names their place. No clock ends a session
+that holds a lock while the OMS is slow, or a load that takes as long as it takes: it would meet the same end at every
+try. What was committed has been kept: files are put away, and orders sent, because of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +78,11 @@ class Store:
 
 
 def connect(dsn: str, *, name: str = "orderflow") -> Connection:
-    """A connection of one's own: moments in UTC, text in UTF-8, each statement sees what was committed before it,
-    whatever server, database and user are set to.
+    """A connection of one's own: moments in UTC, spans as psycopg2 reads them, text in UTF-8, each statement sees what
+    was committed before it, a commit has been kept and nothing is timed, whatever server, database and user are set to.
 
-    A server that lost its power is noticed after a minute; by itself the kernel takes two hours. Raises
+    A server that lost its power is noticed after a minute, whether it is waited for or sent something; by itself the
+    kernel takes two hours, or a quarter of one. Raises
     `TransientError` when the server does not answer within ten seconds, `DeniedError` when it does not let the user in,
     `ConfigError` for what is no DSN, and for a pooler that gives every transaction another session.
     """
@@ -87,13 +95,16 @@ def connect(dsn: str, *, name: str = "orderflow") -> Connection:
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
+            tcp_user_timeout=60_000,
         )
         connection.set_session(isolation_level=ISOLATION_LEVEL_READ_COMMITTED)
         with connection, connection.cursor() as cursor:
             cursor.execute(_SESSION)
         demand_own_session(connection, _address(connection))
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        said = " ".join(str(error).split())
+    except (psycopg2.OperationalError, psycopg2.InterfaceError, UnicodeDecodeError) as error:
+        # A server that lets nobody in yet speaks its own language, in its own character set.
+        said = error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
+        said = " ".join(said.split())
         if _DENIED.search(said):
             raise DeniedError(
                 f"the staging database does not let its user in: {said}; correct user and password of its connection"
