@@ -92,6 +92,13 @@ def test_edits_are_typed_repaired_and_recorded_like_any_value(tmp_path):
     assert person["name"] == "Zoë"
 
 
+@pytest.mark.parametrize("number", ["2147483648", "9" * 30])
+def test_a_line_number_that_staging_cannot_hold_refuses_the_order_alone(tmp_path, number):
+    _, judged = cleaned(tmp_path, [order(1), ORDER], Decisions(edits={"A3": (Edit("lines.1.number", number),)}))
+    assert judged.reasons == {"EDIT_MISPLACED": 1}
+    assert judged.counts.accepted == 1
+
+
 def test_an_edit_that_leads_nowhere_refuses_the_order_and_no_other(tmp_path):
     edits = {"A3": (Edit("lines.9.sku", "x"),), "nobody": (Edit("currency", "EUR"),)}
     _, judged = cleaned(tmp_path, [order(1), ORDER, order(2)], Decisions(edits=edits))

@@ -67,7 +67,13 @@ def test_an_amount_is_exact_whatever_its_spelling(text, millionths):
         ("-1e13", "AMOUNT_OUT_OF_RANGE"),
         ("1e99", "AMOUNT_OUT_OF_RANGE"),
         ("9" * 60, "AMOUNT_OUT_OF_RANGE"),
+        ("10e38", "AMOUNT_OUT_OF_RANGE"),
+        ("10e-45", "AMOUNT_TOO_FINE"),
+        ("1e-1000", MALFORMED),
+        ("1e-999999999", MALFORMED),
+        ("9" * 100_000 + "x", MALFORMED),
     ],
+    ids=lambda value: value[:20],
 )
 def test_what_is_no_amount_becomes_null_and_names_its_rule(text, code):
     typed, faults = amounts(pa.array(["1.5", text, None, "2"], pa.string()))
@@ -132,6 +138,39 @@ def test_what_is_no_time_becomes_null_and_does_not_hide_the_others(text):
 def test_a_zero_date_is_a_time_that_has_not_come():
     values, faults = read("2026-03-01T10:00:00Z", "0000-00-00 00:00:00", "0000-00-00")
     assert values == [datetime(2026, 3, 1, 10, tzinfo=UTC), None, None]
+    assert faults == {}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Taipei", "America/New_York"])
+@pytest.mark.parametrize("unset", ["0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "0001-01-01 00:00:00.0000000"])
+def test_the_first_day_of_all_is_a_time_that_has_not_come(unset, zone):
+    for others in (["2026-03-01T10:00:00Z"], ["2026-03-01T10:00:00"], []):
+        values, faults = read(unset, *others, zone=zone)
+        assert values[0] is None
+        assert faults == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("9999-12-31T23:59:59", "America/New_York"),
+        ("9999-12-31T23:59:59-14:00", "UTC"),
+        ("0000-01-01T00:00:00Z", "UTC"),
+        ("0001-01-02T00:00:00+23:59", "Asia/Taipei"),
+    ],
+)
+@pytest.mark.parametrize("others", [[], ["2026-03-01T10:00:00"], ["2026-03-01T10:00:00Z"]])
+def test_a_time_that_leaves_the_calendar_in_utc_is_none_and_hides_no_other(text, zone, others):
+    values, faults = read(text, *others, zone=zone)
+    far = text == "0001-01-02T00:00:00+23:59"
+    assert values[0] == (datetime(1, 1, 1, 0, 1, tzinfo=UTC) if far else None)
+    assert faults == ({} if far else {0: "TIME_MALFORMED"})
+    assert None not in values[1:]
+
+
+def test_the_end_of_time_is_a_time():
+    values, faults = read("9999-12-31T23:59:59", "2026-03-01T10:00:00", zone="Asia/Taipei")
+    assert values[0] == datetime(9999, 12, 31, 15, 59, 59, tzinfo=UTC)
     assert faults == {}
 
 

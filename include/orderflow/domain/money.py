@@ -22,7 +22,7 @@ _DECIMALS = {
 }
 _EXPONENTS = {currency: places for places, currencies in _DECIMALS.items() for currency in currencies.split()}
 
-AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
+AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 
 
 def exponent(currency: str) -> int:

@@ -58,6 +58,7 @@ TEXT_TYPES: dict[Kind, pa.DataType] = {
     "map": pa.string(),
 }
 _TEXTS = {kind for kind, spelled in TEXT_TYPES.items() if spelled == pa.string()} - {"map"}
+_SAID = {str, type(None)}
 _EMPTY = {"texts", "pairs", "map"}
 """Kinds of which an empty value is none."""
 _SIMPLE: dict[Any, Kind] = {
@@ -226,8 +227,9 @@ def _arrays(name: str, parts: Sequence[Part]) -> dict[str, pa.Array]:
             texts += values
         elif field.kind == "map":
             arrays[field.name] = pa.array([_map_text(value) if value else None for value in values], pa.string())
-        elif field.kind == "pairs":
-            arrays[field.name] = _pairs(values)
+        elif field.kind in _EMPTY:
+            lists = [value or () for value in values]
+            arrays[field.name] = _pairs(lists) if field.kind == "pairs" else pa.array(lists, TEXT_TYPES[field.kind])
         else:
             arrays[field.name] = pa.array(values, TEXT_TYPES[field.kind])
     joined = pa.array(texts, pa.string())
@@ -258,7 +260,9 @@ def _nothing(kind: pa.DataType, size: int) -> pa.Array:
 
 
 def _map_text(value: dict[str, str | None]) -> str:
-    """JSON, sorted by name; PostgreSQL knows no NUL character, so there is none."""
+    """JSON, sorted by name, without the NUL character, which PostgreSQL lacks. Raises TypeError for what is no text."""
+    if not isinstance(value, dict) or not {*map(type, value.values())} <= _SAID:
+        raise TypeError("a map holds text, or null")
     text = _in_sorted_order.encode(value)
     if b"\\u0000" in text:
         plain = {name.replace("\0", ""): said and said.replace("\0", "") for name, said in value.items()}

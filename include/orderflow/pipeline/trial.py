@@ -60,6 +60,8 @@ class Material:
     raw: bool
     fetched_at: datetime
     order_id: str | None = None
+    row: int | None = None
+    """Its row in quarantine; None for an accepted order."""
 
 
 class Outcome(NamedTuple):
@@ -120,7 +122,9 @@ class _Judge:
         for number, (one, other) in enumerate(zip(before, after, strict=True)):
             if number < len(waiting):
                 trial.tried += not one.accepted
-                trial.released += other.accepted and not one.accepted
+                if other.accepted and not one.accepted:
+                    trial.released += 1
+                    trial.rows.update(row for row in [waiting[number].row] if row is not None)
             elif one.accepted:
                 trial.control += 1
                 trial.broken += not other.accepted
@@ -228,7 +232,7 @@ def _refused(connection: Connection, cluster: Cluster, raws: Raws | None) -> Ite
     for row in rows:
         raw = raws(row["id"]) if raws is not None and row["sealed"] else None
         if raw is not None:
-            yield Material(raw, raw=True, fetched_at=row["fetched_at"], order_id=row["order_id"])
+            yield Material(raw, raw=True, fetched_at=row["fetched_at"], order_id=row["order_id"], row=row["id"])
         elif row["document"] is not None:
             yield _of_document(row)
 
@@ -253,4 +257,4 @@ def _accepted(rows: Sequence[Mapping[str, Any]]) -> Iterator[Material]:
 
 def _of_document(row: Mapping[str, Any]) -> Material:
     document = msgspec.json.encode(row["document"])
-    return Material(document, raw=False, fetched_at=row["fetched_at"], order_id=row["order_id"])
+    return Material(document, raw=False, fetched_at=row["fetched_at"], order_id=row["order_id"], row=row.get("id"))

@@ -91,9 +91,9 @@ class Sampler:
         self._profile = Profile()
 
     def see(self, ordinal: int, record: bytes) -> None:
-        """Look at a JSON object, if its turn has come. What is no UTF-8 where the mapping does not look is left out."""
+        """Look at a JSON object, if its turn has come. What cannot be read where no mapping looks is left out."""
         if ordinal % self._stride == 0:
-            with contextlib.suppress(UnicodeDecodeError):
+            with contextlib.suppress(UnicodeDecodeError, msgspec.MsgspecError, RecursionError):
                 add(self._profile, _decode(record), ordinal)
 
     def profile(self) -> Profile:

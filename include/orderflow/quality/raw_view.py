@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from orderflow.domain.money import AMOUNT
 from orderflow.domain.order import PARTS, Order
 from orderflow.quality.personal import PERSONAL, masked
 
@@ -119,9 +120,4 @@ def _shown(value: Any, known: set[str]) -> Any:
 
 def _number(text: str) -> str:
     """The number without trailing zeros; empty for what is none."""
-    if len(text) > 40:
-        return ""
-    try:
-        return f"{Decimal(text).normalize():f}" if Decimal(text).is_finite() else ""
-    except InvalidOperation:
-        return ""
+    return f"{Decimal(text).normalize():f}" if len(text) <= 40 and AMOUNT.fullmatch(text) else ""

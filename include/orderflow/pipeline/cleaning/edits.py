@@ -26,6 +26,9 @@ EDITED = "EDITED"
 MISPLACED = "EDIT_MISPLACED"
 """The rule that an order breaks whose edit leads nowhere."""
 
+MOST = 2**31 - 1
+"""The largest number of a line that staging holds."""
+
 Edits: TypeAlias = Mapping[str, Sequence[Edit]]
 """Edits by order id."""
 
@@ -138,7 +141,10 @@ def _replaced(field: fr.Field, old: Any, rest: list[str], value: str | None) -> 
     if field.kind == "flag":
         return _FLAGS[value or "false"], "true" if old else "false"
     if field.kind == "integer":
-        return int(value or ""), str(old)
+        number = int(value or "")
+        if number > MOST:
+            raise LookupError(f"{field.name} {number} is beyond {MOST}")
+        return number, str(old)
     raise LookupError(f"{field.name} is the order's identity and cannot be edited")
 
 

@@ -50,6 +50,8 @@ EVIDENCE: dict[str, pa.DataType] = {
 Decode: TypeAlias = Callable[[bytes], Any]
 
 _decode = msgspec.json.Decoder(Raw, float_hook=str).decode
+_WRONG = (TypeError, ValueError, OverflowError, pa.ArrowException)
+"""What frames raise for values of other types than their classes declare."""
 _NO_EDITS: Edits = {}
 
 
@@ -108,10 +110,10 @@ class Chunk:
             {
                 "ordinal": evidence.ordinal,
                 "order_id": order_id,
-                "code": error.code,
-                "field": error.field,
+                "code": str(error.code),
+                "field": str(error.field),
                 "value": None if error.value is None else str(error.value)[:200],
-                "message": error.message,
+                "message": str(error.message),
                 "raw_sha256": evidence.raw_sha256,
             }
         )
@@ -120,7 +122,7 @@ class Chunk:
         """Take in mapped orders; one whose values have wrong types becomes unreadable first."""
         try:
             strip = fr.strip(orders)
-        except (TypeError, ValueError, pa.ArrowException):
+        except _WRONG:
             orders, evidence = self._with_right_types(orders, evidence)
             strip = fr.strip(orders)
         self.strips.append(strip)
@@ -261,13 +263,13 @@ def _type_error(order: Order) -> RecordError | None:
     """What stands where the class declares another type, if anything that no frame can hold."""
     try:
         fr.strip([order])
-    except (TypeError, ValueError, pa.ArrowException) as failure:
+    except _WRONG as failure:
         try:
             msgspec.json.decode(msgspec.json.encode(order), type=Order)
         except msgspec.ValidationError as error:
             wrong, _, path = str(error).partition(" - at `$.")
             return RecordError("TYPE_WRONG", path.rstrip("`"), None, f"the mapping left a wrong type: {wrong}")
-        except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
             return RecordError(
                 "TYPE_WRONG", "", None, f"the mapping left what JSON cannot hold: {type(error).__name__}"
             )

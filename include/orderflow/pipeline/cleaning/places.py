@@ -108,7 +108,7 @@ def country(text: str) -> str:
     """The alpha-2 code of a country's code or name; what names no country stays as it is."""
     if code := _named(text):
         return code
-    if both := re.fullmatch(r"(.+?)\s*\(([A-Za-z]{2,4})\)", text):  # United Kingdom (UK), Taiwan (ROC)
+    if both := re.fullmatch(r"(.+)\(([A-Za-z]{2,4})\)", text):  # United Kingdom (UK), Taiwan (ROC)
         name, short = map(_named, both.groups())
         if name and name == short:  # one alone misleads: Virgin Islands (US), Congo (DRC)
             return name

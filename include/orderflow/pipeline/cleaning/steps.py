@@ -167,7 +167,7 @@ def _placed(frames: Frames, lines: fr.Ints) -> list[datetime]:
 
 def destinations(frames: Frames, _settings: Settings) -> Changes:
     """The three coarse parts of the delivery address that stay readable, from the order's first `ship_to` contact."""
-    to_ship = pc.equal(fr.get(frames, "contacts", "role"), "ship_to").to_numpy(zero_copy_only=False)
+    to_ship = pc.equal(fr.get(frames, "contacts", "role"), "ship_to").fill_null(False).to_numpy(zero_copy_only=False)
     rows, first = np.unique(fr.get(frames, "contacts", "order_row").to_numpy()[to_ship], return_index=True)
     chosen = np.flatnonzero(to_ship)[first]
     source = np.zeros(fr.size(frames), np.int64)
@@ -279,7 +279,7 @@ def _changed(before: pa.Array, after: pa.Array) -> fr.Ints:
 
 def _text(values: pa.Array) -> pa.Array:
     if pa.types.is_list(values.type):
-        return pa.array([" | ".join(value) for value in values.to_pylist()], pa.string())
+        return pa.array([" | ".join(filter(None, value)) for value in values.to_pylist()], pa.string())
     return values.cast(pa.string())
 
 

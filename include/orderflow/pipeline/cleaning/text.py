@@ -47,15 +47,16 @@ def unicode_text(frames: Frames) -> dict[Column, pa.Array]:
 
 
 def trimmed(frames: Frames) -> dict[Column, pa.Array]:
-    """No white space around any text; text that was nothing else becomes null, and leaves a list."""
+    """No white space around any text; text that was nothing else becomes null, and nulls leave a list."""
     changes: dict[Column, pa.Array] = {}
     for column in _COLUMNS:
         array = fr.get(frames, *column)
         values = _values(array)
-        if not _edged(values):
+        listed = values is not array
+        if not _edged(values) and not (listed and values.null_count):
             continue
         cleaned = _each(values, _without_ends)
-        if values is not array:
+        if listed:
             changes[column] = _without_empty(array.offsets.to_numpy(), values if cleaned is None else cleaned)
         elif column not in _REQUIRED:
             cleaned = values if cleaned is None else cleaned
@@ -93,7 +94,7 @@ def _without_ends(texts: pa.Array) -> pa.Array:
 
 
 def _without_empty(offsets: Any, values: pa.Array) -> pa.Array:
-    keep = pc.not_equal(values, "").to_numpy(zero_copy_only=False)
+    keep = pc.not_equal(values, "").fill_null(False).to_numpy(zero_copy_only=False)
     kept_before = np.concatenate([[0], np.cumsum(keep)])
     return pa.ListArray.from_arrays(pa.array(kept_before[offsets], pa.int32()), values.filter(pa.array(keep)))
 

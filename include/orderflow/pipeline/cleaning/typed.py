@@ -24,6 +24,9 @@ from orderflow.pipeline.frames import Frames, Ints
 LARGEST = 10**12
 """Units: an amount beyond this (a trillion) is a mistake, and sums of such amounts would leave 64 bits."""
 
+LONGEST = 38
+"""Characters of an amount that Arrow reads: as many digits as its decimals have."""
+
 PROBLEMS = pa.schema(
     [
         ("order_row", pa.int64()),
@@ -39,12 +42,14 @@ PROBLEMS = pa.schema(
 _DECIMAL = pa.decimal128(38, SCALE)
 _EXACT = Context(prec=1000)
 _PLAIN_AMOUNT = r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$"
-_DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+_DAY = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
 _ZONED_TIME = _DAY + "[T ]" + _CLOCK + r"(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])$"
-_NEVER = "0000-00-00"
-"""MySQL's date for a time that has not come."""
+_NEVER = ("0000-00-00", "0001-01-01")
+"""How MySQL, and how .NET and Go, begin a time that has not come."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_USUAL = datetime(1000, 1, 2, tzinfo=UTC), datetime(2999, 12, 30, tzinfo=UTC)
+"""Times that no zone takes out of the years of calendars and databases, 1 to 9999; others are read one by one."""
 
 
 class Faults(NamedTuple):
@@ -68,7 +73,8 @@ def amounts(texts: pa.Array) -> tuple[pa.Array, Faults]:
 
 
 def _millionths(texts: pa.Array) -> pa.Array:
-    """Raises ArrowInvalid where any value is no amount, too fine or out of range."""
+    """Raises ArrowInvalid where any value is no amount, too fine or out of range, or longer or otherwise than plain."""
+    _demand_plain(texts)
     exact = pc.cast(texts, _DECIMAL)
     words = np.frombuffer(exact.buffers()[1], np.int64)[2 * exact.offset : 2 * (exact.offset + len(exact))]
     low, high = words[::2].copy(), words[1::2]
@@ -78,6 +84,17 @@ def _millionths(texts: pa.Array) -> pa.Array:
     if ((((low >> 63) != high) & ~missing) | (low > limit) | (low < -limit)).any():
         raise pa.ArrowInvalid("an amount is out of range")
     return pa.array(low, mask=missing)
+
+
+def _demand_plain(texts: pa.Array) -> None:
+    """Raises ArrowInvalid where a text is long or has letters: Arrow 26 reads exponents, and places behind the point,
+    beyond its table of powers of ten, so that `10e38` becomes another number and `1e-999999999` ends the process.
+    """
+    _, ends, data = texts.buffers()
+    offsets = np.frombuffer(ends, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    said = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if (said > ord("9")).any() or (np.diff(offsets) > LONGEST).any():
+        raise pa.ArrowInvalid("an amount is not plain")
 
 
 def read_amount(text: str) -> tuple[int | None, str | None]:
@@ -104,11 +121,11 @@ def times(texts: pa.Array, zone: str) -> tuple[pa.Array, Faults]:
     if fr.empty(texts):
         return pa.nulls(len(texts), fr.TIMESTAMP), Faults([], [])
     try:
-        return pc.cast(texts, fr.TIMESTAMP), Faults([], [])
+        return _usual(pc.cast(texts, fr.TIMESTAMP)), Faults([], [])
     except pa.ArrowInvalid:
         pass
     try:
-        return _local(pc.cast(texts, pa.timestamp("us")), zone)
+        return _local(_usual(pc.cast(texts, pa.timestamp("us"))), zone)
     except pa.ArrowInvalid:
         return _mixed(
             texts,
@@ -116,6 +133,15 @@ def times(texts: pa.Array, zone: str) -> tuple[pa.Array, Faults]:
             lambda text: read_time(text, zone),
             fr.TIMESTAMP,
         )
+
+
+def _usual(moments: pa.Array) -> pa.Array:
+    """The same times; raises ArrowInvalid where one is so far off that a zone may leave the calendar with it."""
+    least, most = pc.min_max(moments.cast(pa.int64())).as_py().values()
+    first, last = map(_microseconds, _USUAL)
+    if least < first or most > last:
+        raise pa.ArrowInvalid("a time is far off")
+    return moments
 
 
 def _local(naive: pa.Array, zone: str) -> tuple[pa.Array, Faults]:
@@ -139,11 +165,9 @@ def read_time(text: str, zone: str) -> tuple[int | None, str | None]:
         return None, None
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo:
-            return _microseconds(moment), None
-        aware = moment.replace(tzinfo=ZoneInfo(zone))
-        odd = aware.utcoffset() != aware.replace(fold=1).utcoffset()
-        return _microseconds(aware), "TIME_AMBIGUOUS" if odd else None
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+        odd = aware is not moment and aware.utcoffset() != aware.replace(fold=1).utcoffset()
+        return _microseconds(aware.astimezone(UTC)), "TIME_AMBIGUOUS" if odd else None
     except (ValueError, OverflowError):
         return None, "TIME_MALFORMED"
 
