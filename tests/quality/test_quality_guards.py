@@ -50,11 +50,17 @@ def test_the_number_of_orders_alarms_outside_its_band(orders, code):
 
 
 @pytest.mark.parametrize("band", [(5, 10), None])
-@pytest.mark.parametrize("orders", [0, 1, 5000])
-def test_on_a_day_like_no_other_the_number_of_orders_is_not_judged(orders, band):
-    known = History(orders=(100,) * 12, special=True)
+@pytest.mark.parametrize(("kind", "orders"), [("holiday", 0), ("holiday", 5000), ("sale", 1), ("sale", 5000)])
+def test_on_a_day_like_no_other_the_number_of_orders_is_not_judged(kind, orders, band):
+    known = History(orders=(100,) * 12, special=kind)
     assert findings(batch(cleaned=orders), rules(orders_per_window=band), history=known) == []
     assert findings(batch(cleaned=orders), rules(orders_per_window=band), history=History(orders=(100,) * 12))
+
+
+@pytest.mark.parametrize(("band", "code"), [((5, 10), "TOO_FEW_ORDERS"), (None, "UNEXPECTEDLY_EMPTY")])
+def test_no_orders_at_all_are_judged_on_a_sale_day_too(band, code):
+    known = History(orders=(100,) * 12, special="sale")
+    assert codes(findings(batch(), rules(orders_per_window=band), history=known)) == [(code, "alarm")]
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ def test_a_cure_is_tried_on_waiting_and_on_accepted_orders_before_it_is_shown(tm
     missing = best["CURRENCY_MISSING"]
     assert missing.setting == "clean:\n  currency: EUR"
     assert (missing.tried, missing.released, missing.control, missing.broken, missing.changed) == (4, 4, 8, 0, 0)
+    assert len(missing.rows) == 4
     assert best["CURRENCY_UNKNOWN"].setting == 'clean:\n  lookups:\n    currency: {"€": EUR}'
     assert best["GRAND_TOTAL_MISMATCH"].setting == "validate:\n  tolerance: 0.01"
 
@@ -259,3 +260,33 @@ def test_questions_of_the_report_use_indexes_and_cannot_write(migrated):
             assert "Seq Scan" not in plan, f"{question}\n{plan}"
         with pytest.raises(Exception, match="read-only"):
             cursor.execute("DELETE FROM orderflow.orders")
+
+
+def test_an_order_has_one_fate_whatever_stands_of_it_in_staging_and_in_quarantine(tmp_path, store, ask):
+    """One whose version the OMS refused and a person discarded, one with a newer version discarded, one released."""
+    staged(tmp_path, store, [*(order(number) for number in range(1, 6)), replace(order(9), lines=[])])
+    ask(
+        "INSERT INTO orderflow.quarantine (channel, subject, order_id, source, state, reasons, document, landing,"
+        " raw_sha256, fetched_at, window_start, window_end)"
+        " SELECT channel, order_id, order_id, CASE order_id WHEN 'A1' THEN 'oms' ELSE 'validate' END, 'discarded',"
+        ' \'[{"code": "OMS_REFUSED"}]\', document::jsonb, landing, raw_sha256, fetched_at, window_start, window_end'
+        " FROM orderflow.orders WHERE order_id IN ('A1', 'A2')"
+    )
+    ask("UPDATE orderflow.quarantine SET state = 'released', replay_asked_at = now() WHERE order_id = 'A9'")
+    found = read(store)
+    assert {name: found.total(name).orders for name in ("accepted", "waiting", "oms", "discarded")} == {
+        "accepted": 3,
+        "waiting": 1,
+        "oms": 0,
+        "discarded": 2,
+    }
+    assert sum(found.volume.days) == found.orders == 6
+    assert sum(cluster.orders for cluster in found.clusters) == 1, "it waits until it is judged again"
+
+
+def test_an_order_of_a_channel_that_tells_only_when_it_was_placed_belongs_to_that_day(tmp_path, store):
+    orders = [replace(order(number), channel_created_at=None) for number in range(1, 5)]
+    staged(tmp_path, store, [*orders[:3], replace(orders[3], currency=None)])
+    found = read(store)
+    assert (found.total("accepted").orders, found.total("waiting").orders) == (3, 1)
+    assert found.verdicts[DAY]["accepted"].orders == 3

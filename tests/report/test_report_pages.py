@@ -22,6 +22,7 @@ from orderflow.pipeline.trial import try_cures
 from orderflow.pipeline.validate import validate
 from orderflow.quality.pages import words
 from orderflow.quality.report import charts, pages, tables, writing
+from orderflow.quality.report.clusters import Cluster, Trial
 from orderflow.quality.report.figures import figures
 from orderflow.staging import expectations
 
@@ -243,3 +244,19 @@ def test_a_browser_shows_the_pages_without_an_error_and_asks_nobody(written):
     assert said == []
     assert {Path(url).parent for url in (each.removeprefix("file://") for each in asked)} == {folder}
     assert all(found <= width for (width, _), found in wide.items()), wide
+
+
+def test_the_page_of_one_channel_among_thousands_does_not_name_them_all(store):
+    found = figures(store.connection, channel(), last=DAY, days=2, now=NOW)
+    few, many = (pages.channel_page(found, [found] * number, {}) for number in (3, 2000))
+    assert few.count('href="shop_tw.html"') == 3
+    assert len(many) < len(few)
+    assert 'href="index.html"' in many
+
+
+def test_an_order_that_cures_release_from_two_clusters_is_one_that_would_be_released(store):
+    found = figures(store.connection, channel(), last=DAY, days=2, now=NOW)
+    for code, rows in (("GRAND_TOTAL_MISMATCH", {1, 2, 3, 4}), ("LINE_EQUATION", {4})):
+        trial = Trial("tolerance", "validate:", tried=len(rows), released=len(rows), rows=rows)
+        found.clusters.append(Cluster(code, "", None, orders=len(rows), trials=[trial]))
+    assert "<b>4</b><span>would be released" in pages.overall_page([found], NOW, listed=False)

@@ -9,6 +9,7 @@ from web_site import NOW, channel_files
 
 from orderflow.domain.window import Window
 from orderflow.staging import overview
+from orderflow.web import channels
 
 HOUR = timedelta(hours=1)
 
@@ -78,6 +79,14 @@ def test_a_hole_is_shown_beside_the_freshness(client, staging):
     assert "2 h missing" in told
     assert "chip good" not in told, "what is proven ends before the hole"
     assert "3 h 7 min ago" in told, "what lies behind a hole is not proven"
+
+
+def test_a_channel_with_a_hole_stands_before_those_that_are_well(client, staging):
+    for name in names(3):
+        all_before(staging, name, NOW.replace(hour=9 if name == "channel_03" else 11, minute=0))
+        window(staging, name, NOW.replace(minute=0))
+    page = client().get("/channels").text
+    assert page.index('/channels/channel_03">') < page.index('/channels/channel_01">')
 
 
 def test_alerts_stand_beside_the_name_and_every_figure_has_its_words(client):
@@ -196,3 +205,51 @@ def test_a_broken_file_is_named_and_stops_no_other(client, site):
     assert "1 channel file cannot be read" in page
     assert "channel_01" in page
     assert client().get("/channels/channel_03").status_code == 404
+
+
+def test_the_orders_of_a_day_are_those_of_a_channel_that_is_pulled_once_a_day_too(staging):
+    with staging, staging.cursor() as cursor:
+        for name, days, back, orders in (
+            ("daily", 1, timedelta(hours=9), 40), ("daily", 1, timedelta(days=1, hours=9), 30),
+            ("healed", 3, timedelta(hours=2), 90), ("opened", 70, timedelta(days=2), 700),
+        ):  # fmt: skip
+            end = NOW - back
+            cursor.execute(
+                "INSERT INTO orderflow.windows (channel, window_start, window_end, state, run_id, loaded_at, counts)"
+                " VALUES (%s, %s, %s, 'synced', 'x', now(), jsonb_build_object('inserted', %s))",
+                (name, end - timedelta(days=days), end, orders),
+            )
+        found = overview.days(cursor, ["daily", "healed", "opened"], NOW)
+        assert {name: counts[0] for name, counts in found.items()} == {"daily": 40, "healed": 30}
+        week = Window(NOW - timedelta(days=7), NOW)
+        volumes = overview.volumes(cursor, ["daily", "healed", "opened"], week, timedelta(hours=6))
+        assert {name: sum(steps) for name, steps in volumes.items()} == {"daily": 70, "healed": 90, "opened": 50}
+
+
+def test_many_channels_are_paged_while_the_figures_above_count_all_of_them(client, site, staging, monkeypatch):
+    monkeypatch.setattr(channels, "SIZE", 2)
+    page = client().get("/channels").text
+    assert page.count('<th scope="row">') == 2
+    assert "<b>3</b><span>channels</span>" in page
+    (link,) = re.findall(r'rel="next" href="([^"]+)">Next page', page)
+    rest = client().get(link).text
+    assert rest.count('<th scope="row">') == 1
+    assert 'rel="next"' not in rest
+    assert sorted(re.findall(r'/channels/(channel_\d+)">channel', page + rest)) == names(3)
+
+
+def test_every_open_alert_is_counted_and_what_is_wrong_with_orderflow_itself_is_told(client, staging):
+    with staging, staging.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO orderflow.alerts (channel, kind, severity, what, first_seen_at, last_seen_at)"
+            " SELECT name, 'k' || n, 'warning', 'x', %s, %s FROM unnest(ARRAY['channel_01', 'gone']) AS name,"
+            " generate_series(1, 1001) AS n", (NOW, NOW),
+        )  # fmt: skip
+        cursor.execute(
+            "INSERT INTO orderflow.alerts (channel, kind, severity, what, first_seen_at, last_seen_at)"
+            " VALUES ('orderflow', 'gap', 'critical', 'the DAG heal is paused', %s, %s)", (NOW, NOW),
+        )  # fmt: skip
+    page = client().get("/channels").text
+    assert '<b class="bad">1,002</b><span>open alerts</span>' in page
+    assert "the DAG heal is paused" in page
+    assert "the DAG heal is paused" not in client("stranger").get("/channels").text

@@ -1,6 +1,7 @@
 """The heat map: which hours are proven, why others are not, and the backfill that pulls them."""
 
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -157,3 +158,16 @@ def test_a_span_that_cannot_be_pulled_says_so_and_starts_nothing(client, started
     assert 'class="fault"' in page.text
     assert client().post("/coverage/channel_01/backfill", data={"span": span}).status_code == 400
     assert not started
+
+
+def test_holes_that_are_not_listed_are_counted(client, staging):
+    fill(staging, channels=1, orders=50, now=NOW)
+    with staging, staging.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orderflow.windows SET state = 'failed', loaded_at = NULL, error = 'HTTP 500 at ' || window_start"
+            " WHERE window_start >= %s AND state <> 'unreachable'", (NOW - timedelta(days=2),),
+        )  # fmt: skip
+    page = client().get("/coverage?channel=channel_01").text
+    listed = page[page.index("<h2>Holes") :].count('class="chip bad"')
+    (rest,) = re.findall(r"and (\d+) more", page)
+    assert (listed, int(rest)) == (20, 27), "47 hours failed, and each says something else"

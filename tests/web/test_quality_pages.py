@@ -64,7 +64,7 @@ def test_the_report_is_served_with_its_tables(client, reports):
         "../secret.html", "2026-03-07/../../secret.html", "%2e%2e/secret.html", "2026-03-07/%2e%2e/%2e%2e/secret.html",
         "2026-03-07%2f..%2f..%2fsecret.html", "/etc/passwd", "2026-03-07//etc/passwd", "2026-03-07/leak.html",
         ".hidden/index.html", "2026-03-07", "2026-03-07/", "2026-03-07/data", "2026-03-07/nothing.html",
-        "..\\secret.html", "2026-03-07/%00.html",
+        "..\\secret.html", "2026-03-07/%00.html", f"2026-03-07/{'a' * 5000}.html", f"{'a/' * 3000}index.html",
     ],
 )  # fmt: skip
 def test_nothing_but_files_of_reports_is_served(client, reports, path):

@@ -1,5 +1,6 @@
 """Decisions hold for what somebody has seen: a form from before another version came, or one that nobody wrote."""
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -7,7 +8,7 @@ from datetime import timedelta
 
 import psycopg2
 import pytest
-from waiting import states, wait
+from waiting import line, states, wait
 
 from orderflow.domain.errors import TransientError
 from orderflow.staging import actions
@@ -101,3 +102,27 @@ def test_nobody_decides_about_an_order_that_could_not_be_read_when_he_looked(cli
     form = {"action": "discard", "why": "a test order", "seen": seen}
     assert client().post(f"/quarantine/{row}/decide", data=form).status_code == 400
     assert states(staging) == {"A-1": "open"}
+
+
+def test_a_browser_may_go_back_to_the_question_before_a_bulk_decision(client, store):
+    """The question is the answer to a form: what may not be kept is shown as an error of the browser."""
+    (row,) = wait(store, "A-1")
+    question = client().post("/quarantine/decide", data={"action": "park", "row": row})
+    assert "Park one order?" in question.text
+    assert "no-store" not in question.headers["cache-control"]
+    assert "no-store" in client().get(f"/quarantine/{row}").headers["cache-control"]
+
+
+def test_a_rule_that_every_line_of_a_long_order_breaks_is_told_once_and_no_broken_field_is_cut(client, store, staging):
+    (row,) = wait(store, "A-1", lines=[line(number) for number in range(1, 701)])
+    places = [*range(1, 101), 700]
+    reasons = [{"code": "SKU_UNMAPPED", "field": f"lines.{n}.sku", "value": f"S{n}", "message": "x"} for n in places]
+    with staging, staging.cursor() as cursor:
+        cursor.execute("UPDATE orderflow.quarantine SET reasons = %s WHERE id = %s", (json.dumps(reasons), row))
+    page = client().get(f"/quarantine/{row}").text
+    assert page.count('<article class="card">') == 1
+    assert "SKU_UNMAPPED</code> ×101" in page
+    assert "and 51 places more" in page
+    assert "and 680 more" in page, "the SKUs that the map lacks"
+    assert page.count('<tr class="broken">') == 101
+    assert "The order has more fields" in page

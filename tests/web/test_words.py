@@ -170,3 +170,8 @@ def test_a_chosen_language_is_remembered(client):
     assert '<html lang="en">' in user.get("/order").text
     assert '<html lang="zh-Hant">' in user.get("/order?lang=zh-Hant").text
     assert "<h1>訂單</h1>" in user.get("/order").text
+
+
+def test_a_long_text_of_a_channel_is_shown_as_it_is_without_a_search_for_our_sentences():
+    text = " since , where about  are usual: about " * 2000
+    assert words.Words("zh-Hant")(text) == text

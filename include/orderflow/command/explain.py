@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import OrderflowError, RecordError
+from orderflow.domain.reconciliation import business_day
 from orderflow.domain.source import ById
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def explain(
 
     Example: [bold]orderflow explain shop_tw 2603011000123[/bold]
     """
-    from orderflow.staging import blocking, story
+    from orderflow.staging import blocking, reviews, story
 
     shop, now = ports.channel(channel), ports.runtime().clock()
     with ports.staging() as store:
@@ -49,8 +50,10 @@ def explain(
         verdict = blocking.here(told, shadow=shop.shadow, now=now)
         others = [each for _, each in story.places(store.connection, [shop.name], order) if each != told.order_id]
         near: list[str] = []
+        if verdict is None and (thrown := reviews.discarding(store.connection, [shop.name], told.order_id)):
+            verdict = blocking.discarded(thrown[0])
         if verdict is None:
-            found = _ask(shop, told.order_id, offline=offline)
+            found = _ask(shop, told.order_id, now, offline=offline)
             if found.updated_at is not None:
                 told.moments["updated"] = found.updated_at
                 with store.connection, store.connection.cursor() as cursor:
@@ -74,7 +77,7 @@ def explain(
         raise typer.Exit(1)
 
 
-def _ask(channel: Channel, order_id: str, *, offline: bool) -> OnChannel:
+def _ask(channel: Channel, order_id: str, now: datetime, *, offline: bool) -> OnChannel:
     """What the channel says of an order that staging does not have."""
     from orderflow.pipeline.cleaning.mapped import mapped
     from orderflow.staging.blocking import OnChannel
@@ -104,12 +107,26 @@ def _ask(channel: Channel, order_id: str, *, offline: bool) -> OnChannel:
     if text is None:
         return OnChannel(True, fault="it says neither when it was created nor when it was changed")
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _aware(text, channel)
     except ValueError:
         return OnChannel(True, fault=f"its modified time {text!r} is not ISO 8601")
     if not MINYEAR < moment.year < MAXYEAR:  # what some shops write for none
         return OnChannel(True, fault=f"its modified time {text!r} is at the end of the calendar: no window holds it")
-    return OnChannel(True, moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(channel.timezone)))
+    return OnChannel(True, moment, _day(channel, order.channel_created_at or order.placed_at or text, now))
+
+
+def _day(channel: Channel, created: str, now: datetime) -> date | None:
+    """The business day of that time; None while it is not over, and for what is no time of the calendar."""
+    try:
+        day = _aware(created, channel).astimezone(ZoneInfo(channel.schedule.timezone)).date()
+        return day if business_day(day, channel.schedule.timezone).end <= now else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _aware(text: str, channel: Channel) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=ZoneInfo(channel.timezone))
 
 
 def _due(channel: Channel, moment: datetime) -> datetime:

@@ -14,7 +14,7 @@ from orderflow.config.explain import explained, secrets
 from orderflow.config.problem import Fault, Problem, nearest
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
-from orderflow.domain.routing import Day, Routing
+from orderflow.domain.routing import Day, Routing, Special
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +34,15 @@ def read(include: Path) -> Routing:
     return _routing(told, special)
 
 
-def special_days(include: Path, channel: str) -> frozenset[date]:
-    """Days like no other for this channel, holidays and sales; none where a file is wrong, which `problems` tells."""
+def special_days(include: Path, channel: str) -> dict[date, Special]:
+    """Days like no other for this channel, by their kind; none where a file is wrong, which `problems` tells."""
     try:
-        return read(include).special(channel, kinds=("holiday", "sale"))
+        routing = read(include)
     except ConfigError as error:
         log.warning("calendar left out: %s", error)
-        return frozenset()
+        return {}
+    kinds: tuple[Special, ...] = ("sale", "holiday")
+    return {day: kind for kind in kinds for day in routing.special(channel, kinds=[kind])}
 
 
 def problems(include: Path) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -57,11 +57,15 @@ class Heartbeat(Block):
     timezone: Zone
 
 
+Special: TypeAlias = Literal["holiday", "sale"]
+"""How a day is like no other: few orders, or none, are no news on a holiday; on a sale day many are none."""
+
+
 class Day(Block):
     """A day like no other: a holiday is not judged, and neither kind is learned from."""
 
     day: date
-    kind: Literal["holiday", "sale"]
+    kind: Special
     name: str
     channels: list[str] = Field(default=[])
     """Names of channels; all if left out."""

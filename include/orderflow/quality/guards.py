@@ -14,6 +14,7 @@ import msgspec
 
 from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Validation
+from orderflow.domain.routing import Special
 from orderflow.quality.profile import FieldProfile, Profile, of_windows
 
 FEWEST_REFUSED = 5
@@ -43,11 +44,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     orders: tuple[int, ...] = ()
     profile: Profile | None = None
-    special: bool = False
-    """A holiday, or a sale day: how many orders come is not judged."""
+    special: Special | None = None
+    """How many orders come is not judged on a holiday, nor on a sale day, unless it is none at all."""
 
     @classmethod
-    def of(cls, orders: Sequence[int], profiles: Iterable[tuple[datetime, str]], *, special: bool = False) -> History:
+    def of(
+        cls, orders: Sequence[int], profiles: Iterable[tuple[datetime, str]], *, special: Special | None = None
+    ) -> History:
         """Out of order counts, and of the JSON of earlier profiles by the end of their window."""
         return cls(orders=tuple(orders), profile=of_windows(profiles), special=special)
 
@@ -74,8 +77,10 @@ def findings(
     """Everything that the guards see in a validated batch, alarms first."""
     known = history or History()
     seen = list(_refused(batch, rules))
-    if not known.special:
+    if known.special is None:
         seen += [*_volume(batch, rules), *_empty(batch, rules, known), *_unusual(batch, rules, known)]
+    elif known.special == "sale" and not _orders(batch):
+        seen += [*_volume(batch, rules), *_empty(batch, rules, known)]
     if profile and known.profile:
         seen += compare(profile, known.profile, since=batch.window_start)
     return sorted(seen, key=lambda finding: (finding.severity, finding.code, finding.message))

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from orderflow.domain.message import Message
+from orderflow.staging.reviews import Review
 from orderflow.staging.story import Answer, Pending, Span, Story, Waiting
 
 Standing: TypeAlias = Literal[
     "in the OMS", "conflict", "refused by the OMS", "quarantined", "waits for the OMS", "not delivered",
     "within its settle lag", "window not due", "window failed", "window held", "window unreachable", "gap",
-    "before the channel's start", "missed", "unreadable", "unknown", "not asked",
+    "before the channel's start", "missed", "unreadable", "unknown", "not asked", "discarded",
 ]  # fmt: skip
 
 
@@ -43,6 +44,8 @@ class OnChannel:
 
     exists: bool | None
     updated_at: datetime | None = None
+    day: date | None = None
+    """The business day on which it was created, by which days are compared; None while that is not over."""
     fault: str = ""
     cure: str = ""
 
@@ -55,15 +58,22 @@ def here(story: Story, *, shadow: bool, now: datetime) -> Verdict | None:
     if story.version is None:
         if waiting is None:
             return None
-        step = Message("the next replay judges it again") if waiting.state == "released" else _DECIDED
+        steps = {"released": Message("the next replay judges it again"), "discarded": _DECIDED}
+        step = steps.get(waiting.state, _NOTHING)
         fact = Message("quarantine row #{row} was {state}", row=waiting.id, state=Message(waiting.state))
         return Verdict("quarantined", fact, step)
     if story.pending is not None:
         return _owed(story.pending, shadow=shadow, now=now)
     answer = story.answer
+    if waiting is not None and waiting.state == "discarded" and (answer is None or answer.version < story.version):
+        fact = Message(
+            "version {version} is staged, and goes no further: a person discarded quarantine row #{row}",
+            version=story.version,
+            row=waiting.id,
+        )
+        return Verdict("not delivered", fact, _REOPEN, f"orderflow quarantine reopen '#{waiting.id}' --why ...")
     if answer is None:
-        fact = Message("it was staged while the channel delivered nothing (shadow)")
-        return Verdict("not delivered", fact, _LEAVE_SHADOW if shadow else _REPLAY)
+        return _unsent(story, Message("it was staged while the channel delivered nothing (shadow)"), shadow=shadow)
     if answer.outcome == "refused":
         return _refused(answer, waiting)
     if answer.version < story.version:
@@ -72,14 +82,27 @@ def here(story: Story, *, shadow: bool, now: datetime) -> Verdict | None:
             theirs=answer.version,
             ours=story.version,
         )
-        return Verdict("not delivered", fact, _REPLAY)
+        return _unsent(story, fact, shadow=shadow)
     fact = Message(
         "version {version} is in the OMS as {oms_id} since {at}",
         version=answer.version,
         oms_id=answer.oms_id,
         at=_time(answer.at),
     )
-    return Verdict("in the OMS", fact, Message("nothing"))
+    return Verdict("in the OMS", fact, _NOTHING)
+
+
+def discarded(review: Review) -> Verdict:
+    """The verdict on an order that staging does not hold, because a person threw away the batch that brought it."""
+    fact = Message(
+        "{who} threw away the batch {window} that brought it, at {at}: {why}",
+        who=review.decided_by,
+        window=review.batch.window,
+        at=_time(review.decided_at),
+        why=review.decided_why,
+    )
+    command = f"orderflow backfill {review.batch.channel} {review.batch.window} --again"
+    return Verdict("discarded", fact, Message("nothing, unless that was a mistake: pull its window again"), command)
 
 
 def elsewhere(
@@ -115,8 +138,11 @@ def elsewhere(
         if span.state in _PROVEN:
             told = {"changed": changed, "window": _span(span), "state": Message(span.state)}
             fact = Message("{changed}, and window {window} is {state} without it", **told)
+            if found.day is None:
+                command = f"orderflow backfill {channel} {_hour(settled)} --again"
+                return Verdict("missed", fact, Message("pull its hour again"), command)
             step = Message("compare the day with the channel: that finds it and repairs it")
-            return Verdict("missed", fact, step, f"orderflow reconcile {channel} --day {moment:%Y-%m-%d}")
+            return Verdict("missed", fact, step, f"orderflow reconcile {channel} --day {found.day}")
     for state, standing, step, command in _STUCK:
         for span in held:
             if span.state == state:
@@ -141,12 +167,18 @@ def elsewhere(
     return Verdict("gap", fact, step, f"orderflow backfill {channel} {_hour(settled)}")
 
 
+_NOTHING = Message("nothing")
 _DECIDED = Message("nothing: a person decided it")
-_REPLAY = Message("replay the order, so that it is sent")
+_REOPEN = Message("nothing, unless that was a mistake: reopen the row, then release it")
 _LEAVE_SHADOW = Message("take `shadow: true` out of the channel file; orderflow channel live then hands it over")
 _PROVEN = ("loaded", "synced", "reconciled")
 _STUCK: tuple[tuple[str, Standing, Message, str], ...] = (
-    ("held", "window held", Message("look at the batch and let it go"), "orderflow review list {channel}"),
+    (
+        "held",
+        "window held",
+        Message("look at the batch and let it go; one that was thrown away comes with a backfill and --again"),
+        "orderflow review list {channel}",
+    ),
     (
         "failed",
         "window failed",
@@ -212,6 +244,16 @@ def _owed(pending: Pending, *, shadow: bool, now: datetime) -> Verdict:
     if pending.not_before is not None and pending.not_before > now:
         fact = Message("{told}; next attempt not before {at}", told=fact, at=_time(pending.not_before))
     return Verdict(standing, fact, Message("cure what the error says; the next sync sends it again"))
+
+
+def _unsent(story: Story, fact: str, *, shadow: bool) -> Verdict:
+    """The verdict on a version that no outbox ever held; a replay brings nothing new, and would not queue it."""
+    if shadow:
+        return Verdict("not delivered", fact, _LEAVE_SHADOW)
+    since = story.moments.get("created") or min(each.at for each in story.facts)
+    step = Message("hand over what was staged in shadow since then: this shows what it is, and with --go it is sent")
+    command = f"orderflow channel live {story.channel} --since {since:%Y-%m-%dT%H:%M:%SZ}"
+    return Verdict("not delivered", fact, step, command)
 
 
 def _time(moment: datetime | None) -> str:

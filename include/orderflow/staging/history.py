@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from upath import UPath
 
 from orderflow.domain.batch import Batch
+from orderflow.domain.routing import Special
 from orderflow.domain.window import Window
 from orderflow.staging.session import transaction
 
@@ -35,7 +37,7 @@ class Recent:
 
     orders: tuple[int, ...]
     profiles: tuple[tuple[datetime, str], ...]
-    special: bool = False
+    special: Special | None = None
 
 
 def recent(
@@ -44,7 +46,7 @@ def recent(
     window: Window,
     timezone: str = "UTC",
     *,
-    special: Collection[date] = frozenset(),
+    special: Mapping[date, Special] = MappingProxyType({}),
 ) -> Recent:
     """What to compare the batch of `window` with; `timezone` (IANA) is the one of the channel's business hours.
 
@@ -89,7 +91,7 @@ def recent(
     )
     chosen = next((each for each in by_likeness if len(each) >= ENOUGH), [orders for orders, _, _ in rows])
     own_day = window.start.astimezone(ZoneInfo(timezone)).date()
-    return Recent(tuple(chosen[:MOST_WINDOWS]), profiles, special=own_day in special)
+    return Recent(tuple(chosen[:MOST_WINDOWS]), profiles, special=special.get(own_day))
 
 
 def learn(cursor: Cursor, batch: Batch) -> None:

@@ -90,9 +90,14 @@ def write(run: Run, orders: Table, lines: Lines) -> dict[str, int]:
 
 
 def _rows(run: Run, orders: Table, lines: Table, found: Comparison) -> pa.Table:
-    """Every order of the chunk as `orderflow.orders` has it, and the key of its version where that is news."""
+    """Every order of the chunk as `orderflow.orders` has it, and the key of its version where that is news.
+
+    What a channel calls placed only was created then: an order without that time would stand in no day's figures.
+    """
     batch, count = run.batch, orders.num_rows
     rows = _typed(orders, STAGED_ORDER)
+    created = pc.coalesce(rows["channel_created_at"], rows["placed_at"])
+    rows = rows.set_column(rows.column_names.index("channel_created_at"), "channel_created_at", created)
     for name, column in {
         "content_hash": found.content_hash,
         "contacts_hash": found.contacts_hash,

@@ -61,12 +61,17 @@ def last_batches(cursor: Cursor, channels: Sequence[str]) -> dict[str, LastBatch
 
 
 def volumes(cursor: Cursor, channels: Sequence[str], within: Window, step: timedelta) -> dict[str, list[int]]:
-    """New orders of each channel by the start of the window that brought them, in steps of this length."""
+    """New orders of each channel by the start of the window that brought them, in steps of this length.
+
+    Of a window that reaches beyond `within` (a backfill) they are as many as its part within is long.
+    """
     cursor.execute(
         """
         SELECT channel, floor(extract(epoch FROM greatest(window_start, %(start)s) - %(start)s)
                 / extract(epoch FROM %(step)s))::integer AS place,
-            sum(coalesce((counts ->> 'inserted')::bigint, 0))::bigint
+            round(sum(coalesce((counts ->> 'inserted')::bigint, 0)
+                * extract(epoch FROM least(window_end, %(end)s) - greatest(window_start, %(start)s))
+                / extract(epoch FROM window_end - window_start)))::bigint
         FROM orderflow.windows
         WHERE span && tstzrange(%(start)s, %(end)s) AND channel = ANY(%(channels)s) AND loaded_at IS NOT NULL
         GROUP BY 1, 2
@@ -81,15 +86,19 @@ def volumes(cursor: Cursor, channels: Sequence[str], within: Window, step: timed
 
 
 def days(cursor: Cursor, channels: Sequence[str], now: datetime, weeks: int = 4) -> dict[str, list[int | None]]:
-    """New orders of the 24 hours before `now`, then of the same hours one week before, two, ...; None: nothing ran."""
+    """New orders of the windows that ended in the 24 hours before `now`, then in the same hours of each week before.
+
+    Of a window that is longer than a day they are as many as one of its days brought. None: no window ended then.
+    """
     cursor.execute(
         """
-        SELECT w.channel, week, sum(coalesce((w.counts ->> 'inserted')::bigint, 0))::bigint
+        SELECT w.channel, week, round(sum(coalesce((w.counts ->> 'inserted')::bigint, 0)
+            * least(1, 86400 / extract(epoch FROM w.window_end - w.window_start))))::bigint
         FROM generate_series(0, %(weeks)s) AS week JOIN orderflow.windows AS w
             ON w.span && tstzrange(%(now)s - week * interval '7 days' - interval '1 day',
                                    %(now)s - week * interval '7 days')
         WHERE w.channel = ANY(%(channels)s) AND w.loaded_at IS NOT NULL
-            AND w.window_start >= %(now)s - week * interval '7 days' - interval '1 day'
+            AND w.window_end <= %(now)s - week * interval '7 days'
         GROUP BY 1, 2
         """,
         {"now": now, "weeks": weeks, "channels": list(channels)},

@@ -7,7 +7,7 @@ first one stands, and repeating it changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -88,6 +88,20 @@ def waiting(connection: Connection, channel: str | None = None) -> list[Review]:
             ORDER BY held_at, id
             """,  # noqa: S608 - as above
             (channel, channel),
+        )
+        return [_review(row) for row in cursor.fetchall()]
+
+
+def discarding(connection: Connection, channels: Sequence[str], order_id: str) -> list[Review]:
+    """The discarded batches of these channels that brought this order, the newest first."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            f"""
+            SELECT {_COLUMNS} FROM orderflow.reviews WHERE state = 'discarded' AND channel = ANY(%s) AND id IN (
+                SELECT review_id FROM orderflow.discarded_orders WHERE order_id = %s)
+            ORDER BY decided_at DESC LIMIT 5
+            """,  # noqa: S608 - as above
+            (list(channels), order_id),
         )
         return [_review(row) for row in cursor.fetchall()]
 
@@ -185,7 +199,7 @@ def _decided(cursor: Cursor, number: int, state: State, who: str, why: str) -> R
         cure = (
             "its window is covered, nothing is left to do"
             if review.state == "superseded"
-            else f"pull the window again: orderflow backfill {review.batch.channel} {review.batch.window}"
+            else f"pull the window again: orderflow backfill {review.batch.channel} {review.batch.window} --again"
         )
         raise ConfigError(f"{review} was {review.state} already{by}; {cure}")
     if not why.strip():

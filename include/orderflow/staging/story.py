@@ -143,10 +143,10 @@ def spans(
     cursor.execute(
         """
         SELECT window_start, window_end, state, run_id, attempts, error FROM orderflow.windows
-        WHERE channel = %(channel)s AND window_start <= %(latest)s AND window_end > %(settled)s
+        WHERE channel = %(channel)s AND window_start <= %(moment)s + %(late)s AND window_end > %(moment)s + %(settle)s
         ORDER BY window_start LIMIT 20
         """,
-        {"channel": channel, "latest": moment + settle + lookback, "settled": moment + settle},
+        {"channel": channel, "moment": moment, "late": settle + lookback, "settle": settle},
     )
     return [Span(name, *row) for row in cursor.fetchall()]
 

@@ -15,6 +15,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.snapshot import OURSELVES
 from orderflow.domain.telling import Alert
 from orderflow.domain.window import Window
 from orderflow.quality import punctual
@@ -32,6 +33,10 @@ STEP = timedelta(hours=6)
 """One bar of the spark line."""
 ENOUGH = 3
 """So many earlier weeks say what is usual."""
+SIZE = 100
+"""Channels of a page."""
+MOST_ALERTS = 100_000
+"""More than all channels can have open: each has one of a kind."""
 DAG = "orders."
 
 
@@ -69,7 +74,7 @@ class Row:
         """What needs a person or will soon; the rows with most of it come first."""
         critical = any(each.severity == "critical" for each in self.alerts)
         late = self.late or self.last is None
-        return 16 * critical + 8 * late + 4 * bool(self.held) + 2 * self.stuck + bool(self.alerts)
+        return 16 * critical + 8 * late + 4 * bool(self.held) + 2 * self.stuck + bool(self.alerts or self.holes)
 
     @property
     def unusual(self) -> bool:
@@ -96,7 +101,7 @@ def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> 
         backlogs = overview.backlogs(cursor)
         held = gauges.held(cursor)
     opened = defaultdict(list)
-    for alert in alerts.listed(connection, channel=names[0] if len(names) == 1 else None, most=1000):
+    for alert in alerts.listed(connection, channel=names[0] if len(names) == 1 else None, most=MOST_ALERTS):
         opened[alert.channel].append(alert)
     found = []
     for each in channels:
@@ -127,23 +132,32 @@ def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> 
 
 
 @router.get("/channels")
-def channels(page: Reading, q: str = "") -> HTMLResponse:
-    """All channels that the user may read; `q` is part of a name, a title, an owner or a platform.
+def channels(page: Reading, q: str = "", first: Number = 0) -> HTMLResponse:
+    """All channels that the user may read, a page of them from the `first` on; `q` is part of a name, a title, an owner
+    or a platform.
 
-    Who may read every channel is told of those whose file went while orders of theirs were unfinished.
+    Who may read every channel is told of those whose file went while orders of theirs were unfinished, and of what is
+    wrong with Orderflow itself.
     """
     mine = page.channels()
     wanted = [each for each in mine if q.lower() in " ".join(_words(each)).lower()]
     files = {path.stem for path in (page.site.include / "channels").glob("*.yml")}
+    everything = files <= page.user.channels
     with page.reading() as connection:
         found = rows(connection, wanted, page.now)
+        ours = alerts.listed(connection, channel=OURSELVES) if everything else []
         with transaction(connection) as cursor:
-            left = overview.left_behind(cursor, files) if files <= page.user.channels else {}
+            left = overview.left_behind(cursor, files) if everything else {}
+    shown = found[first : first + SIZE]
     return page.html(
         "channels.html",
         here="channels",
         rows=found,
-        charts=_charts(page, found),
+        shown=shown,
+        first=first,
+        next=first + SIZE if len(found) > first + SIZE else None,
+        ours=ours,
+        charts=_charts(page, shown),
         q=q,
         known=len(mine),
         files=len(files),

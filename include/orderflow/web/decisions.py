@@ -92,7 +92,7 @@ def decide(
         if counted is not None and counted == found.done and why.strip():
             done = act(connection, which, wanted, waive or [], who=page.user.name)
             return page.go("quarantine", **looking.query(), said=page.t(DONE[action], n=f"{done.done:,}"))
-    return page.html(
+    answer = page.html(
         "quarantine_decide.html",
         here="quarantine",
         wanted=wanted,
@@ -107,6 +107,8 @@ def decide(
         changed=counted is not None and counted != found.done,
         unsaid=counted is not None and not why.strip(),
     )
+    answer.headers["Cache-Control"] = "private, no-cache"  # a browser that goes back to a form's answer has no other
+    return answer
 
 
 def _which(page: Page, connection: Connection, scope: Scope, rows: Sequence[int], asked: Asked, decision: str) -> Which:

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from orderflow.quality.rules import RULES
-from orderflow.staging import blocking, story
+from orderflow.staging import blocking, reviews, story
 from orderflow.web.access import demand_reader
 from orderflow.web.page import Reading
 
@@ -33,6 +33,7 @@ def order(page: Reading, number: str = "", channel: str = "", order_id: str = ""
     told = verdict = about = None
     found: list[tuple[str, str]] = []
     near: list[tuple[str, str]] = []
+    thrown: list[reviews.Review] = []
     if asked:
         with page.reading() as connection:
             found = story.places(connection, [channel] if channel else sorted(page.user.channels), asked)
@@ -43,7 +44,9 @@ def order(page: Reading, number: str = "", channel: str = "", order_id: str = ""
                 lookback, settle = (about.lookback, about.settle) if about else (timedelta(0), timedelta(0))
                 told = story.tell(connection, *found[0], lookback=lookback, settle=settle)
                 verdict = blocking.here(told, shadow=about is not None and about.shadow, now=page.now)
-            elif not found and channel:
+            elif not found:
+                thrown = reviews.discarding(connection, [channel] if channel else sorted(page.user.channels), asked)
+            if not found and channel:
                 near = [(channel, each) for each in story.similar(connection, channel, asked)]
     return page.html(
         "order.html",
@@ -52,6 +55,7 @@ def order(page: Reading, number: str = "", channel: str = "", order_id: str = ""
         channel=channel,
         found=found,
         near=near,
+        thrown=[(each.batch, blocking.discarded(each)) for each in thrown],
         about=about,
         story=told,
         verdict=verdict,

@@ -102,8 +102,12 @@ def report(page: Reading, path: str) -> Response:
     parts = Path(path).parts
     if root is None or len(parts) < 2 or any(part.startswith(".") for part in parts):
         raise HTTPException(404, _NO_REPORT)
-    file = (root / path).resolve()
-    if not file.is_relative_to(root.resolve()) or not file.is_file() or not _readable(page, parts[0], parts[-1]):
+    try:
+        file = (root / path).resolve()
+        there = file.is_relative_to(root.resolve()) and file.is_file()
+    except OSError:  # longer than any name of a file
+        there = False
+    if not there or not _readable(page, parts[0], parts[-1]):
         raise HTTPException(404, _NO_REPORT)
     kind = {".html": "text/html; charset=utf-8", ".csv": "text/csv; charset=utf-8"}.get(
         file.suffix, mimetypes.guess_type(file.name)[0] or "application/octet-stream"
@@ -127,6 +131,8 @@ def ask(
 _NO_REPORT = "There is no such file of a report, or it names channels that you may not read."
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _REPORT = re.compile(rf"{_DAY}[A-Za-z0-9_-]*")
+_FILE = re.compile(r"(?P<channel>[a-z0-9_]+)(-[a-z_]+)?\.(html|csv|parquet)")
+_OF_ONE = re.compile(rf"{_DAY}(-\d+d)?-(?P<channel>[a-z0-9_]+)")
 
 
 def _reports(page: Page) -> list[str]:
@@ -140,14 +146,11 @@ def _reports(page: Page) -> list[str]:
 
 def _readable(page: Page, report: str, file: str) -> bool:
     """Whether the user may read a file of a report: one channel's by that channel, any other by every channel's."""
-    root = page.site.reports
-    assert root is not None
     reported = {each.name for each in page.site.reading().channels}
-    named = {name for name in reported if re.fullmatch(rf"{re.escape(name)}(-[a-z_]+)?\.(html|csv|parquet)", file)}
-    if named:
-        return named <= page.user.channels
-    one = {name for name in reported if re.fullmatch(rf"{_DAY}(-\d+d)?-{re.escape(name)}", report)}
-    return (one or reported) <= page.user.channels
+    for found in (_FILE.fullmatch(file), _OF_ONE.fullmatch(report)):
+        if found and found["channel"] in reported:
+            return found["channel"] in page.user.channels
+    return reported <= page.user.channels
 
 
 def _newest(connection: Connection, channels: list[str]) -> list[Run]:

@@ -38,7 +38,9 @@ router = APIRouter()
 LONGEST_RAW = 200_000
 """Characters of a raw record that a page shows."""
 MOST_FIELDS = 2000
-"""Fields of a cleaned order that a page shows."""
+"""Fields of a cleaned order that a page shows; as many that a rule names stand behind them."""
+MOST_PLACES = 50
+"""Places of an order at which one rule is shown to be broken, and fields that the form to correct them begins with."""
 REPLAY = "replay"
 
 
@@ -183,6 +185,7 @@ def _page(
     behind = backlog.page(connection, asked.filter(page.user), after=key, size=1).rows
     raw, fault_of_raw = _raw(page, connection, found, revealed=revealed)
     fields = list(_fields(found, revealed=revealed))
+    shown = fields[:MOST_FIELDS] + [each for each in fields[MOST_FIELDS:] if each.codes][:MOST_FIELDS]
     channel = next((each for each in page.channels() if each.name == row.channel), None)
     return page.html(
         "quarantined.html",
@@ -195,20 +198,30 @@ def _page(
         next=behind[0].id if behind else None,
         raw=raw,
         fault_of_raw=fault_of_raw,
-        fields=fields[:MOST_FIELDS],
-        more=len(fields) > MOST_FIELDS,
+        fields=shown,
+        more=len(fields) > len(shown),
+        broken=_by_rule(row),
+        places=MOST_PLACES,
         rules=RULES,
         owners=owners(row.codes),
         waivable=row.source != "oms" and row.order_id is not None and set(row.codes) <= WAIVABLE,
         edits=_held(connection, row),
         revealed=revealed,
         fault=fault,
-        drafts=drafts or _suggested(fields),
+        drafts=drafts or _suggested(fields)[:MOST_PLACES],
         why=why,
         next_run=None if channel is None else _next_run(channel, page.now),
         channel=channel,
         may_decide=page.user.decides(row.channel),
     )
+
+
+def _by_rule(row: Row) -> dict[str, list[Mapping[str, Any]]]:
+    """What each broken rule says, in its order: one fault of an article may stand in every line."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for reason in row.reasons:
+        found.setdefault(reason["code"], []).append(reason)
+    return found
 
 
 def _held(connection: Connection, row: Row) -> list[Held]:

@@ -41,6 +41,8 @@ class Trial:
     """Of the accepted orders that were tried: how many would be refused."""
     changed: int = 0
     """Of the accepted orders that were tried: how many would read otherwise."""
+    rows: set[int] = field(default_factory=set)
+    """Quarantine rows of the released orders: an order may be in several clusters, and one cure release all of them."""
 
 
 @dataclass(slots=True)

@@ -67,7 +67,6 @@ def figures(connection: Connection, channel: Channel, *, last: date, days: int, 
         verdicts = _verdicts(shown, rows(queries.ACCEPTED), rows(queries.REFUSED))
         counted = rows(queries.COUNTED)
         proofs = [proof for name in ("order", "shop") for proof in _proofs(name, rows(queries.PROOF[name]))]
-        accepted = sum(each["accepted"].orders + each["oms"].orders for each in verdicts.values())
         runs = rows(queries.RUNS)
         results = rows(queries.RESULTS, runs=[run["id"] for run in runs])
         return Figures(
@@ -89,7 +88,7 @@ def figures(connection: Connection, channel: Channel, *, last: date, days: int, 
             volume=_volume(channel, shown, rows(queries.VOLUME), rows(queries.FIRST)[0]["first"], now),
             freshness=_freshness(channel, rows(queries.NEWEST)[0]["newest"], rows(queries.FLOW)[0], now),
             proofs=proofs,
-            proven=accepted <= queries.MOST_PROVEN,
+            proven=sum(each.orders for each in proofs if each.money == "order") < queries.MOST_PROVEN,
             residues=[
                 Residue(row["code"], row["currency"] or "?", row["orders"], row["residue"], row["largest"])
                 for row in rows(queries.RESIDUES)
@@ -110,9 +109,8 @@ def _verdicts(
     for row in accepted:
         found[row["day"]]["accepted"].add(row["orders"], row["currency"], row["value"])
     for row in refused:
-        verdict = "discarded" if row["state"] == "discarded" else "oms" if row["source"] == "oms" else "waiting"
-        if row["state"] in {"open", "parked", "discarded"}:
-            found[row["day"]][verdict].add(row["orders"], row["currency"], row["value"])
+        verdict = "discarded" if not row["waits"] else "oms" if row["source"] == "oms" else "waiting"
+        found[row["day"]][verdict].add(row["orders"], row["currency"], row["value"])
     return found
 
 

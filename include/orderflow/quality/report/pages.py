@@ -20,6 +20,8 @@ VERDICT_WORDS = {
     "discarded": "discarded",
 }
 MOST_CURES = 20
+MOST_SIBLINGS = 50
+"""Channels that the page of each leads to directly; a page that named a thousand others would be nothing else."""
 DRAWN = {
     "stacked": charts.stacked,
     "sparkline": charts.sparkline,
@@ -39,7 +41,7 @@ def channel_page(figures: Figures, siblings: Sequence[Figures], tables: Mapping[
         "channel.html",
         **DRAWN,
         f=figures,
-        siblings=siblings,
+        siblings=siblings if len(siblings) <= MOST_SIBLINGS else [],
         best=best,
         cured=sorted((each for each in figures.clusters if each.trials), key=_usefulness),
         uncured=[each for each in figures.clusters if not each.trials],
@@ -75,10 +77,13 @@ def overall_page(everything: Sequence[Figures], made_at: datetime, *, listed: bo
         totals=totals,
         orders=sum(totals.values()),
         layers=_layers(everything, days),
-        waits={each.channel: [each.verdicts[day]["waiting"].orders for day in each.days] for each in everything},
+        waits={
+            each.channel: [each.verdicts[day]["waiting"].orders + each.verdicts[day]["oms"].orders for day in each.days]
+            for each in everything
+        },
         states={each.channel: states(each) for each in everything},
         cures=cures[:MOST_CURES],
-        curable=sum(cluster.best.released for _, cluster in cures if cluster.best),
+        curable=len({(each.channel, row) for each, cluster in cures if cluster.best for row in cluster.best.rows}),
         reasons=_top_reasons(everything),
         span=_span(days),
         made_at=made_at,

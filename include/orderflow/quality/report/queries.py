@@ -2,6 +2,8 @@
 
 Every question takes `channel`, `zone` (IANA), `start` and `end` (aware, midnights of that zone). An order belongs to
 the day on which it was created on the channel; a refused one whose time could not be read, to the day of its window.
+Each order has one fate: what waits, or was discarded, is not accepted, though an earlier version of it is staged; what
+was released waits until it is judged again.
 """
 
 # ruff: noqa: S608 - every statement is text of this module; values go by parameters alone
@@ -26,11 +28,14 @@ MOST_PROVEN = 100_000
 MOST_REFUSED = 20_000
 """Refused orders, newest first, that are sorted into clusters."""
 
-_REFUSED = """
-    SELECT q.*, (coalesce(CASE WHEN q.document ->> 'channel_created_at'
-            ~ '^\\d{4}-[01]\\d-[0-3]\\dT[0-2]\\d:[0-5]\\d:[0-5]\\d(\\.\\d+)?Z$'
-        THEN (q.document ->> 'channel_created_at')::timestamptz END, q.window_start) AT TIME ZONE %(zone)s)::date AS day
-    FROM orderflow.quarantine AS q WHERE q.channel = %(channel)s AND q.window_end > %(start)s
+_WAITS = "(q.state IN ('open', 'parked') OR q.state = 'released' AND q.replay_asked_at IS NOT NULL)"
+_REFUSED = f"""
+    SELECT q.*, {_WAITS} AS waits, (coalesce(CASE WHEN created
+            ~ '^\\d{{4}}-[01]\\d-[0-3]\\dT[0-2]\\d:[0-5]\\d:[0-5]\\d(\\.\\d+)?Z$'
+        THEN created::timestamptz END, q.window_start) AT TIME ZONE %(zone)s)::date AS day
+    FROM orderflow.quarantine AS q
+    CROSS JOIN LATERAL (SELECT coalesce(document ->> 'channel_created_at', document ->> 'placed_at') AS created) AS said
+    WHERE q.channel = %(channel)s AND q.window_end > %(start)s
 """
 _IN_DAYS = "day >= (%(start)s AT TIME ZONE %(zone)s)::date AND day < (%(end)s AT TIME ZONE %(zone)s)::date"
 _CREATED = "o.channel = %(channel)s AND o.channel_created_at >= %(start)s AND o.channel_created_at < %(end)s"
@@ -42,16 +47,16 @@ ACCEPTED = f"""
         sum({_VALUE}) AS value
     FROM orderflow.orders AS o WHERE {_CREATED} AND NOT EXISTS (
         SELECT FROM orderflow.quarantine AS q
-        WHERE q.channel = o.channel AND q.subject = o.order_id AND q.state IN ('open', 'parked'))
+        WHERE q.channel = o.channel AND q.subject = o.order_id AND ({_WAITS} OR q.state = 'discarded'))
     GROUP BY 1, 2
 """
 REFUSED = f"""
-    SELECT day, source, state, currency, count(*) AS orders, sum(value) AS value FROM ({_REFUSED}) AS q
-    WHERE {_IN_DAYS} GROUP BY 1, 2, 3, 4
+    SELECT day, source, waits, currency, count(*) AS orders, sum(value) AS value FROM ({_REFUSED}) AS q
+    WHERE {_IN_DAYS} AND (waits OR state = 'discarded') GROUP BY 1, 2, 3, 4
 """
 REASONS = f"""
-    SELECT day, code, currency, state IN ('open', 'parked') AS waits, count(*) AS orders, sum(value) AS value FROM (
-        SELECT DISTINCT q.id, q.day, q.currency, q.state, q.value, r ->> 'code' AS code
+    SELECT day, code, currency, waits, count(*) AS orders, sum(value) AS value FROM (
+        SELECT DISTINCT q.id, q.day, q.currency, q.waits, q.value, r ->> 'code' AS code
         FROM ({_REFUSED}) AS q, jsonb_array_elements(q.reasons) AS r WHERE {_IN_DAYS}
     ) AS each GROUP BY 1, 2, 3, 4
 """
@@ -62,7 +67,7 @@ RESIDUES = f"""
                 ELSE q.document ->> 'currency' END AS currency,
             CASE WHEN r ->> 'value' ~ '^-?\\d{{1,15}}(\\.\\d+)?$' THEN (r ->> 'value')::numeric END AS residue
         FROM ({_REFUSED}) AS q, jsonb_array_elements(q.reasons) AS r
-        WHERE {_IN_DAYS} AND q.state IN ('open', 'parked') AND r ->> 'code' = ANY(%(codes)s)
+        WHERE {_IN_DAYS} AND waits AND r ->> 'code' = ANY(%(codes)s)
     ) AS each GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2
 """
 SKUS = f"""
@@ -70,7 +75,7 @@ SKUS = f"""
         SELECT q.id, l ->> 'sku' AS sku, l ->> 'title' AS title, r ->> 'code' AS code
         FROM ({_REFUSED}) AS q, jsonb_array_elements(q.reasons) AS r, jsonb_array_elements(q.document -> 'lines')
             WITH ORDINALITY AS lines(l, position)
-        WHERE {_IN_DAYS} AND q.state IN ('open', 'parked')
+        WHERE {_IN_DAYS} AND waits
             AND r ->> 'field' LIKE 'lines.' || position || '.%%' AND l ->> 'sku' IS NOT NULL
     ) AS each GROUP BY sku ORDER BY 3 DESC, 1 LIMIT 15
 """
@@ -109,11 +114,11 @@ VOLUME = f"""
         FROM orderflow.orders AS o
         WHERE o.channel = %(channel)s AND o.channel_created_at >= %(before)s AND o.channel_created_at < %(end)s
             AND NOT EXISTS (SELECT FROM orderflow.quarantine AS q WHERE q.channel = o.channel
-                AND q.subject = o.order_id AND q.state IN ('open', 'parked', 'discarded'))
+                AND q.subject = o.order_id AND ({_WAITS} OR q.state = 'discarded'))
         GROUP BY 1
         UNION ALL
         SELECT day, count(*) FROM ({_REFUSED.replace("%(start)s", "%(before)s")}) AS q
-        WHERE state IN ('open', 'parked', 'discarded') GROUP BY 1
+        WHERE waits OR state = 'discarded' GROUP BY 1
     ) AS each GROUP BY 1
 """
 FIRST = "SELECT min(window_start) AS first FROM orderflow.windows WHERE channel = %(channel)s AND loaded_at IS NOT NULL"
@@ -148,7 +153,7 @@ def _proof(prefix: str) -> str:
 
 
 PROOF = {"order": _proof(""), "shop": _proof("shop_")}
-"""The money equation of accepted orders, in the currency the buyer saw and in the shop's own."""
+"""The money equation of staged orders, in the currency the buyer saw and in the shop's own."""
 
 DELIVERY = """
     SELECT count(*) FILTER (WHERE outcome = 'accepted') AS accepted, count(*) FILTER (WHERE outcome = 'refused')
@@ -171,7 +176,7 @@ RESULTS = """
 """
 CLUSTERED = f"""
     SELECT q.id, q.order_id, q.subject, q.source, q.reasons, q.value, q.currency
-    FROM ({_REFUSED}) AS q WHERE {_IN_DAYS} AND q.state IN ('open', 'parked')
+    FROM ({_REFUSED}) AS q WHERE {_IN_DAYS} AND waits
     ORDER BY q.last_seen_at DESC, q.id DESC LIMIT {MOST_REFUSED}
 """
 USUAL = f"""

@@ -109,7 +109,7 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The money equation of accepted orders in one currency: every part, and what is left over, by cause."""
+    """The money equation of staged orders in one currency: every part, and what is left over, by cause."""
 
     money: Literal["order", "shop"]
     currency: str
@@ -164,7 +164,7 @@ class Figures:
     freshness: Freshness
     proofs: list[Proof]
     proven: bool
-    """Whether every accepted order of the days was added up (else the newest `queries.MOST_PROVEN`)."""
+    """Whether every staged order of the days was added up (else the newest `queries.MOST_PROVEN`)."""
     residues: list[Residue]
     delivery: Mapping[str, Any]
     runs: list[dict[str, Any]]
