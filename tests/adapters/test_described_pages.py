@@ -43,12 +43,30 @@ def test_a_header_may_say_that_more_follows(header):
     [
         {"next": None, "previous": None, "count": 7},
         {"has_more": False, "hasNext": "false", "next_page": 0},
+        {"_links": {"next": {"href": None}}},
         {"total": "148.80", "totals": {"total": 3}, "sum": 9000},
     ],
 )
 def test_a_whole_list_is_taken_whatever_stands_beside_it_or_in_its_orders(beside):
     rows = [{**row, "count": 99, "next": "x"} for row in ROWS]
     assert len(asking(described({"at": "list"}), lambda _: as_json({"list": rows, **beside}), listed)[0]) == 7
+
+
+def test_what_orders_cost_that_stand_under_their_ids_is_no_count_of_them():
+    rows = {str(row["id"]): {**row, "total": 12999, "next": "x"} for row in ROWS}
+    assert len(asking(described({"at": "orders[]"}), lambda _: as_json({"orders": rows}), listed)[0]) == 7
+
+
+def test_rows_that_hold_several_orders_are_passed_over_by_none():
+    """Five rows of two orders each, of which three are asked for at once."""
+    carts = [{"orders": [{"id": n}, {"id": n + 1}]} for n in range(0, 10, 2)]
+
+    def reply(asked: Asked) -> Reply:
+        begin = int(query(asked)["offset"])
+        return as_json(carts[begin : begin + 3])
+
+    told = described({"at": "[].orders", "page": {"kind": "offset", "name": "offset", "size": SIZE}})
+    assert asking(told, reply, listed)[0] == [str(n) for n in range(10)]
 
 
 def test_a_platform_that_gives_fewer_at_once_than_asked_for_loses_no_order_by_offset():
@@ -182,6 +200,12 @@ def test_errors_beside_the_data_of_graphql_are_errors_whatever_else_the_file_say
 def test_a_next_page_that_stands_elsewhere_than_the_file_says_is_not_taken_for_the_end(page, sign):
     with pytest.raises(DriftError, match=r"nothing at .* leads to a next page, and .* says that one follows"):
         asking(described({"at": "list", "page": page}), lambda _: as_json({"list": ROWS, **sign}), listed)
+
+
+def test_a_header_may_say_that_a_page_is_the_last_one():
+    told = described({"page": {"kind": "cursor", "name": "after", "at": "header:X-Cursor", "more": "header:X-More"}})
+    last = {"X-Cursor": "x", "X-More": "false"}
+    assert len(asking(told, lambda _: as_json(ROWS, headers=last), listed)[1]) == 1
 
 
 @pytest.mark.parametrize(

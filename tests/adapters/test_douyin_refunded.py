@@ -44,6 +44,12 @@ def test_an_order_that_was_refunded_after_it_was_sent_is_no_cancellation(why):
     assert residue(found) == 0
 
 
+def test_cash_of_an_order_that_came_back_was_never_paid():
+    told = {"order_status": 4, "main_status": 22, "pay_type": 0, "pay_time": 0}
+    found = order(part("1", **told), **told)
+    assert (found.order_status, found.payment_status, found.paid, found.payments) == ("completed", "voided", "0", [])
+
+
 def test_an_order_that_was_refunded_before_it_was_sent_is_called_off():
     found = order(part("1", order_status=4, ship_time=0, main_status=21), order_status=4, main_status=21)
     assert (found.order_status, found.fulfilment_status, found.return_status) == ("cancelled", "unfulfilled", "none")

@@ -16,6 +16,7 @@ from spreadsheet_books import run as run_book
 
 from orderflow.adapters import csv_drop
 from orderflow.adapters.cells import amount, bare, whole
+from orderflow.adapters.csv_drop import table as csv_table
 from orderflow.adapters.files import FileError, text
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Order
@@ -123,6 +124,14 @@ def test_a_header_with_empty_cells_at_its_end_and_rows_of_nothing_are_no_fault(t
     content = "id,sku,qty,price,name,,\nPO-1,A,1,5,Zoë,,\n,,,,,,\n,,\nPO-2,B,1,5,Zoë,,\n"
     orders, refused = run(tmp_path, content)
     assert ([order.order_id for order in orders], refused) == (["PO-1", "PO-2"], [])
+
+
+def test_rows_that_end_in_a_delimiter_are_not_each_taken_for_a_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    looks: list[list[str]] = []
+    monkeypatch.setattr(csv_table, "_spelled", lambda names, _: looks.append(names) or names)
+    rows = "id,sku,qty,price,name,\nPO-1,A,1,5,Zoë,\nPO-2,A,1,5,Zoë,\n"
+    assert len(run(tmp_path, rows)[0]) == 2
+    assert all(names[0] == "id" for names in looks)
 
 
 def test_a_header_in_the_middle_of_joined_files_is_no_order(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ftplib
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from test_files import inbox, put, take
 
 from orderflow.adapters import csv_drop
 from orderflow.adapters.files.inbox import Drop
-from orderflow.domain.errors import ConfigError, DriftError
+from orderflow.domain.errors import ConfigError, DriftError, TransientError
 
 LAYOUT: dict[str, Any] = {"order": {"order_id": "id"}, "line": {"sku": "sku"}}
 
@@ -129,6 +130,51 @@ def test_a_list_that_nobody_can_read_is_no_empty_inbox(ftp: type[Ftp], monkeypat
         inbox("memftp://in").ready()
 
 
+@pytest.mark.parametrize("says", ["550 No files found", "450 No files found", "/in/."])
+def test_an_empty_folder_of_ftp_is_an_empty_inbox_whatever_the_server_says_of_it(
+    ftp: type[Ftp], monkeypatch: pytest.MonkeyPatch, says: str
+):
+    def nlst(_: Ftp, path: str) -> list[str]:
+        if says.startswith("/"):
+            return [says, f"{says}."]
+        raise {"5": ftplib.error_perm, "4": ftplib.error_temp}[says[0]](says)
+
+    monkeypatch.setattr(ftp, "unread", True)
+    monkeypatch.setattr(ftp, "nlst", nlst)
+    assert inbox("memftp://in").ready() == []
+
+
+@pytest.mark.parametrize("gone", ["file", "connection"])
+def test_a_file_that_is_gone_or_a_connection_that_broke_is_no_file_without_rights(
+    ftp: type[Ftp], monkeypatch: pytest.MonkeyPatch, gone: str
+):
+    box = inbox("memftp://in")
+    drops = box.ready()
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ftplib.error_perm("550 No such file") if gone == "file" else OSError("Socket is closed")
+
+    if gone == "file":
+        monkeypatch.setattr(ftp, "store", {f"{path}.part": content for path, content in ftp.store.items()})
+        monkeypatch.setattr(ftp, "open", refuse)
+        assert list(box.copies(drops)) == []
+        return
+    monkeypatch.setattr(ftp, "open", refuse)
+    monkeypatch.setattr(ftp, "ls", refuse)
+    with pytest.raises(TransientError):
+        list(box.copies(drops))
+
+
+def test_a_file_whose_size_the_storage_does_not_tell_is_read_all_the_same(bucket: dict[str, bytes]):
+    bucket["orders/in/a.csv"] = b"a\n"
+    box = inbox("bucket://orders/in")
+    ls = box.storage.open()[0].ls
+    box.storage.open()[0].ls = lambda path, detail=True, **_: [
+        {**each, "size": None} if detail else each for each in ls(path, detail)
+    ]
+    assert [copy.drop.name for copy in box.copies(box.ready())] == ["a.csv"]
+
+
 def test_an_ftp_server_is_told_login_and_password(monkeypatch: pytest.MonkeyPatch):
     told: dict[str, Any] = {}
     monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url, **given: told.update(given) or (Ftp(), "/in"))
@@ -158,6 +204,12 @@ def test_a_torn_interchange_of_tomorrow_is_not_waited_for_until_then(tmp_path: P
     assert refused.code == "INTERCHANGE_TORN"
 
 
+def test_a_torn_interchange_of_a_server_whose_clock_is_fast_is_waited_for(tmp_path: Path):
+    box = mailbox(tmp_path)
+    box.drop("a.edi", x12(one("PO-1"))[:200], age=timedelta(minutes=-5))
+    assert box.run() == ([], [])
+
+
 def test_a_file_that_grew_since_the_last_look_waits_and_one_that_vanished_stops_no_other(tmp_path: Path):
     put(tmp_path / "a.csv", "a\n", at=1)
     put(tmp_path / "b.csv", "b\n", at=2)
@@ -180,4 +232,6 @@ def test_a_full_folder_is_looked_through_once_for_all_its_files(tmp_path: Path, 
     monkeypatch.setattr(files, "ls", lambda path, **more: looks.append(path) or ls(path, **more))
     box.acknowledge([copy.origin for copy in box.copies(box.ready())])
     assert len(looks) == 4, "two looks at the inbox, one at done, one when they are put away"
+    assert list(box.copies(box.ready())) == []
+    assert len(looks) == 5, "one look at the inbox; without files, none at done"
     assert take(inbox(tmp_path / "done"), Drop("0.0123456789ab.csv", 2, None))[0] == b"a\n"

@@ -119,6 +119,13 @@ def test_a_packed_body_and_words_that_pack_nothing_are_read():
         assert [asking.get("/orders").json() for _ in range(2)] == [[1], [2]]
 
 
+def test_a_failure_in_a_packing_that_nobody_asked_for_is_a_failure_like_any_other():
+    page = Reply(503, body=b"br", headers={"Content-Encoding": "br"})
+    with serve(replies(page, Reply(body=b"[1]"))) as (url, seen):
+        assert client(account(url), Time().runtime(), Limits()).get("/orders").json() == [1]
+    assert len(seen) == 2
+
+
 def test_a_body_that_drips_in_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch):
     moments = count(0, 30)
     monkeypatch.setattr(transport, "perf_counter", lambda: next(moments))

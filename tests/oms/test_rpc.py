@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from orders import runtime
 
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
 from orderflow.domain.source import Account, Meter, Runtime
+from orderflow.oms import answers
 from orderflow.oms.rpc import Rpc
 
 
@@ -92,6 +94,12 @@ def test_errors_in_json_are_left_to_the_protocol() -> None:
 def test_a_body_that_cannot_be_unpacked_is_asked_for_again() -> None:
     broken = httpx.Response(200, stream=httpx.ByteStream(b"no gzip"), headers={"content-encoding": "gzip"})
     assert Answers(broken, httpx.Response(200, json=1)).post() == (200, 1)
+
+
+def test_a_packed_body_may_be_as_long_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MOST_BYTES", 3000)
+    sent = httpx.ByteStream(gzip.compress(b" " * 2000 + b"1"))
+    assert Answers(httpx.Response(200, stream=sent, headers={"content-encoding": "gzip"})).post() == (200, 1)
 
 
 def test_text_that_is_not_json_is_drift_and_torn_json_is_not() -> None:

@@ -8,8 +8,11 @@ import msgspec
 import pytest
 from staged import EPOCH, load, order, person, refusal
 
+from orderflow.domain.decision import Edit
 from orderflow.domain.errors import ConfigError
-from orderflow.staging import erasure, story
+from orderflow.domain.order import Refund
+from orderflow.quality.personal import PERSONAL
+from orderflow.staging import edits, erasure, story
 
 ASKED = {"who": "mei", "why": "ticket 4711"}
 CONTACTS = "SELECT order_id, sealed IS NULL, masking FROM orderflow.order_contacts ORDER BY 1"
@@ -64,6 +67,40 @@ def test_an_order_without_people_gets_none_later(store, ask):
     assert erase(store, "A-1").now == ["A-1"]
     load(store, order(minute=1), fetched=1)
     assert ask(CONTACTS) == [("A-1", True, "erased")]
+
+
+def test_no_table_keeps_what_a_document_says_of_its_buyer_nor_gets_it_back(store, ask):
+    told = {"buyer_id": "mei_wang88", "refunds": [Refund(refund_id="R-1", reason="mei_wang88 moved")]}
+    assert set(erasure.PERSONAL) == {(table, name) for table, name in PERSONAL if table != "contacts"}
+
+    def left():
+        tables = ask("SELECT table_name FROM information_schema.tables WHERE table_schema = 'orderflow'")
+        return [table for (table,) in tables if "mei_wang88" in str(ask(f"SELECT t::text FROM orderflow.{table} AS t"))]
+
+    def come(minute, **fields):
+        waits = [refusal(order("A-2", minute=minute, **told, **fields), 0)]
+        load(store, refused=waits, raw=[b"{}"], fetched=minute, window_end=EPOCH + timedelta(hours=2))
+        load(store, order(minute=minute, **told, **fields), fetched=minute)
+
+    come(0)
+    assert {"orders", "quarantine"} <= set(left())
+    erase(store, "A-1", "A-2")
+    assert left() == []
+    come(1, order_status="completed")
+    load(store, order("A-2", minute=2, **told), fetched=2)
+    assert left() == []
+    changed = "SELECT changed FROM orderflow.order_versions WHERE order_id = 'A-1' ORDER BY version DESC LIMIT 1"
+    assert ask(changed) == [(["order_status"],)]
+    assert sent(store)["A-1"]["refunds"] == [{"refund_id": "R-1"}]
+
+
+def test_what_a_person_corrects_afterwards_goes_when_the_order_is_erased_again(store, ask):
+    held_back(store, 0, 0)
+    erase(store, "A-1")
+    path = "contacts.1.phone"
+    edits.edit(store.connection, store.vault, 1, [Edit(path, "+886912345678")], **ASKED, personal=[path])
+    assert erase(store, "A-1") == ([], ["A-1"], [])
+    assert ask("SELECT sealed, withdrawn_by FROM orderflow.order_edits") == [(None, "erasure")]
 
 
 def test_a_dry_run_erases_nothing_and_nobody_erases_without_a_reason(store, ask):

@@ -11,7 +11,7 @@ import pytest
 from waiting import line, states, wait
 
 from orderflow.domain.errors import TransientError
-from orderflow.staging import actions
+from orderflow.staging import actions, erasure
 from orderflow.staging.session import lock_channel
 from orderflow.web import decisions, quarantined
 from orderflow.web.database import Database
@@ -126,3 +126,12 @@ def test_a_rule_that_every_line_of_a_long_order_breaks_is_told_once_and_no_broke
     assert "and 680 more" in page, "the SKUs that the map lacks"
     assert page.count('<tr class="broken">') == 101
     assert "The order has more fields" in page
+
+
+def test_where_the_copy_of_a_record_went_is_told_as_it_is(client, store):
+    (row,) = wait(store, "A-1")
+    assert "No copy is kept" not in client().get(f"/quarantine/{row}").text
+    erasure.erase(store.connection, "channel_01", ["A-1"], who="mei", why="ticket 4711")
+    page = client().get(f"/quarantine/{row}").text
+    assert "the buyer&#39;s data was erased, or nothing is left to judge" in page
+    assert "the OMS refused it" not in page

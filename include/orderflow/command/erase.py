@@ -25,8 +25,9 @@ def erase(
 ) -> None:
     """Remove the buyer's data of these orders from staging for good; the orders stay, and no later pull refills them.
 
-    Raw files in the landing zone hold them until `orderflow upkeep` removes those (after 90 days, or what `--raw-days`
-    says); channel and OMS keep their own. Exit code 1: staging does not know one of the orders.
+    Raw files in the landing zone hold them until `orderflow upkeep` removes those: after 90 days, or what `--raw-days`
+    says, and not while an order of the same pull waits in quarantine. Channel and OMS keep their own. Exit code 1:
+    staging does not know one of the orders.
 
     Example: [bold]orderflow erase shop_tw 2603011000123 --why "request of 2026-03-01, ticket 4711"[/bold]
     """

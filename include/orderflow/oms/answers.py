@@ -22,8 +22,7 @@ AT_ONCE = 64
 MOST_BYTES = 256 * 1024 * 1024
 """Longest answer that is taken in, unpacked."""
 _PACKINGS = frozenset({"gzip", "deflate", "br", "zstd"})
-_GROWTH = 1040
-"""So many times its size gzip or deflate may unpack to, at most; others have no bound, nor has one inside another."""
+_OF_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 _LONGEST_RETRY_AFTER = 86400.0
 """Seconds; who asks for more than a day is asked again after a day."""
@@ -74,39 +73,37 @@ class Network(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        end = time.monotonic() + self._seconds
         request.headers["accept-encoding"] = "identity"
         response = self._inner.handle_request(request)
-        assert isinstance(response.stream, httpx.SyncByteStream)
-        packed = [each for each in response.headers.get_list("content-encoding", True) if each in _PACKINGS]
-        if packed not in ([], ["gzip"], ["deflate"]):
+        try:
+            body = b"".join(_pieces(response, end))
+        finally:
             response.close()
+        left = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_PACKING]
+        return httpx.Response(
+            response.status_code, headers=left, content=body, extensions=response.extensions, request=request
+        )
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _pieces(response: httpx.Response, end: float) -> Iterator[bytes]:
+    """The body, unpacked; none of a failure that is packed as nobody asked: its status says enough."""
+    packed = [each for each in response.headers.get_list("content-encoding", split_commas=True) if each in _PACKINGS]
+    if packed not in ([], ["gzip"], ["deflate"]):  # what these unpack to is known only when it fills the memory
+        if response.is_success:
             raise httpx.DecodingError(f"the answer is packed as {', '.join(packed)}, which was not asked for")
-        most = MOST_BYTES // _GROWTH if packed else MOST_BYTES
-        response.stream = _Bounded(response.stream, time.monotonic() + self._seconds, most)
-        return response
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-class _Bounded(httpx.SyncByteStream):
-    """A body that has to end in time, and within so many bytes."""
-
-    def __init__(self, inner: httpx.SyncByteStream, end: float, most: int) -> None:
-        self._inner, self._end, self._most = inner, end, most
-
-    def __iter__(self) -> Iterator[bytes]:
-        left = self._most
-        for piece in self._inner:
-            left -= len(piece)
-            if left < 0:
-                raise httpx.ReadError(f"the answer is longer than {self._most:,} bytes")
-            if time.monotonic() > self._end:
-                raise httpx.ReadTimeout("the answer did not end")
-            yield piece
-
-    def close(self) -> None:
-        self._inner.close()
+        return
+    size = 0
+    for piece in response.iter_bytes():
+        size += len(piece)
+        if size > MOST_BYTES:
+            raise httpx.ReadError(f"the answer is longer than {MOST_BYTES:,} bytes")
+        if time.monotonic() > end:
+            raise httpx.ReadTimeout("the answer did not end")
+        yield piece
 
 
 def distrust(place: str, error: httpx.RequestError) -> ConfigError | None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from orderflow.domain.staging import Table
 from orderflow.domain.target import idempotency_key
+from orderflow.staging import contacts
 from orderflow.staging.actions import demand_why
+from orderflow.staging.copying import one
 from orderflow.staging.session import lock_channel, transaction
+
+PERSONAL = (("orders", "buyer_id"), ("refunds", "reason"))
+"""Table and field of the personal data that stand in an order's document; the others are its contacts."""
 
 
 class Erased(NamedTuple):
@@ -26,9 +35,10 @@ def erase(
 ) -> Erased:
     """Remove the buyers' data of these orders, raw records in quarantine and people's corrections included.
 
-    No later load brings them back, of orders that only wait in quarantine neither. Raw files in the landing zone expire
-    on their own. What waits for the OMS becomes a version without its people, because one version is always sent as
-    one document. Raises `ConfigError` where nobody or no reason is named.
+    No later load brings them back, of orders that only wait in quarantine neither; what people corrected since goes
+    when an order is erased again. Raw files in the landing zone expire on their own. What waits for the OMS becomes a
+    version without its people, because one version is always sent as one document. Raises `ConfigError` where nobody or
+    no reason is named.
     """
     demand_why(who, why)
     of = {"channel": channel, "order_ids": sorted(set(order_ids)), "who": who, "why": why}
@@ -41,12 +51,24 @@ def erase(
             before=[order_id for order_id, erased in known.items() if erased],
             unknown=[order_id for order_id in of["order_ids"] if order_id not in known],
         )
-        if found.now and not dry_run:
-            of["order_ids"] = found.now
-            for statement in (_CONTACTS, _RAW, _EDITS):
-                cursor.execute(statement, of)
+        if known and not dry_run:
+            cursor.execute(_CONTACTS, of | {"order_ids": found.now})
+            for statement in (_RAW, _EDITS):
+                cursor.execute(statement, of | {"order_ids": list(known)})
+            cursor.execute(_READ, of | {"order_ids": found.now})
+            for table, order_id, document in cursor.fetchall():
+                cursor.execute(_WRITE[table], (without_buyer(document.encode()).decode(), channel, order_id))
             _send_without_people(cursor, channel, found.now)
     return found
+
+
+def without_buyer(document: bytes) -> bytes:
+    """The document of an order without what it says of its buyer."""
+    order = msgspec.json.decode(document)
+    for table, name in PERSONAL:
+        for part in [order] if table == "orders" else order.get(table, []):
+            part.pop(name, None)
+    return msgspec.json.encode(order)
 
 
 def any_erased(cursor: Cursor, channel: str) -> bool:
@@ -56,6 +78,29 @@ def any_erased(cursor: Cursor, channel: str) -> bool:
     )
     row = cursor.fetchone()
     return row is not None and bool(row[0])
+
+
+def erased(cursor: Cursor, channel: str, order_ids: Collection[str]) -> set[str]:
+    """Those of these orders whose buyer was forgotten."""
+    cursor.execute(_ERASED, {"channel": channel, "order_ids": list(order_ids)})
+    return {order_id for (order_id,) in cursor.fetchall()}
+
+
+def without_buyers(cursor: Cursor, channel: str, orders: Table) -> Table:
+    """These orders, those whose buyer was forgotten without contacts and what else is said of the buyer."""
+    order_ids = one(orders["order_id"])
+    forgotten = erased(cursor, channel, order_ids.to_pylist())
+    if not forgotten:
+        return orders
+    rows = pc.is_in(order_ids, pa.array(sorted(forgotten)))
+    for name in ("contacts", "document"):
+        whole = one(orders[name])
+        values = [
+            contacts.NONE if name == "contacts" else without_buyer(each) for each in whole.filter(rows).to_pylist()
+        ]
+        patched = pc.replace_with_mask(whole, rows, pa.array(values, whole.type))
+        orders = orders.set_column(orders.column_names.index(name), name, patched)
+    return orders
 
 
 def _send_without_people(cursor: Cursor, channel: str, order_ids: list[str]) -> None:
@@ -82,6 +127,11 @@ WHERE c.order_id IS NOT NULL
 ORDER BY 1
 """
 
+_ERASED = """
+SELECT order_id FROM orderflow.order_contacts
+WHERE channel = %(channel)s AND order_id = ANY(%(order_ids)s) AND erased_at IS NOT NULL
+"""
+
 # An order without contacts gets a row, too, so that those of a later version are not taken in.
 _CONTACTS = """
 INSERT INTO orderflow.order_contacts AS c (channel, order_id, key_id, masking, erased_at, erased_by, erased_why)
@@ -95,6 +145,19 @@ _RAW = """
 UPDATE orderflow.quarantine SET sealed_raw = NULL, key_id = NULL
 WHERE channel = %(channel)s AND subject = ANY(%(order_ids)s)
 """
+
+# What a document says is found in Python alone: only few orders are erased at once.
+_READ = """
+SELECT 'orders', order_id, document::text FROM orderflow.orders
+WHERE channel = %(channel)s AND order_id = ANY(%(order_ids)s)
+UNION ALL
+SELECT 'quarantine', subject, document::text FROM orderflow.quarantine
+WHERE channel = %(channel)s AND subject = ANY(%(order_ids)s) AND document IS NOT NULL
+"""
+_WRITE = {
+    "orders": "UPDATE orderflow.orders SET document = %s WHERE channel = %s AND order_id = %s",
+    "quarantine": "UPDATE orderflow.quarantine SET document = %s WHERE channel = %s AND subject = %s",
+}
 
 _EDITS = """
 UPDATE orderflow.order_edits SET sealed = NULL, key_id = NULL,

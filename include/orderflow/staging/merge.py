@@ -65,6 +65,8 @@ def write(run: Run, orders: Table, lines: Lines) -> dict[str, int]:
     """Merge these orders; returns how many were `inserted`, `updated`, `unchanged` and `stale`."""
     if not orders.num_rows:
         return {}
+    if run.erased:
+        orders = erasure.without_buyers(run.cursor, run.batch.channel, orders)
     found = compare.compare(run, orders)
     run.cursor.execute("TRUNCATE incoming")
     if (found.changed | found.touched).any():
@@ -217,8 +219,8 @@ def _replace_contacts(run: Run, orders: Table, found: Comparison) -> None:
             "DELETE FROM orderflow.order_contacts WHERE channel = %s AND order_id = ANY(%s)", (channel, of_people)
         )
     said = pc.and_(pa.array(~found.known), pc.not_equal(one(orders["contacts"]), contacts.NONE))
-    if erased := _left_over(run, found, orders):
-        said = pc.and_(said, pc.invert(pc.is_in(one(orders["order_id"]), pa.array(erased))))
+    if revived := np.flatnonzero(~found.known & (found.version > 1)).tolist():  # somebody took them out of staging
+        run.cursor.execute(_DELETE_CONTACTS, (channel, one(orders["order_id"]).take(revived).to_pylist()))
     new = orders.select(["order_id", "contacts", "masking"]).filter(said).to_pydict()
     order_ids = new["order_id"] + of_people
     if not order_ids:
@@ -236,19 +238,6 @@ def _replace_contacts(run: Run, orders: Table, found: Comparison) -> None:
         }
     )
     copy(run.cursor, "orderflow.order_contacts", sent)
-
-
-def _left_over(run: Run, found: Comparison, orders: Table) -> list[str]:
-    """Clear the way for the contacts of orders that somebody took out of staging; those that stay erased are named.
-
-    An order may be erased before it is ever staged, while it waits in quarantine.
-    """
-    places = np.flatnonzero(~found.known & ((found.version > 1) | run.erased))
-    if not len(places):
-        return []
-    order_ids = one(orders["order_id"]).take(pa.array(places)).to_pylist()
-    run.cursor.execute(_DELETE_CONTACTS, {"channel": run.batch.channel, "order_ids": order_ids})
-    return [order_id for (order_id,) in run.cursor.fetchall()]
 
 
 def _typed(table: Table, names: list[str]) -> pa.Table:
@@ -302,12 +291,7 @@ WHERE outbox.version < excluded.version
 _DELETE_LINES = "DELETE FROM orderflow.order_lines WHERE channel = %s AND order_id = ANY(%s)"
 
 _DELETE_CONTACTS = """
-WITH gone AS (
-    DELETE FROM orderflow.order_contacts
-    WHERE channel = %(channel)s AND order_id = ANY(%(order_ids)s) AND erased_at IS NULL
-)
-SELECT order_id FROM orderflow.order_contacts
-WHERE channel = %(channel)s AND order_id = ANY(%(order_ids)s) AND erased_at IS NOT NULL
+DELETE FROM orderflow.order_contacts WHERE channel = %s AND order_id = ANY(%s) AND erased_at IS NULL
 """
 
 # What the received version does not show of the people we know.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -13,6 +13,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells
 from orderflow.domain.batch import Batch
 from orderflow.domain.errors import BalanceError
 from orderflow.domain.staging import RawRecord, Refused
+from orderflow.staging import erasure
 from orderflow.staging.copying import copy, decimals, storable
 from orderflow.staging.vault import Vault
 
@@ -40,7 +41,9 @@ class Shelf:
         self._wanted.extend(bytes(max(0, last + 1 - len(self._wanted))))
         for each in refused:
             self._wanted[each.ordinal] = 1
-        copy(self._cursor, "refused", _table(refused))
+        named = [order_id for each in refused if (order_id := _text(each.order_id))]
+        erased = erasure.erased(self._cursor, self._batch.channel, named)
+        copy(self._cursor, "refused", _table(refused, erased))
 
     def close(self, records: Iterable[RawRecord], *, expected: int) -> None:
         """Add the raw records and write the rows; raises `BalanceError` unless exactly `expected` were added."""
@@ -93,14 +96,20 @@ class Shelf:
             rows.clear()
 
 
-def _table(refused: Sequence[Refused]) -> pa.Table:
+def _table(refused: Sequence[Refused], erased: Collection[str]) -> pa.Table:
+    """What is refused; of buyers who were forgotten the documents say nothing."""
+    documents = [
+        each.document
+        and storable(erasure.without_buyer(each.document) if _text(each.order_id) in erased else each.document)
+        for each in refused
+    ]
     return pa.table(
         {
             "ordinal": [each.ordinal for each in refused],
             "source": [each.source for each in refused],
             "order_id": pa.array([_text(each.order_id) for each in refused], pa.string()),
             "reasons": [storable(msgspec.json.encode(list(each.reasons))) for each in refused],
-            "document": pa.array([each.document and storable(each.document) for each in refused], pa.string()),
+            "document": pa.array(documents, pa.string()),
             "content_hash": pa.array([each.content_hash for each in refused], pa.binary()),
             "channel_updated_at": pa.array([each.channel_updated_at for each in refused], pa.timestamp("us", "UTC")),
             "value": decimals(pa.array([each.value for each in refused], pa.int64())),

@@ -77,7 +77,7 @@ def _records(lines: Iterator[str], options: Options) -> Iterator[Row]:
                 pass
             elif names is None:
                 names = _header(values, needed)
-                headings.update(values)
+                headings.update(filter(None, values))  # every row has what columns without a name hold
             elif not headings.isdisjoint(values) and needed.keys() <= set(again := _spelled(values, needed)):
                 _demand_same(begins, again, names)
             elif len(values) != len(names):

@@ -202,13 +202,14 @@ def follows(answer: Answer, place: str) -> str | None:
     if "next" in answer.response.links:
         return "the header Link"
     return next(
-        (
-            name
-            for name, key, value in _beside(answer, place)
-            if _word(key) in _FOLLOWS and value and value not in ("false", "0")
-        ),
+        (name for name, key, value in _beside(answer, place) if _word(key) in _FOLLOWS and _says(value)),
         None,
     )
+
+
+def _says(value: Any) -> bool:
+    """Whether a value says yes, or where to go on; an object of empty values says nothing."""
+    return any(value.values()) if isinstance(value, dict) else bool(value) and value not in ("false", "0")
 
 
 def _word(key: str) -> str:
@@ -226,9 +227,9 @@ def _beside(answer: Answer, place: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _around(body: Any, way: list[str | None], above: str = "") -> Iterator[tuple[str, str, Any]]:
-    if not isinstance(body, dict) or not way:
+    if not isinstance(body, dict) or not way or way[0] is None:  # None: the orders themselves, by their ids
         return
     for key, value in body.items():
         if key != way[0]:
             yield f"{above}{key}", key, value
-        yield from _around(value, way[1:] if key == way[0] else [None], f"{above}{key}.")
+        yield from _around(value, way[1:] if key == way[0] else [""], f"{above}{key}.")

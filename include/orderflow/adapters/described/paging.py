@@ -36,8 +36,11 @@ def placed(page: Numbered, values: Mapping[str, Any], place: int) -> dict[str, A
 
 
 def behind(page: Numbered, place: int, came: int) -> int:
-    """The place of the next page; a platform may give fewer orders at once than it was asked for."""
-    return place + (1 if page.kind == "page" else came)
+    """The place of the next page; a platform may give fewer orders at once than it was asked for.
+
+    No further than it was asked for: rows that hold several orders are fewer than what came.
+    """
+    return place + (1 if page.kind == "page" else min(came, page.size.value))
 
 
 def demand_orders_counted(page: Numbered, answer: Answer, number: int, orders: str) -> None:
@@ -61,9 +64,9 @@ def by_cursor(page: Cursor, orders: str) -> Callable[[Question, Answer], Questio
     """Follow the cursor that each answer holds, beside the list at `orders`."""
 
     def following(_: Question, answer: Answer) -> Question | None:
-        if page.more and at(answer.body, page.more) in (False, "false", "0"):
+        more = told(answer.response, answer.body, page.more) if page.more else "true"
+        if more in ("false", "0") or (page.more and at(answer.body, page.more) is False):
             return None
-        more = not page.more or told(answer.response, answer.body, page.more)
         if more and (cursor := told(answer.response, answer.body, page.at)):
             return {"cursor": cursor}
         _demand_end(page, answer, orders)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from orderflow.adapters.douyin.contacts import contacts_of, masking_of
 from orderflow.adapters.douyin.money import price, reduction, sums_of
 from orderflow.adapters.douyin.statuses import (
+    SENT_AND_REFUNDED,
     State,
     arrived_at,
     fulfilment_status,
@@ -224,7 +225,7 @@ def _payments(raw: Raw, state: State, total: str | None) -> list[Payment]:
             Payment(payment_id=serial, method=method, amount=rest, at=at),
             Payment(method="promotion_pay_amount", gateway=method, amount=yuan(given), at=at),
         ]
-    if kind == CASH and state.order in {"open", "completed"}:
+    if kind == CASH and state.order in {"open", "completed"} and state != SENT_AND_REFUNDED:
         status = "success" if state.order == "completed" else "pending"
         return [Payment(kind="cod", status=status, method=method, amount=total)]
     return [

@@ -123,7 +123,8 @@ def hold_reasons(state: State, parts: Sequence[Raw]) -> list[str]:
 def payment_status(state: State, parts: Sequence[Raw], payments: Sequence[Payment]) -> str:
     done = [payment for payment in payments if payment.status == "success"]
     if not done:
-        return "voided" if state.order == "cancelled" else "cod_due" if payments else "unpaid"
+        over = state.order == "cancelled" or state == SENT_AND_REFUNDED  # cash that was refused, or given back
+        return "voided" if over else "cod_due" if payments else "unpaid"
     if state.order == "pending":
         return "partially_paid"
     back = [after_sale(part, "refund_status") == REFUNDED or _sent_and_refunded(part) for part in parts]

@@ -82,8 +82,8 @@ class Mailbox:
 
     def _waits(self, file: File) -> bool:
         """A file that ends early may still be on its way; it is left where it is until `patience` is over."""
-        modified, now = file.copy.drop.modified, self._runtime.clock()
-        young = modified is not None and modified <= now < modified + self._terms.patience
+        modified = file.copy.drop.modified
+        young = modified is not None and abs(self._runtime.clock() - modified) < self._terms.patience
         return young and any(fault.code in _EARLY for fault in file.faults.values())
 
     def _stays(self, file: File) -> bool:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from errno import EBUSY
 from fnmatch import fnmatchcase
-from ftplib import error_perm
+from ftplib import error_perm, error_temp
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -118,13 +118,13 @@ class Inbox:
         oldest = datetime.min.replace(tzinfo=UTC)
         return sorted([*vouched, *waiting], key=lambda drop: (drop.modified or oldest, drop.name))
 
-    def copies(self, drops: Iterable[Drop]) -> Iterator[Copy]:
+    def copies(self, drops: Sequence[Drop]) -> Iterator[Copy]:
         """The contents of these files, one open at a time; what vanished or grew meanwhile is left for the next run."""
-        done = self._done()
+        done = self._done() if drops else {}
         for drop in drops:
             try:
                 with self.copy(drop) as copy:
-                    if copy.content is not None and copy.content.seek(0, 2) != drop.size:
+                    if copy.content is not None and not self._is_whole(drop, copy.content.seek(0, 2)):
                         log.warning("file left, it is still being written name=%s", drop.name)
                         continue
                     before = done.get(copy.sha256[:12])
@@ -133,6 +133,10 @@ class Inbox:
                     yield copy
             except _GoneError:
                 log.warning("file left, it is gone again name=%s", drop.name)
+
+    def _is_whole(self, drop: Drop, size: int) -> bool:
+        """Whether so many bytes are all of a file; some storages list no size, or that of the packed content."""
+        return size == drop.size or (size > drop.size and self._look().get(drop.name) == drop)
 
     @contextmanager
     def copy(self, drop: Drop) -> Iterator[Copy]:
@@ -154,6 +158,8 @@ class Inbox:
                 except Exception as error:
                     if not _is_its_own(error) and _UNREADABLE not in drop.name:
                         raise
+                    if drop.name not in self._look():  # which fails where it is the storage that is gone
+                        raise FileNotFoundError(drop.name) from error
                     content = None
             now = self._runtime.clock()
             yield Copy(drop, content, digest.hexdigest() if content else "", statement, min(drop.modified or now, now))
@@ -196,7 +202,7 @@ class Inbox:
         with self.storage.speaking("its listing"):
             files.invalidate_cache()
             entries: list[Mapping[str, Any]] = self._listed(files, root)
-            if not entries and hasattr(files, "ftp") and hasattr(files.ftp, "nlst") and files.ftp.nlst(root):
+            if not entries and hasattr(files, "ftp") and hasattr(files.ftp, "nlst") and _names(files.ftp, root):
                 raise DriftError(
                     f"inbox {root}: the FTP server lists its files in a form that is not understood; ask for MLSD, or "
                     "for a listing in the form of Unix"
@@ -259,6 +265,15 @@ def _is_its_own(error: Exception) -> bool:
     if isinstance(error, error_perm):
         return str(error).startswith("550")
     return isinstance(error, PermissionError) or (type(error) is OSError and error.errno in (None, EBUSY))
+
+
+def _names(ftp: Any, root: str) -> list[str]:
+    """What an FTP server names in a folder; many have an error of their own for an empty one (550 or 450)."""
+    try:
+        found: list[str] = ftp.nlst(root)
+    except (error_perm, error_temp):
+        return []
+    return [name for name in found if name.rpartition("/")[2] not in {".", ".."}]
 
 
 def _name(path: str) -> str:

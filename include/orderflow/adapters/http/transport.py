@@ -97,9 +97,13 @@ class Measured(httpx.BaseTransport):
 
 
 def _whole(request: httpx.Request, response: httpx.Response, end: float) -> httpx.Response:
-    """The answer with its body, unpacked; raises `DriftError` for more of it than a run can hold."""
+    """The answer with its body, unpacked; raises `DriftError` for more of it than a run can hold.
+
+    A failure that is packed otherwise comes without its body: its status says what to do.
+    """
     packed = [each for each in response.headers.get_list("content-encoding", split_commas=True) if each in _PACKINGS]
-    if packed not in ([], ["gzip"], ["deflate"]):  # what these unpack to is known only when it fills the memory
+    readable = packed in ([], ["gzip"], ["deflate"])  # what else unpacks to is known only when it fills the memory
+    if not readable and response.is_success:
         response.close()
         raise DriftError(
             f"{told(request)} at {request.url.host}: its body is packed as {', '.join(packed)}, though only gzip or "
@@ -107,7 +111,7 @@ def _whole(request: httpx.Request, response: httpx.Response, end: float) -> http
         )
     pieces, size = [], 0
     try:
-        for piece in response.iter_bytes():
+        for piece in response.iter_bytes() if readable else ():
             pieces.append(piece)
             size += len(piece)
             if size > MOST_BYTES:
