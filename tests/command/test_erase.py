@@ -9,8 +9,8 @@ def test_known_orders_lose_their_buyer_and_unknown_ones_are_named(run, store, as
     load(store, order(), order("A-2"))
     assert run("erase", "shop_tw", "A-1", *WHY, "--dry-run") == (0, "1 would be erased, 0 were before\n")
     assert run("erase", "shop_tw", "A-1", *WHY) == (0, "1 erased, 0 were before\n")
-    code, said = run("erase", "demo_csv", "A-9", *WHY)
-    assert (code, said.splitlines()[-1]) == (1, "unknown: A-9; orderflow explain demo_csv A-9 looks for it")
+    code, said = run("erase", "demo_csv", "A 9", *WHY)
+    assert (code, said.splitlines()[-1]) == (1, "unknown: A 9; orderflow explain demo_csv 'A 9' looks for it")
     assert ask("SELECT order_id, erased_by FROM orderflow.order_contacts ORDER BY 1") == [("A-1", "mei"), ("A-2", None)]
 
 

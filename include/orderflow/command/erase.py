@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -41,7 +42,9 @@ def erase(
         done = "would be erased" if dry_run else "erased"
         console.print(f"{len(found.now)} {done}, {len(found.before)} were before", highlight=False)
         for order in found.unknown:
-            console.print(f"unknown: {order}; orderflow explain {channel} {order} looks for it", highlight=False)
+            console.print(
+                f"unknown: {order}; orderflow explain {channel} {shlex.quote(order)} looks for it", highlight=False
+            )
     if found.unknown:
         ports.demand_named(channel)
         raise typer.Exit(1)
