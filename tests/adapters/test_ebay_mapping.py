@@ -18,12 +18,8 @@ def order():
 def test_the_sample_adds_up(order):
     found = mapped(order)
     assert residue(found) == 0
-    assert (found.items_total, found.charge_total, found.grand_total, found.paid) == (
-        "116.10",
-        "7.90",
-        "124.00",
-        "124.00",
-    )
+    assert (found.items_total, found.charge_total) == ("116.10", "7.90")
+    assert (found.grand_total, found.paid) == ("124.00", "124.00")
     assert [(each.unit_price, each.discount, each.total) for each in found.lines] == [
         ("24.50", "4.90", "44.10"),
         ("80.00", "8.00", "72.00"),

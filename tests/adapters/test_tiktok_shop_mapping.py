@@ -49,12 +49,8 @@ def test_the_sample_adds_up_with_tax_on_top(raw):
     order = mapped(raw)
     assert residue(order) == 0
     assert not order.taxes_included
-    assert (order.items_total, order.charge_total, order.tax_total, order.grand_total) == (
-        "116.10",
-        "7.90",
-        "9.92",
-        "133.92",
-    )
+    assert (order.items_total, order.charge_total, order.tax_total) == ("116.10", "7.90", "9.92")
+    assert order.grand_total == "133.92"
     assert [(tax.title, tax.rate, tax.amount) for tax in order.taxes] == [
         ("SALES_TAX", "0.08", "9.29"),
         ("shipping_fee_tax", None, "0.63"),

@@ -119,14 +119,20 @@ def test_no_other_user_of_the_machine_reads_what_buyers_wrote(tmp_path: Path):
     assert (tmp_path / "shop" / "window" / "run").stat().st_mode & 0o007 == 0
 
 
-def test_an_attempt_that_failed_keeps_nothing_of_a_mailbox(tmp_path: Path):
+def cut_off(folder: Path, page: Page) -> None:
+    """An attempt at a mailbox that fails once this page is written."""
+
     def attempt() -> None:
-        with landing.Writer(tmp_path, keep=True) as writer:
-            writer.write(Page([b"1"], "orders.csv"), NOW)
+        with landing.Writer(folder, keep=True) as writer:
+            writer.write(page, NOW)
             raise OSError("the network went away")
 
     with pytest.raises(OSError, match="the network"):
         attempt()
+
+
+def test_an_attempt_that_failed_keeps_nothing_of_a_mailbox(tmp_path: Path):
+    cut_off(tmp_path, Page([b"1"], "orders.csv"))
     with landing.Writer(tmp_path, keep=True) as writer:
         writer.write(Page([b"1"], "orders.csv"), NOW)
         writer.write(Page([b"2"], "orders.csv"), NOW)
@@ -140,14 +146,7 @@ def test_an_attempt_that_failed_keeps_nothing_of_a_mailbox(tmp_path: Path):
 def test_what_a_mailbox_was_told_of_outlives_an_attempt_that_fails(tmp_path: Path, left: bytes):
     with landing.Writer(tmp_path, keep=True) as writer:
         writer.write(Page([b"1"], "orders.csv"), NOW)
-
-    def attempt() -> None:
-        with landing.Writer(tmp_path, keep=True) as writer:
-            writer.write(Page([b"2"], "more.csv"), NOW)
-            raise OSError("the network went away")
-
-    with pytest.raises(OSError, match="the network"):
-        attempt()
+    cut_off(tmp_path, Page([b"2"], "more.csv"))
     if left:
         (tmp_path / "raw-00001.jsonl.zst").write_bytes(left)
     with landing.Writer(tmp_path, keep=True) as writer:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from orderflow.domain.order import Charge, Contact, Line, Order
+from orderflow.domain.order import Charge, Contact, Discount, Line, Order, Tax
 from orderflow.domain.source import Runtime
 from orderflow.domain.target import Receipt, Submission, Target, idempotency_key
 
@@ -53,6 +53,23 @@ def submission(number: int, version: int = 1, *, earlier: bool = False, **fields
     content = msgspec.json.encode(document)
     key = idempotency_key(CHANNEL, order.order_id, version, content)
     return Submission(key, CHANNEL, order.order_id, version, content, earlier)
+
+
+def taxed_on_top(number: int) -> Submission:
+    """An order from New York: 118.25 dollars out of taxes on top, an open discount, a rounding and odd prices."""
+    return submission(
+        number,
+        currency="USD",
+        taxes_included=False,
+        tax_total="8.25",
+        taxes=[Tax(title="NY State", amount="4"), Tax(title="NYC", amount="4.25")],
+        lines=[line(1, quantity="3", total="10"), line(2, "SKU-002", quantity="7000", total="100.01")],
+        charges=[Charge(kind="gift_wrap", amount="2", total="2")],
+        discounts=[Discount(title="優惠", amount="5", allocated="3")],
+        rounding="-0.01",
+        grand_total="118.25",
+        contacts=[person(number, country="US", region="NY")],
+    )
 
 
 def line(number: int = 1, sku: str = "SKU-001", quantity: str = "3", total: str = "30", **fields: Any) -> Line:

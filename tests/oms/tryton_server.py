@@ -52,22 +52,25 @@ class Server:
 def running(settings: str = "") -> Iterator[Server]:
     """Start trytond on a fresh copy of the built database; `settings` is appended to trytond.conf.
 
-    Several runs may use the folder at once: the first builds, the last one stops PostgreSQL.
+    Several runs may use the folder at once: the first builds, the last one stops PostgreSQL, and nobody comes or goes
+    meanwhile.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (FOLDER / "door").open("w") as door, (FOLDER / "used").open("w") as used:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(used, fcntl.LOCK_SH)
         postgres = start(FOLDER / "pg", durable=False)
         _install()
         if not _READY.exists():
             _build(postgres)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
         try:
             with _serving(postgres, f"shop_{os.getpid()}_{next(_names)}", settings) as server:
                 yield server
         finally:
+            fcntl.flock(door, fcntl.LOCK_EX)
             with contextlib.suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(used, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 postgres.stop()
 
 

@@ -3,7 +3,7 @@
 import sys
 
 from orders import line, submission
-from test_postgres import TABLE, opened
+from postgres_target import TABLE, opened
 
 target = opened(sys.argv[1], table=TABLE)
 for start in range(1, 201, 10):
