@@ -32,6 +32,16 @@ def test_a_list_that_says_of_itself_that_more_follows_is_not_taken_for_whole(sig
         asking(described({"at": "data.list"}), lambda _: as_json({"data": {"list": ROWS, **sign}}), listed)
 
 
+@pytest.mark.parametrize("name", ["total", "summary.count"])
+def test_a_sum_of_money_beside_a_whole_list_is_no_count_where_the_file_says_so(name):
+    beside = {"total": 12999} if name == "total" else {"summary": {"count": 12999}}
+    answer = {"list": ROWS, **beside}
+    page = {"kind": "none", "amounts": [name]}
+    assert len(asking(described({"at": "list", "page": page}), lambda _: as_json(answer), listed)[0]) == 7
+    with pytest.raises(DriftError, match=r"name it under page\.amounts if it is a sum of money"):
+        asking(described({"at": "list"}), lambda _: as_json(answer), listed)
+
+
 @pytest.mark.parametrize("header", [{"Link": '</orders?page=2>; rel="next"'}, {"x-wp-total": "8"}])
 def test_a_header_may_say_that_more_follows(header):
     with pytest.raises(DriftError, match=f"7 orders came, and the header {next(iter(header))} says"):
@@ -157,7 +167,7 @@ def test_a_page_behind_the_last_one_may_be_unknown_but_the_first_may_not():
 
     def reply(asked: Asked) -> Reply:
         page = int(query(asked)["page"])
-        return as_json([{"id": page}]) if page < 3 else Reply(status=404)
+        return as_json([{"id": page}]) if 0 < page < 3 else Reply(status=404)
 
     page = {"kind": "page", "name": "page", "size": {"name": "limit", "value": 1}}
     assert asking(described({"page": page}), reply, listed)[0] == ["1", "2"]
@@ -220,3 +230,42 @@ def test_a_last_page_is_the_last_one_whatever_counts_beside_it(page, last):
     assert (
         len(asking(described({"at": "list", "page": page}), lambda _: as_json({"list": ROWS, **last}), listed)[0]) == 7
     )
+
+
+def counted_from(number, /, **page):
+    """Three pages of which the first has this number, and the page of a channel file."""
+
+    def reply(asked: Asked) -> Reply:
+        begin = (int(query(asked)["page"]) - number) * 3
+        return as_json(ROWS[begin : begin + 3] if begin >= 0 else [])
+
+    return described({"page": {"kind": "page", "name": "page", "size": SIZE, **page}}), reply
+
+
+def test_pages_that_count_from_0_do_not_lose_their_first_one_unseen():
+    told, reply = counted_from(0)
+    with pytest.raises(TransientError, match=r"page 0 holds 3 orders that stand on no other page.*page\.first: 0"):
+        asking(told, reply, listed)
+    told, reply = counted_from(0, first=0)
+    assert len(asking(told, reply, listed)[0]) == 7
+
+
+def test_page_0_is_asked_for_once_and_never_where_the_file_names_the_first_page():
+    for page, times in (({}, 1), ({"first": 1}, 0)):
+        told, reply = counted_from(1, **page)
+        found, seen = asking(told, reply, lambda source: [listed(source), listed(source)])
+        assert [len(each) for each in found] == [7, 7]
+        assert sum(query(each)["page"] == "0" for each in seen) == times
+
+
+@pytest.mark.parametrize("answer", [as_json({"error": "page"}, status=400), as_json(ROWS[:3])])
+def test_a_platform_that_refuses_page_0_or_takes_it_for_page_1_counts_from_1(answer):
+    told, reply = counted_from(1)
+    found, _ = asking(told, lambda asked: answer if query(asked)["page"] == "0" else reply(asked), listed)
+    assert len(found) == 7
+
+
+def test_the_places_of_other_lists_are_named_where_none_stands_at_the_one_told():
+    answer = {"meta": {"tags": ["a"]}, "data": {"orders": [{"id": 1, "lines": [{"id": 2}]}], "shops": [{"id": 3}]}}
+    with pytest.raises(DriftError, match=r"no list of orders at results \(lists stand at data\.orders, data\.shops\);"):
+        asking(described({"at": "results"}), lambda _: as_json(answer), listed)

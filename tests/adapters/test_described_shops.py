@@ -47,7 +47,7 @@ def test_an_answer_without_content_is_a_list_without_orders():
 
     def reply(asked: Asked) -> Reply:
         page = int(query(asked)["page"])
-        return as_json([{"id": page}]) if page < 3 else Reply(status=204, body=b"")
+        return as_json([{"id": page}]) if 0 < page < 3 else Reply(status=204, body=b"")
 
     page = {"kind": "page", "name": "page", "size": {"name": "limit", "value": 1}}
     found, _ = asking(described({"page": page}), reply, listed)

@@ -1,9 +1,11 @@
 """What the words of a channel file mean: places, units and times of values, and what is known of a platform."""
 
+from decimal import Decimal
 from typing import get_args
 
 import pytest
 from described_shops import described, mapped
+from money_equation import residue
 from pydantic import ValidationError
 
 from orderflow import adapters
@@ -18,7 +20,10 @@ def test_a_zero_date_is_a_time_that_has_not_come(zero):
     assert mapped({"id": 1, "paid": zero}, paid_at={"path": "paid", "time": "epoch"}).paid_at is None
 
 
-@pytest.mark.parametrize(("code", "amount"), [("JPY", "1250"), ("jpy", "1250"), ("EUR", "12.50"), (" kwd ", "1.250")])
+@pytest.mark.parametrize(
+    ("code", "amount"),
+    [("JPY", "1250"), ("jpy", "1250"), ("EUR", "12.50"), (" kwd ", "1.250"), ("BYR", "1250"), ("HRK", "12.50")],
+)
 def test_minor_units_follow_the_currency_however_it_is_spelled(code, amount):
     order = mapped({"id": 1, "sum": 1250, "cur": code}, grand_total={"path": "sum", "unit": "minor"}, currency="cur")
     assert order.grand_total == amount
@@ -98,6 +103,80 @@ def test_amounts_that_a_shop_tells_apart_are_added():
     assert mapped({"id": 1}, grand_total=told).grand_total is None
     with pytest.raises(ValidationError, match=r"order\.order_number is no amount; only amounts are added"):
         mapped({"id": 1}, order_number=told)
+
+
+@pytest.mark.parametrize(
+    ("gross", "net", "tax"),
+    [
+        ("11.99", "9.99", "2.00"),
+        ("1", "1", "0"),
+        ("-11.99", "-9.99", "-2.00"),
+        ("9.99", None, None),
+        (None, "9.99", None),
+    ],
+)
+def test_an_amount_that_a_shop_tells_as_a_difference_is_known_where_both_sides_are(gross, net, tax):
+    """Oscar: amounts with tax and without, and no tax."""
+    order = mapped({"id": 1, "of": {"gross": gross, "net": net}}, tax_total={"sum": ["of.gross", "-of.net"]})
+    assert order.tax_total == tax
+
+
+def test_a_side_of_a_difference_that_is_no_amount_is_handed_on_for_cleaning_to_name():
+    assert mapped({"id": 1, "a": "5", "b": "1,5"}, tax_total={"sum": ["a", "-b"]}).tax_total == "-1,5"
+
+
+UNROUNDED = {
+    "order": {
+        "order_id": "id", "currency": "cur", "taxes_included": {"constant": True},
+        "grand_total": {"path": "total", "digits": "currency"},
+    },
+    "lines": {"each": "lines", "fields": {"line_id": "n", "total": {"path": "total", "digits": "currency"}}},
+    "charges": {"fields": {"kind": {"constant": "shipping"}, "amount": {"path": "freight", "digits": "currency"}}},
+}  # fmt: skip
+
+
+def unrounded(total, *lines, order=None, **more):
+    raw = {"id": 1, "cur": "EUR", "total": total, "lines": [{"total": each} for each in lines], **more}
+    told = UNROUNDED | {"order": UNROUNDED["order"] | (order or {})}
+    return adapters.find("rest").to_order(raw, described({}, map=told))
+
+
+@pytest.mark.parametrize(
+    ("total", "lines", "more", "rounding"),
+    [
+        ("498.63465", ["458.88525", "39.7494"], {}, "-0.01"),  # 458.89 + 39.75 = 498.64, and 498.63 is to be paid
+        ("10.01385", ["9.93735", "0.0765"], {}, "-0.01"),
+        ("17.0000001", ["12.005", "4.9950001"], {}, "-0.01"),
+        ("17", ["12.0", "5.0"], {}, None),
+        ("113907.7", ["113332.2", "25.5"], {"cur": "JPY", "freight": "550"}, None),  # 113,332 + 26 + 550 = 113,908
+        ("25.5", ["12.75", "12.75"], {"cur": "JPY"}, None),
+        ("25", ["12.5", "12.5"], {"cur": "JPY"}, "-1"),
+    ],
+)
+def test_what_rounding_part_by_part_takes_from_the_equation_is_told_as_rounding(total, lines, more, rounding):
+    """Medusa rounds nothing: what adds up as told does, after rounding, to the last minor unit only by chance."""
+    order = unrounded(total, *lines, **more)
+    assert order.rounding == rounding
+    assert residue(order) == 0
+
+
+def test_a_mistake_in_the_told_amounts_is_never_called_rounding():
+    assert unrounded("498.63465", "458.88525", "38.7494").rounding == "-0.01"
+    assert residue(unrounded("498.63465", "458.88525", "38.7494")) == -1
+    assert residue(unrounded("20", "12.004", "7.004")) == Decimal("-0.99")
+
+
+def test_the_decimal_places_of_minor_units_round_nothing():
+    told = {"grand_total": {"path": "total", "unit": "minor", "digits": 4}}
+    assert unrounded("120000", "12.004", order=told).rounding is None
+    assert residue(unrounded("120000", "12.004", order=told)) == 0
+
+
+def test_rounding_is_the_shops_own_where_the_file_names_its_place_and_nothing_where_an_amount_is_missing():
+    assert unrounded("25.01", "12.005", "12.995", order={"rounding": "off"}, off="0.02").rounding == "0.02"
+    assert unrounded(None, "12.005").rounding is None
+    assert unrounded("12.01", "12.005", None).rounding is None
+    assert unrounded("12.01", "12,005").rounding is None
 
 
 @pytest.mark.parametrize(("listed", "own"), [("x", {}), (None, {}), ({"a": "b"}, ["c"]), ({"a": "b"}, None)])

@@ -22,6 +22,12 @@ _DECIMALS = {
 }
 _EXPONENTS = {currency: places for places, currencies in _DECIMALS.items() for currency in currencies.split()}
 
+WITHDRAWN = {
+    "ANG", "AZM", "BGN", "BYR", "CSD", "CUC", "CYP", "EEK", "GHC", "HRK", "LTL", "LVL", "MRO", "MTL", "MZM", "ROL",
+    "SDD", "SIT", "SKK", "SLL", "SRG", "STD", "TMM", "TRL", "VEB", "VEF", "ZMK", "ZWD", "ZWL", "ZWR",
+}  # fmt: skip
+"""ISO 4217, list three: no state has them any more, orders of earlier years and their refunds do."""
+
 AMOUNT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,22 +178,36 @@ def raw_at(content: bytes, place: str) -> bytes | None:
     return None if not found or bytes(found[0]).strip() == b"null" else bytes(found[0])
 
 
-def whole(answer: Answer, place: str) -> Answer:
-    """The answer; raises `DriftError` where it says that there are more orders than those in its list at `place`."""
-    if sign := _more(answer, place):
+def lists(body: Any, above: str = "") -> Iterator[str]:
+    """Where lists of objects stand in an answer, as a channel file would name them."""
+    if isinstance(body, list) and body and isinstance(body[0], dict):
+        yield above.removesuffix(".") or "the top"
+    elif isinstance(body, dict):
+        for key, value in body.items():
+            yield from lists(value, f"{above}{key}.")
+
+
+def whole(answer: Answer, place: str, amounts: Iterable[str]) -> Answer:
+    """The answer; raises `DriftError` where it says that there are more orders than those in its list at `place`.
+
+    What stands at `amounts` is no count of orders.
+    """
+    if sign := _more(answer, place, frozenset(amounts)):
         raise DriftError(
             f"{named(answer.response.request)}: {len(answer.records)} orders came, and {sign} says that there are "
-            "more: the platform gives pages, and page.kind in the channel file is none; describe the pages there"
+            "more: the platform gives pages, and page.kind in the channel file is none; describe the pages there, or "
+            "name it under page.amounts if it is a sum of money"
         )
     return answer
 
 
-def _more(answer: Answer, place: str) -> str | None:
+def _more(answer: Answer, place: str, amounts: frozenset[str]) -> str | None:
     """Where it says so, in one of the words that platforms have for it."""
     for name in _COUNTING:
         if _exceeds(answer.response.headers.get(name), answer):
             return f"the header {name}"
-    counts = (name for name, key, value in _beside(answer, place) if _word(key) in _COUNTS and _exceeds(value, answer))
+    beside = (each for each in _beside(answer, place) if each[0] not in amounts)
+    counts = (name for name, key, value in beside if _word(key) in _COUNTS and _exceeds(value, answer))
     return follows(answer, place) or next(counts, None)
 
 

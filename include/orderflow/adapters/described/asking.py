@@ -151,7 +151,9 @@ class Numbered(Block):
     kind: Literal["page", "offset"]
     name: str
     first: Annotated[int, Field(ge=0, le=1)] = 1
-    """Number of the first page."""
+    """Number of the first page. Where the file does not say it, and no total would tell, page 0 is asked for once a
+    run: orders that stand there alone would never be read.
+    """
     size: Size
     total: str | None = None
     """Where the answer tells how many orders there are: a path, or `header:<name>`.
@@ -186,6 +188,8 @@ class Whole(Block):
     """Everything comes in one answer."""
 
     kind: Literal["none"]
+    amounts: list[str] = Field(default=[])
+    """What stands beside the list, is called a `total`, and is money: it does not count orders."""
 
 
 Page: TypeAlias = Annotated[Numbered | Cursor | Linked | Whole, Field(discriminator="kind")]

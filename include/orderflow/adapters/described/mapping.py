@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from orderflow.adapters.described.sums import computed, totals
+from orderflow.adapters.described.sums import computed, rounded_off, totals
 from orderflow.adapters.described.values import PathText, Place, Places, Reader, Scope, Value, parse, plain, reader
 from orderflow.domain import order as ours
 from orderflow.domain.errors import RecordError
@@ -167,6 +167,35 @@ Fill: TypeAlias = Callable[[Scope, str], dict[str, Any]]
 
 
 def _compiled(told: Mapped) -> Callable[[Raw], Order]:
+    to_order, unrounded = _mapping(told), _unrounded(told)
+    if unrounded is None:
+        return to_order
+    to_unrounded = _mapping(unrounded)
+
+    def rounded(raw: Raw) -> Order:
+        order = to_order(raw)
+        return msgspec.structs.replace(order, rounding=rounded_off(order, to_unrounded(raw)))
+
+    return rounded
+
+
+def _unrounded(told: Mapped) -> Mapped | None:
+    """The mapping with amounts as they are told; None where none is rounded, or the file says what rounding is."""
+    whole = told.model_dump(exclude_unset=True)
+    exact = _without_digits(whole)
+    return None if exact == whole or "rounding" in told.order else Mapped.model_validate(exact)
+
+
+def _without_digits(told: Any) -> Any:
+    if isinstance(told, list):
+        return [_without_digits(each) for each in told]
+    if not isinstance(told, dict):
+        return told
+    rounds = told.get("unit") != "minor" and (isinstance(told.get("digits"), int) or told.get("digits") == "currency")
+    return {key: _without_digits(each) for key, each in told.items() if not (rounds and key == "digits")}
+
+
+def _mapping(told: Mapped) -> Callable[[Raw], Order]:
     fill = _filler("order", told.order)
     currency_of = reader("currency", "code", told.order["currency"]) if "currency" in told.order else None  # type: ignore[arg-type] # `_mistakes` refused lists
     makers = {name: [_maker(name, block) for block in getattr(told, name)] for name in ours.PARTS if name != "contacts"}

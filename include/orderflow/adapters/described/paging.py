@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from orderflow.adapters.described.answers import Answer, at, follows, told
@@ -57,6 +57,15 @@ def demand_orders_counted(page: Numbered, answer: Answer, number: int, orders: s
             f"{named(answer.response.request)}: {len(answer.records)} orders came, but {total} at {page.total} leaves "
             f"{left} for this page; the run tries again by itself; if it stays so, it does not count orders (pages, "
             "perhaps), and some would be left out: name as page.total in the channel file what does, or leave it out"
+        )
+
+
+def demand_seen(before: Answer, id_of: Callable[[bytes], str | None], seen: Iterable[bytes]) -> None:
+    """Raise `TransientError` where page 0 holds only orders that no later page held: pages count from there."""
+    if before.records and not set(map(id_of, before.records)) & set(map(id_of, seen)):
+        raise TransientError(
+            f"{named(before.response.request)}: page 0 holds {len(before.records)} orders that stand on no other page; "
+            "the run tries again by itself; if it stays so, write page.first: 0 into the channel file"
         )
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from orderflow.adapters.described.asking import FORMS, Between, Call, unit
 from orderflow.adapters.described.values import within
+from orderflow.domain.errors import DriftError
 from orderflow.domain.window import Window
 
 _TICK = timedelta(microseconds=1)
@@ -44,6 +45,23 @@ def _filled(value: Any, order_id: str) -> Any:
     if isinstance(value, Mapping):
         return {name: _filled(inner, order_id) for name, inner in value.items()}
     return [_filled(inner, order_id) for inner in value] if isinstance(value, list) else value
+
+
+def own(base: httpx.URL, url: str) -> httpx.URL:
+    """The address of a next page, which must be the platform's own.
+
+    Behind a proxy that brings TLS a platform may take its own address for one of plain HTTP: it is asked over TLS.
+    """
+    target = base.join(url)
+    if (base.scheme, target.scheme, target.host) == ("https", "http", base.host):
+        target = target.copy_with(scheme="https", port=base.port)
+    here, there = (f"{each.scheme}://{each.netloc.decode()}" for each in (base, target))
+    if here != there:
+        raise DriftError(
+            f"{here}: the next page stands at {there}, another address; credentials are not sent there; put that "
+            "address into the connection"
+        )
+    return target
 
 
 def filtered(between: Between, window: Window, *, resolution: timedelta, timezone: str) -> dict[str, Any]:

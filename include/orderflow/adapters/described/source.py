@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from math import ceil
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 import msgspec
 
 from orderflow.adapters.described import paging
-from orderflow.adapters.described.answers import Answer, codes, fault, raw_at, rows, told, whole, words_at
+from orderflow.adapters.described.answers import Answer, codes, fault, lists, raw_at, rows, told, whole, words_at
 from orderflow.adapters.described.asking import (
     Between,
     ByIds,
@@ -24,7 +25,7 @@ from orderflow.adapters.described.asking import (
     Numbered,
     Whole,
 )
-from orderflow.adapters.described.requests import filtered, origin, question, with_id
+from orderflow.adapters.described.requests import filtered, origin, own, question, with_id
 from orderflow.adapters.described.signing import signing
 from orderflow.adapters.described.values import parse, plain
 from orderflow.adapters.http import (
@@ -39,7 +40,7 @@ from orderflow.adapters.http import (
     side_by_side,
     walk,
 )
-from orderflow.domain.errors import DriftError, RecordError, TransientError
+from orderflow.domain.errors import DriftError, RecordError, SourceError, TransientError
 from orderflow.domain.source import Account, JsonValue, OrderStub, Page, Runtime
 from orderflow.domain.window import Window
 
@@ -70,6 +71,7 @@ class Platform:
             headers=options.headers,
         )
         self._id = parse(options.id)
+        self._first_page_known = False
         page = options.orders.page
         if not isinstance(page, Whole) and page.total:
             self.count = self._count
@@ -140,7 +142,7 @@ class Platform:
         page, at = self._options.orders.page, self._options.orders.at
         match page:
             case Whole():
-                yield whole(self._page(values), at), None
+                yield whole(self._page(values), at, page.amounts), None
             case Numbered() if page.total:
                 yield from self._backwards(page, values, after)
             case Numbered():
@@ -198,29 +200,29 @@ class Platform:
                 if new:
                     yield Answer(answer.response, answer.body, new, answer.origin), None
             if fresh == 0:
+                self._demand_no_page_before(page, values, seen)
                 return
         raise TransientError(
             f"{named(answer.response.request)}: the list changed in each of {MOST_PASSES} passes while it was read; "
             "the run tries again by itself; where the platform tells how many orders there are, name it as page.total"
         )
 
+    def _demand_no_page_before(self, page: Numbered, values: Mapping[str, Any], seen: Iterable[bytes]) -> None:
+        """Ask for page 0 once: platforms whose first page is 1 refuse that, give nothing, or give page 1 again."""
+        if page.kind != "page" or "first" in page.model_fields_set or self._first_page_known:
+            return
+        self._first_page_known = True
+        try:
+            before = self._page(paging.placed(page, values, 0), unknown=True)
+        except SourceError:
+            return
+        paging.demand_seen(before, self._id_of, seen)
+
     def _page(self, values: Mapping[str, Any], *, unknown: bool = False) -> Answer:
         return self._ask(question(self._options.orders, values), self._options.orders.at, unknown=unknown)
 
     def _follow(self, url: str) -> Answer:
-        """The page behind a whole address, which must be the platform's own.
-
-        Behind a proxy that brings TLS a platform may take its own address for one of plain HTTP: it is asked over TLS.
-        """
-        base, target = self._client.base_url, self._client.base_url.join(url)
-        if (base.scheme, target.scheme, target.host) == ("https", "http", base.host):
-            target = target.copy_with(scheme="https", port=base.port)
-        own, there = (f"{each.scheme}://{each.netloc.decode()}" for each in (base, target))
-        if own != there:
-            raise DriftError(
-                f"{own}: the next page stands at {there}, another address; credentials are not sent there; put that "
-                "address into the connection"
-            )
+        target = own(self._client.base_url, url)
         asked = {"method": "GET", "path": str(target), "params": None, "json": None}
         auth = self._options.auth
         secret = auth.name if isinstance(auth, Fixed) else ""  # platforms repeat it in the next page's address
@@ -249,9 +251,11 @@ class Platform:
             raise error
         records = [] if place is None else rows(response.content, parse(place))
         if records is None:
+            elsewhere = ", ".join(islice(lists(body), 5))
             raise DriftError(
-                f"{named(response.request)}: no list of orders at {place or 'the top of the answer'}; the platform "
-                "changed the shape of its answer, or `at` in the channel file names another place"
+                f"{named(response.request)}: no list of orders at {place or 'the top of the answer'}"
+                f"{f' (lists stand at {elsewhere})' if elsewhere else ''}; the platform changed the shape of its "
+                "answer, or `at` in the channel file names another place"
             )
         return Answer(response, body, records, origin(asked))
 

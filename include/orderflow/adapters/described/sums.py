@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from orderflow.domain.money import exponent
+from orderflow.domain.order import Order
+
 
 def computed(part: str, fields: dict[str, Any]) -> dict[str, Any]:
     """The amount that follows from the others: a total, or the discount that explains it."""
@@ -56,3 +59,29 @@ def _sum(amounts: Iterable[str | None]) -> str | None:
         return None if None in listed else f"{sum((Decimal(each or 0) for each in listed), Decimal(0)):f}"
     except InvalidOperation:
         return None
+
+
+def rounded_off(order: Order, unrounded: Order) -> str | None:
+    """What rounding took from the money equation of an order, by the amounts as they were told; None for nothing.
+
+    Parts that are rounded one by one need not add up to a total that is rounded too. What the told amounts leave over
+    stays: that is no rounding.
+    """
+    try:
+        left, meant = _residue(order), _residue(unrounded)
+        off = meant.quantize(Decimal(1).scaleb(-exponent((order.currency or "").strip().upper()))) - left
+    except (InvalidOperation, TypeError):  # an amount is missing or none, which cleaning then reports
+        return None
+    return f"{off:f}" if off else None
+
+
+def _residue(order: Order) -> Decimal:
+    """Lines + charges + tax (if exclusive) - unallocated discounts - grand total; raises where one is not told."""
+    parts = [each.total for each in order.lines] + [each.total for each in order.charges]
+    tax = "0" if order.taxes_included else order.tax_total or "0"
+    inside = [each.allocated or "0" for each in order.discounts]
+    return _added([*parts, tax, *inside]) - _added([order.grand_total, *(each.amount for each in order.discounts)])
+
+
+def _added(amounts: Iterable[str | None]) -> Decimal:
+    return sum((Decimal(each) for each in amounts), Decimal(0))  # type: ignore[arg-type] # the caller takes the TypeError

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from orderflow.domain.errors import RecordError
-from orderflow.domain.money import exponent
+from orderflow.domain.money import WITHDRAWN, exponent
 
 _STEP = re.compile(r'"(?P<quoted>[^"]+)"|\[(?P<inside>[^\]]*)\]|(?P<key>[^.\[\]"]+)|(?P<dot>\.)')
 
@@ -190,7 +190,9 @@ class Value(BaseModel):
     join: list[PathText] = []
     """Several values, joined by a blank."""
     sum: list[PathText] = []
-    """Several amounts, added: what a shop told apart that is one for us."""
+    """Several amounts, added: what a shop told apart that is one for us. One behind `-` is taken off (a tax out of
+    `[with_tax, -without_tax]`), and then all of them must be there.
+    """
     constant: str | bool | int | None = None
     """A value that stands nowhere in the record."""
     unit: Annotated[str, Field(pattern="^(major|minor)$")] = "major"
@@ -252,7 +254,8 @@ def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | Non
         constant = plain(told.constant)
         return lambda _: constant
     wanted = told.join or told.first_of or told.sum or [told.path or ""]
-    paths = [parse(each) for each in wanted]
+    signs = ["-" if told.sum and each.startswith("-") else "" for each in wanted]
+    paths = [parse(each.removeprefix(sign)) for each, sign in zip(wanted, signs, strict=True)]
 
     def texts(scope: Scope, path: Path, name: str) -> list[str]:
         try:
@@ -264,12 +267,21 @@ def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | Non
         found = [texts(scope, path, name) for path, name in zip(paths, wanted, strict=True)]
         if told.join:
             return " ".join(text for some in found for text in some) or None
+        if any(signs):  # without one of them, what is left is an amount that nobody told
+            signed = [
+                _negated(text) if sign else text for some, sign in zip(found, signs, strict=True) for text in some
+            ]
+            return _total(signed) if all(found) else None
         some = [text for some in found for text in some] if told.sum else next(filter(None, found), [])
         if kind == "amount" and len(some) > 1:
             return _total(some)
         return ", ".join(some) or None
 
     return gather
+
+
+def _negated(text: str) -> str:
+    return text[1:] if text.startswith("-") else f"-{text.removeprefix('+')}"
 
 
 def _total(texts: Sequence[str]) -> str:
@@ -307,7 +319,7 @@ def _digits(currency: str) -> int:
     import pycountry
 
     code = currency.strip().upper()
-    if pycountry.currencies.get(alpha_3=code) is None:
+    if code not in WITHDRAWN and pycountry.currencies.get(alpha_3=code) is None:
         raise RecordError(
             "CURRENCY_UNKNOWN",
             "currency",
