@@ -78,6 +78,17 @@ def test_what_is_unfinished_hidden_or_of_another_kind_is_left_alone(tmp_path: Pa
     assert names(inbox(tmp_path, pattern="*").ready()) == ["e.txt", "注文.csv"]
 
 
+def test_a_link_is_told_and_stays_whether_it_leads_anywhere_or_not(tmp_path: Path):
+    put(tmp_path / "elsewhere.txt")
+    (tmp_path / "a.csv").symlink_to("elsewhere.txt")
+    (tmp_path / "b.csv").symlink_to("nowhere")
+    box = inbox(tmp_path)
+    for copy in (told := list(box.copies(box.ready()))):
+        with pytest.raises(FileError, match="is a link"):
+            copy.file  # noqa: B018  reading it is what fails
+    assert names([copy.drop for copy in told]) == ["a.csv", "b.csv"]
+
+
 def test_a_file_that_grows_between_two_looks_is_not_ready(tmp_path: Path):
     growing = put(tmp_path / "a.csv", at=100)
     put(tmp_path / "b.csv", at=100)

@@ -68,7 +68,18 @@ def test_what_a_spreadsheet_left_of_a_long_number_is_refused(tmp_path: Path, cut
     assert refusal(tmp_path, book([["PO-1", MORNING, cut, *NEXT[3:]]])).code == "DIGITS_LOST"
 
 
-@pytest.mark.parametrize("article", ["E+12", "1E5", "12E+", "TORCH-1.5E+3"])
+@pytest.mark.parametrize("error", ["#N/A", "#NV", "#WERT!", "Err:502"])
+def test_the_word_that_a_spreadsheet_writes_for_a_cell_in_error_is_no_value(tmp_path: Path, error: str):
+    _, refused = run(tmp_path, table(f"{error},A,1,5,Zoë", f"PO-2,{error},1,5,Zoë", f"PO-3,A,1,5,{error}"))
+    assert [(each.code, each.field) for each in refused] == [
+        ("CELL_ERROR", "order_id"),
+        ("CELL_ERROR", "sku"),
+        ("CELL_ERROR", "name"),
+    ]
+    assert refusal(tmp_path, book([["PO-1", MORNING, error, *NEXT[3:]]])).code == "CELL_ERROR"
+
+
+@pytest.mark.parametrize("article", ["E+12", "1E5", "12E+", "TORCH-1.5E+3", "#1", "#SALE!", "N/A", "Err:5"])
 def test_what_only_looks_a_little_like_it_is_an_article(article: str):
     assert whole("sku", article) == article
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import asyncssh
 import paramiko
@@ -14,11 +15,12 @@ import pytest
 from edi_mailbox import change, mailbox, one, x12
 from http_server import Time, account
 
-from orderflow.adapters.files import FileError, Inbox
-from orderflow.domain.errors import ConfigError, DeniedError
+from orderflow.adapters.files import FileError, Inbox, storage
+from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Secret
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")
+RSA = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
 
 
 class Door(asyncssh.SSHServer):
@@ -45,6 +47,12 @@ class Plain(asyncssh.SFTPServer):
             raise asyncssh.SFTPFailure("Failure")
         return super().open(path, pflags, attrs)
 
+    async def read(self, file_obj: BinaryIO, offset: int, size: int) -> bytes:
+        if "silent" in str(file_obj.name):
+            await asyncio.Event().wait()
+        file_obj.seek(offset)
+        return file_obj.read(size)
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
@@ -55,7 +63,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
     async def listen() -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
-            "127.0.0.1", 0, server_factory=Door, server_host_keys=[KEY],
+            "127.0.0.1", 0, server_factory=Door, server_host_keys=[KEY, RSA],
             sftp_factory=lambda channel: Plain(channel, chroot=str(root)),
         )  # fmt: skip
 
@@ -145,13 +153,64 @@ def test_a_folder_that_is_not_there_is_a_matter_of_configuration(server: tuple[s
         inbox(server[0] + "/nowhere").ready()
 
 
-def test_a_known_host_key_opens_the_door(server: tuple[str, Path]):
-    known = KEY.export_public_key().decode()
+def test_the_folder_of_an_account_may_be_all_that_it_sees(server: tuple[str, Path]):
+    url, root = server
+    (root / "a.csv").write_text("a\n")
+    for whole in (url.removesuffix("/in"), url.removesuffix("in")):
+        box = inbox(whole)
+        (copy,) = (copy.origin for copy in box.copies(box.ready()))
+        assert copy.startswith("a.csv#")
+    box.acknowledge([copy])
+    assert len(list((root / "done").iterdir())) == 1
+
+
+def test_a_link_stops_no_file_and_is_told(server: tuple[str, Path]):
+    url, root = server
+    (root / "in" / "a.csv").write_text("a\n")
+    (root / "in" / "b.csv").symlink_to("a.csv")
+    box = inbox(url)
+    told = {copy.drop.name: copy for copy in box.copies(box.ready())}
+    assert set(told) == {"a.csv", "b.csv"}
+    with pytest.raises(FileError, match="is a link"):
+        told["b.csv"].file  # noqa: B018  reading it is what fails
+
+
+def test_a_server_that_falls_silent_is_not_waited_for_forever(
+    server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    url, root = server
+    monkeypatch.setattr(storage, "ANSWER_SECONDS", 0.2)
+    (root / "in" / "silent.csv").write_text("a\n")
+    box = inbox(url)
+    with pytest.raises(TransientError, match=r"silent\.csv: TimeoutError; the run tries again"):
+        list(box.copies(box.ready()))
+
+
+@pytest.mark.parametrize("key", [KEY, RSA], ids=["ed25519", "rsa"])
+def test_a_known_host_key_opens_the_door_whichever_of_its_keys_it_is(server: tuple[str, Path], key: asyncssh.SSHKey):
+    known = key.export_public_key().decode()
     assert inbox(server[0], extra={"host_key": known}).ready() == []
 
 
-def test_another_host_key_is_denied_before_the_password_is_told(server: tuple[str, Path]):
-    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+def test_a_host_key_that_is_none_is_told_before_anything_is_asked(server: tuple[str, Path]):
+    known = f"[127.0.0.1]:2222 {KEY.export_public_key().decode()}"
+    with pytest.raises(ConfigError, match="the last two words of a line that ssh-keyscan writes"):
+        inbox(server[0], extra={"host_key": known}).ready()
+
+
+def test_a_private_key_that_cannot_be_read_is_denied(server: tuple[str, Path], tmp_path: Path):
+    sealed = tmp_path / "id_ed25519"
+    sealed.write_bytes(KEY.export_private_key(passphrase="pass-0001"))
+    for passphrase in ("bad-0002", None):
+        given = {"key_filename": str(sealed), "passphrase": passphrase}
+        with pytest.raises(DeniedError, match="its private key and passphrase") as caught:
+            inbox(server[0], password=None, extra={"storage": given}).ready()
+        assert "bad-0002" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["ssh-ed25519", "ecdsa-sha2-nistp256"])
+def test_another_host_key_is_denied_before_the_password_is_told(server: tuple[str, Path], kind: str):
+    other = asyncssh.generate_private_key(kind).export_public_key().decode()
     with pytest.raises(DeniedError, match="another host key"):
         inbox(server[0], extra={"host_key": other}).ready()
 

@@ -175,13 +175,6 @@ def test_a_file_whose_size_the_storage_does_not_tell_is_read_all_the_same(bucket
     assert [copy.drop.name for copy in box.copies(box.ready())] == ["a.csv"]
 
 
-def test_an_ftp_server_is_told_login_and_password(monkeypatch: pytest.MonkeyPatch):
-    told: dict[str, Any] = {}
-    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url, **given: told.update(given) or (Ftp(), "/in"))
-    inbox("ftp://127.0.0.1/in").storage.open()
-    assert (told["username"], told["password"]) == ("key-0001", "secret-0001")
-
-
 @pytest.mark.parametrize("told", [None, datetime(2100, 1, 1, tzinfo=UTC)])
 def test_a_file_of_no_time_or_of_tomorrow_is_as_old_as_its_reading(tmp_path: Path, told: datetime | None):
     put(tmp_path / "a.csv")

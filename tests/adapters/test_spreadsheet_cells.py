@@ -38,13 +38,26 @@ def test_a_number_as_order_id_or_sku_is_read_whole_or_refused(tmp_path: Path):
     assert "formatted as text" in str(error)
 
 
-def test_a_number_that_its_format_fills_up_with_zeros_keeps_them(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("number", "form", "shown"),
+    [
+        (123, "00000", "00123"),
+        (123, "[$-407]00000", "00123"),
+        (123, "[$-804]00000;@", "00123"),
+        (123456, "000\\-0000", "012-3456"),
+        (123456789012, "00000-0000", "12345678-9012"),
+        (123, "0", "123"),
+        (123, "0.00000", "123"),
+        (123.5, "00000", "123.5"),
+    ],
+)
+def test_a_number_that_its_format_fills_up_with_zeros_keeps_them(tmp_path: Path, number: float, form: str, shown: str):
     def shape(made: Any) -> None:
-        made.active["K2"].value = 123
-        made.active["K2"].number_format = "00000"
+        made.active["K2"].value = number
+        made.active["K2"].number_format = form
 
     (order,), _ = run(tmp_path, book([ROWS[2]], shape=shape))
-    assert order.contacts[0].postal_code == "00123"
+    assert order.contacts[0].postal_code == shown
 
 
 @pytest.mark.parametrize(

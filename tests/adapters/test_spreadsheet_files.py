@@ -13,10 +13,10 @@ from spreadsheet_books import book, opened, patched, refusal, run
 from orderflow.adapters.spreadsheet import workbook
 
 
-def archive() -> bytes:
+def archive(member: str = "notes.txt") -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as target:
-        target.writestr("notes.txt", "no sheets")
+        target.writestr(member, "no sheets")
     return out.getvalue()
 
 
@@ -25,6 +25,7 @@ LEFT = {
     "a text file": (b"PO no;Item\n1;2\n", "no .xlsx workbook"),
     "nothing": (b"", "no .xlsx workbook"),
     "a cut workbook": (book()[:-400], "no .xlsx workbook"),
+    "an OpenDocument sheet": (archive("content.xml"), "saved as .xlsx"),
     "another archive": (archive(), "cannot be read as a workbook"),
 }
 

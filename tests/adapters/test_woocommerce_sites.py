@@ -205,6 +205,31 @@ def test_a_window_that_a_slow_site_has_not_lived_through_is_read_when_it_has(beh
     assert len(asked) == 1, "smaller pages do not help"
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_proxy_that_lets_few_requests_through_is_asked_again_and_not_for_smaller_pages(status: int):
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.params["per_page"])
+        return httpx.Response(status) if len(asked) % 6 else httpx.Response(200, headers=ONE, json=[order()])
+
+    assert len(fetched(answer)) == 1
+    assert asked == ["100"] * 6
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_proxy_that_lets_nothing_through_is_left_alone(status: int):
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(status)
+
+    with pytest.raises(TransientError, match="takes no more requests for now"):
+        fetched(answer)
+    assert len(asked) < 10
+
+
 @pytest.mark.parametrize("date", ["", "yesterday", "Tue, 03 Mar 2026 09:59:59 GMT"])
 def test_only_a_clock_that_is_shown_and_a_window_that_is_over_are_held_against_a_site(date: str):
     answer = lambda _: httpx.Response(200, headers={**ONE, "date": date}, json=[order()])  # noqa: E731

@@ -1,11 +1,13 @@
 """A pooler in front of PostgreSQL, as small as one can be: each transaction, or each connection, gets a session.
 
-It knows no COPY.
+Where transactions share several, each gets another one than the last, as where many clients take them in between. It
+knows no COPY.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import socketserver
 import struct
@@ -39,21 +41,23 @@ def _begin(dsn: str) -> tuple[socket.socket, bytes]:
 
 
 @contextlib.contextmanager
-def pooler(dsn: str, *, by_transaction: bool) -> Iterator[str]:
+def pooler(dsn: str, *, by_transaction: bool, sessions: int = 1) -> Iterator[str]:
     """The URI that leads through it to the same database."""
-    shared, turn = _begin(dsn), threading.RLock()
+    shared, turn = [_begin(dsn) for _ in range(sessions)], threading.RLock()
+    turns = itertools.cycle(shared)
 
     class Client(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             while (asked := struct.unpack("!ii", self.request.recv(8, socket.MSG_WAITALL)))[1] != 196608:
                 self.request.sendall(b"N")  # no encryption
             self.request.recv(asked[0] - 8, socket.MSG_WAITALL)
-            server, parameters = shared if by_transaction else _begin(dsn)
+            server, parameters = shared[0] if by_transaction else _begin(dsn)
             self.request.sendall(_WELCOME + parameters + _READY)
             held = False
             while (wanted := _read(self.request)) and not wanted.startswith(b"X"):
                 if by_transaction and not held:
                     held = turn.acquire()
+                    server, _ = next(turns)
                 server.sendall(wanted)
                 answers = [_read(server)]
                 while not answers[-1].startswith(b"Z"):
@@ -69,7 +73,8 @@ def pooler(dsn: str, *, by_transaction: bool) -> Iterator[str]:
             yield f"postgresql://postgres@127.0.0.1:{listening.server_address[1]}/{parse_dsn(dsn)['dbname']}"
         finally:
             listening.shutdown()
-    shared[0].close()
+    for server, _ in shared:
+        server.close()
 
 
 @contextlib.contextmanager

@@ -140,8 +140,12 @@ def test_a_user_without_temporary_tables_is_told_what_to_be_granted(store, user,
         load(Store(connection, store.vault), order())
 
 
-def test_a_pooler_that_gives_every_transaction_another_session_is_refused(migrated):
-    with pooler(migrated, by_transaction=True) as dsn, pytest.raises(ConfigError, match="pool_mode = session"):
+@pytest.mark.parametrize("sessions", [1, 3], ids=["idle", "busy"])
+def test_a_pooler_that_gives_every_transaction_another_session_is_refused(migrated, sessions):
+    with (
+        pooler(migrated, by_transaction=True, sessions=sessions) as dsn,
+        pytest.raises(ConfigError, match="pool_mode = session"),
+    ):
         connect(dsn)
 
 

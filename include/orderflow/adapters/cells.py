@@ -16,6 +16,12 @@ _EXPONENT = re.compile(r"\d([.,]\d+)?E\+\d{1,3}", re.ASCII)
 """How spreadsheet programs write a long number into text."""
 
 
+_ERROR = re.compile(
+    r"#(N/[ABD]|NV|¡?(REF|DIV/0|NUM)!|(VALUE|NULL|NUL|SPILL|CALC|BEZUG|WERT|ZAHL|VALEUR|NOMBRE|¡VALOR|RIF|VALORE)!"
+    r"|(VERW|WAARDE|GETAL|DEEL/0)!|¿?(NAME|NOM|NOMBRE|NOME|NAAM)\?)|(Err|Fehler):\d{3}"
+)
+"""What Excel and Calc write into text for a cell that shows an error; most of it in the language of who saved it."""
+
 _ALIKE = " \xa0\u2009\u202f'\u2019"
 _PLAIN_MARKS = str.maketrans(_ALIKE, "    ''")
 """Blanks and apostrophes that group thousands: programs write one or the other, as the country's settings say."""
@@ -28,7 +34,11 @@ def bare(text: str) -> str:
 
 
 def whole(field: str, text: str, place: str = "") -> str:
-    """Text or an identifier as it stands; raises `RecordError` for the rest of a number that a spreadsheet cut."""
+    """Text or an identifier as it stands; raises `RecordError` for the rest of a number that a spreadsheet cut, and for
+    the word that it writes in place of a value.
+    """
+    if text[:1] in "#EF" and _ERROR.fullmatch(text):
+        raise RecordError("CELL_ERROR", field, text, f"{place}the cell shows an error; ask the sender")
     if "E+" in text and _EXPONENT.fullmatch(text):
         raise RecordError(
             "DIGITS_LOST",

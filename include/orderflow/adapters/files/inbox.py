@@ -49,6 +49,8 @@ class Drop:
     modified: datetime | None
     manifest: str | None = None
     """Name of the manifest beside it."""
+    link: bool = False
+    """Whether it only points to a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Copy:
 
     drop: Drop
     content: BinaryIO | None
-    """None where the file cannot be opened."""
+    """None where the file is a link or cannot be opened."""
     sha256: str
     statement: bytes | None
     """What stands in its manifest."""
@@ -67,6 +69,10 @@ class Copy:
     @property
     def file(self) -> BinaryIO:
         """The content, to be read again and again while the copy is open; raises `FileError` where there is none."""
+        if self.drop.link:
+            raise FileError(
+                None, "is a link, which may point nowhere once it is put away; have the file itself put here"
+            )
         if self.content is None:
             raise FileError(
                 None,
@@ -141,6 +147,9 @@ class Inbox:
     @contextmanager
     def copy(self, drop: Drop) -> Iterator[Copy]:
         """The content of a file, copied so that it cannot change while it is read."""
+        if drop.link:
+            yield Copy(drop, None, "", None, self._runtime.clock())
+            return
         files, root = self.storage.open()
         digest = hashlib.sha256()
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as local:
@@ -208,7 +217,11 @@ class Inbox:
                     "for a listing in the form of Unix"
                 )
         # Object storage shows a folder that was made by hand as an empty file of the folder's own name.
-        found = [entry for entry in entries if entry["type"] == "file" and entry["name"].rstrip("/") != root]
+        found = [
+            entry
+            for entry in entries
+            if (entry["type"] == "file" or _is_link(entry)) and entry["name"].rstrip("/") != root
+        ]
         there = {_name(entry["name"]): entry for entry in found}
         spelled = {name.lower(): name for name in there}
         return {
@@ -217,6 +230,7 @@ class Inbox:
                 int(entry["size"] or 0),
                 _modified(entry),
                 next(filter(None, (spelled.get(name.lower() + ending) for ending in manifest.ENDINGS)), None),
+                _is_link(entry),
             )
             for name, entry in there.items()
             if fnmatchcase(name.lower(), self._pattern.lower())
@@ -227,7 +241,7 @@ class Inbox:
     def _listed(self, files: Any, root: str) -> list[Mapping[str, Any]]:
         """What lies in the folder. Object storage has no empty folders: there it is the bucket that must be there."""
         try:
-            found: list[Mapping[str, Any]] = files.ls(root, detail=True)
+            found: list[Mapping[str, Any]] = files.ls(root or "/", detail=True)
         except FileNotFoundError:
             bucket, _, inside = root.partition("/")
             if not bucket or not inside:
@@ -265,6 +279,12 @@ def _is_its_own(error: Exception) -> bool:
     if isinstance(error, error_perm):
         return str(error).startswith("550")
     return isinstance(error, PermissionError) or (type(error) is OSError and error.errno in (None, EBUSY))
+
+
+def _is_link(entry: Mapping[str, Any]) -> bool:
+    """Whether a file is a symbolic link: local folders, SFTP, FTP with MLSD, and FTP with a list have a word each."""
+    listed = str(entry.get("unix.mode", "")).startswith("l")
+    return listed or "link" in str(entry["type"]).lower() or entry.get("islink") is True
 
 
 def _names(ftp: Any, root: str) -> list[str]:

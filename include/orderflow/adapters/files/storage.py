@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import ftplib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ftplib import error_perm
 from typing import Any
 from urllib.parse import urlsplit
 
 import fsspec
 import paramiko
 
+from orderflow.adapters.files import ftp
 from orderflow.domain.errors import ConfigError, DeniedError, OrderflowError, TransientError
 from orderflow.domain.source import Account
 
 CONNECT_SECONDS = 20.0
+ANSWER_SECONDS = 60.0
+"""How long an SFTP server may be silent; a connection that nobody holds any more looks the same for hours."""
 _SSH = {"sftp", "ssh"}
 
 
@@ -30,7 +34,8 @@ class Storage:
         if self._opened is None:
             with self.speaking("its address"):
                 own = {"skip_instance_cache": True, **_credentials(self._account)}
-                self._opened = fsspec.core.url_to_fs(self._account.url, **own)
+                opened = ftp.opened if urlsplit(self._account.url).scheme == "ftp" else fsspec.core.url_to_fs
+                self._opened = opened(self._account.url, **own)
         files, root = self._opened
         return files, root.rstrip("/")
 
@@ -48,7 +53,7 @@ class Storage:
             return
         try:
             files.mv(path, target)
-        except (OSError, error_perm) as error:
+        except (OSError, ftplib.error_perm) as error:
             if getattr(error, "errno", None) is not None or not hasattr(files, "ftp"):
                 raise
             if files.exists(target):
@@ -78,27 +83,71 @@ class Storage:
             ) from error
         except Exception as error:
             kind = type(error).__name__
-            if "Authentication" in kind or "Credentials" in kind or str(error).startswith("530"):  # 530: FTP's word
-                raise DeniedError(f"{where}: {kind}; correct login and password of the connection") from None
-            raise TransientError(f"{where}: {kind}; the run tries again by itself") from error
+            said = f" ({error})" if isinstance(error, (OSError, ftplib.Error)) and str(error) else ""
+            if _is_denied(error):
+                raise DeniedError(
+                    f"{where}: {kind}{said}; correct login and password of the connection, or its private key and "
+                    "passphrase"
+                ) from None
+            raise TransientError(f"{where}: {kind}{said}; the run tries again by itself") from error
 
 
-class _Known(paramiko.Transport):
-    """A session whose server shows the key that the connection's extra field `host_key` tells; fsspec takes any."""
+def _is_denied(error: Exception) -> bool:
+    """Whether a storage does not let this login in; paramiko has no class for a private key that it cannot read."""
+    if isinstance(error, paramiko.AuthenticationException) or re.search("private key|Invalid key", str(error)):
+        return True
+    kind = type(error).__name__
+    return "Authentication" in kind or "Credentials" in kind or str(error).startswith("530")  # 530: FTP's word
+
+
+class _Session(paramiko.Transport):
+    """A session that waits for no answer forever, and whose server shows the key that the connection's extra field
+    `host_key` tells, if it tells one; fsspec takes any.
+    """
 
     account: Account
 
     def start_client(self, *given: Any, **named: Any) -> None:
-        """Raises `DeniedError` for another key, before the server is told a password."""
-        super().start_client(*given, **named)
-        key = self.get_remote_server_key()
-        if [key.get_name(), key.get_base64()] != str(self.account.extra["host_key"]).split()[:2]:
-            self.close()
-            raise DeniedError(
-                f"inbox {self.account.name}: the server at {urlsplit(self.account.url).hostname} shows another host "
-                "key than the connection's host_key; ask the partner whether it was changed, and correct the field "
-                "only when they say so"
-            )
+        """Raises `DeniedError` for another key, before the server is told a password.
+
+        A server has keys of several kinds, and shows the one that is asked for.
+        """
+        told = str(self.account.extra.get("host_key") or "").split()[:2]
+        if told:
+            self.get_security_options().key_types = _kinds(self, told[0])
+        try:
+            super().start_client(*given, **named)
+        except paramiko.ssh_exception.IncompatiblePeer as error:
+            if "host key" not in str(error):
+                raise
+        else:
+            key = self.get_remote_server_key()
+            if not told or [key.get_name(), key.get_base64()] == told:
+                return
+        self.close()
+        raise DeniedError(
+            f"inbox {self.account.name}: the server at {urlsplit(self.account.url).hostname} shows another host key "
+            "than the connection's host_key; ask the partner whether it was changed, and correct the field only when "
+            "they say so"
+        )
+
+    def open_sftp_client(self) -> paramiko.SFTPClient:
+        client = super().open_sftp_client()
+        if (channel := client.get_channel()) is not None:
+            channel.settimeout(ANSWER_SECONDS)
+        return client
+
+
+def _kinds(session: _Session, told: str) -> list[str]:
+    """The ways to sign with a key of this kind. Raises `ConfigError` for a `host_key` that is none."""
+    known = session.get_security_options().key_types
+    found = [kind for kind in known if kind == told or (told == "ssh-rsa" and kind.startswith("rsa-sha2-"))]
+    if not found:
+        raise ConfigError(
+            f"inbox {session.account.name}: the connection's host_key must be the kind of the key and the key, like "
+            "ssh-ed25519 AAAA...: the last two words of a line that ssh-keyscan writes"
+        )
+    return found
 
 
 def _credentials(account: Account) -> dict[str, Any]:
@@ -111,12 +160,11 @@ def _credentials(account: Account) -> dict[str, Any]:
             options["password"] = account.password.reveal()
     if urlsplit(account.url).scheme in _SSH:
         options.setdefault("timeout", CONNECT_SECONDS)
-    if urlsplit(account.url).scheme in _SSH and account.extra.get("host_key") is not None:
 
-        def known(*given: Any, **named: Any) -> _Known:
-            made = _Known(*given, **named)
+        def session(*given: Any, **named: Any) -> _Session:
+            made = _Session(*given, **named)
             made.account = account
             return made
 
-        options["transport_factory"] = known
+        options["transport_factory"] = session
     return options

@@ -43,6 +43,11 @@ CELLS, MERGED = 5_000_000, 1_000_000
 HEADER_WITHIN = 100
 """Rows at the top of a sheet among which the header row must be."""
 
+LONGEST_FORMAT = 255
+"""Characters of a number's format."""
+_FILLED = re.compile(r"(?:\[\$[^\]]*\])?(0(?:\\?[- ])?(?:0(?:\\?[- ])?)*0)(?:;.*)?")
+"""Formats that show a number as a row of digits; a country may stand before it, and forms of other values behind."""
+
 Cell: TypeAlias = str | dict[str, Any]
 Filled: TypeAlias = "dict[int, list[SheetCell]]"
 """Cells by the number of their row, rows and cells in order."""
@@ -111,7 +116,10 @@ def _refuse_bombs(content: BinaryIO) -> None:
     if content.read(8) == bytes.fromhex("d0cf11e0a1b11ae1"):
         raise FileError(None, "is an old .xls or protected by a password; have it saved as .xlsx without a password")
     try:
-        members = zipfile.ZipFile(content).infolist()
+        archive = zipfile.ZipFile(content)
+        members = archive.infolist()
+        if "content.xml" in archive.namelist():
+            raise FileError(None, "is an OpenDocument sheet (.ods); have it saved as .xlsx")
     except (zipfile.BadZipFile, ValueError, OSError) as error:
         raise FileError(None, "is no .xlsx workbook, or was cut; have it sent again") from error
     unpacked = sum(member.file_size for member in members)
@@ -294,5 +302,11 @@ def _plain(value: float) -> str:
 
 
 def _zeros(number: str, form: str) -> str:
-    """A number whose format fills it up with zeros (`00000`), such as a postal code."""
-    return number.zfill(len(form)) if re.fullmatch("0{2,255}", form) and number.isdigit() else number
+    """A number as its format (`00000`, `[$-407]00000`) fills it up with zeros, such as a postal code."""
+    found = _FILLED.fullmatch(form)
+    if not found or not number.isdigit() or len(form) > LONGEST_FORMAT:
+        return number
+    shape = found[1].replace("\\", "")
+    digits = list(number.zfill(shape.count("0")))
+    shown = [digits.pop() if sign == "0" else sign for sign in reversed(shape)]
+    return "".join([*digits, *reversed(shown)])

@@ -44,6 +44,10 @@ class Place:
     total: int
 
 
+class BusyError(TransientError):
+    """The site, or the proxy before it, takes no more requests for now: smaller pages would only be more of them."""
+
+
 class _GrownError(Exception):
     """The list is longer than it was."""
 
@@ -107,9 +111,11 @@ def _downwards(ask: Ask, last: int, size: int, at_once: int, first: Listed | Non
 
 
 def _smaller(size: int, error: TransientError) -> int:
-    """The next page size for a site that is too slow; raises the error again when it says when to come back."""
+    """The next page size for a site that is too slow; raises the error again when it says when to come back, or that
+    it is busy.
+    """
     smaller = SMALLER.get(size)
-    if smaller is None or error.retry_after is not None:
+    if smaller is None or error.retry_after is not None or isinstance(error, BusyError):
         raise error
     log.warning("page too large for the site size=%d next=%d", size, smaller)
     return smaller

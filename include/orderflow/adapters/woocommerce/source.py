@@ -47,7 +47,12 @@ _ABSENT = (
     "no WooCommerce is found there; put the site's address, without /wp-json, into the connection; its permalinks must "
     "not be Plain (WordPress: Settings, Permalinks)"
 )
-TABLE = {404: (ConfigError, _ABSENT)}
+_BUSY = "the site, or the proxy before it, takes no more requests for now; the run tries again by itself"
+TABLE = {
+    404: (ConfigError, _ABSENT),
+    429: (listing.BusyError, _BUSY),
+    503: (listing.BusyError, _BUSY),  # nginx's word for 429, unless it is told another
+}
 
 
 class _Row(msgspec.Struct):
@@ -149,7 +154,7 @@ class WooCommerce:
         sort = "modified" if "modified_after" in asked and self._sorts_by_modified else "id"
         params = {**asked, "orderby": sort, "order": "asc", "per_page": str(size), "page": str(page)}
         try:
-            response = self._get(f"{API}/orders", params, "a page of orders", attempts=ATTEMPTS)
+            response = self._list(params)
             self._check_clock(response, asked)
         except _CannotSortError:
             log.info("site cannot sort by modified time; sorting by id")
@@ -164,6 +169,16 @@ class WooCommerce:
             _number(response, "x-wp-totalpages"),
             named(response.request).partition(" ")[2],
         )
+
+    def _list(self, params: Mapping[str, JsonValue]) -> httpx.Response:
+        """One page. A site that is too slow for it is soon asked for a smaller one, a busy one for the same again."""
+        path, wanted = f"{API}/orders", "a page of orders"
+        try:
+            return self._get(path, params, wanted, attempts=ATTEMPTS)
+        except listing.BusyError as error:
+            if error.retry_after is not None:
+                raise
+            return self._get(path, params, wanted)
 
     def _with_refunds(self, rows: Sequence[bytes]) -> list[bytes]:
         """The rows; one with refunds gets their details under our key `REFUNDS`, its own bytes unchanged before it."""
