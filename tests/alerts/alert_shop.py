@@ -28,21 +28,21 @@ class Shop:
         with self.staging, self.staging.cursor() as cursor:
             cursor.execute(text, values)
 
-    def ran(self, until, *, since=None, orders=10, refused=0, state="synced", error=None):
+    def ran(self, until, *, since=None, orders=10, refused=0, state="synced", error=None, reasons=None):
         """A window that ended at `until` went through a minute later, or got into `state`."""
         at = until + timedelta(minutes=1)
         done = state == "synced"
         self.sql(
             """
             INSERT INTO orderflow.windows (channel, window_start, window_end, state, run_id, counts, error, planned_at,
-                loaded_at, synced_at, failed_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                loaded_at, synced_at, failed_at, reasons) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             ON CONFLICT (channel, window_start, window_end) DO UPDATE SET state = excluded.state,
                 error = excluded.error, loaded_at = excluded.loaded_at, synced_at = excluded.synced_at,
                 failed_at = excluded.failed_at
             """,
             self.channel.name, since or until - QUARTER, until, state, f"scheduled__{until:%H%M}",
             json.dumps({"cleaned": orders, "quarantined": refused}), error, at, at if done else None,
-            at if done else None, None if done else at,
+            at if done else None, None if done else at, json.dumps(reasons or {}),
         )  # fmt: skip
 
     def runs_until(self, moment):

@@ -76,6 +76,16 @@ def test_a_channel_that_refuses_a_third_of_its_orders(shop, told):
     recovered_once(shop, told, "refused")
 
 
+def test_what_other_shops_sold_is_no_refused_share(shop, told):
+    shop.runs_until(NOW)
+    for later in range(1, 7):
+        until = NOW.replace(minute=0) + later * QUARTER
+        shop.ran(until, orders=10, refused=6, reasons={"SOLD_ELSEWHERE": 6})
+    shop.now = NOW + timedelta(hours=1, minutes=20)
+    looks(shop)
+    assert [each for each in shop.alerts() if each.kind == "refused"] == []
+
+
 def called(shop, at, seconds, throttled=0.0, calls=20):
     shop.sql(
         "INSERT INTO orderflow.endpoint_calls (channel, window_start, window_end, run_id, endpoint, calls, seconds,"

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from defects import at, cancelled, grown, moved, refunded, shipped, two_sets
+from defective_orders import at, cancelled, grown, moved, refunded, shipped, two_sets
 
 from good_orders import channel, land, order, with_line, with_part
 from orderflow.domain.order import Charge, Contact, Line, Order, Payment, Refund, Shipment

@@ -42,6 +42,15 @@ def test_refused_orders_alarm_by_their_share_but_never_by_a_few(cleaned, refused
     assert codes(found) == ([("TOO_MANY_REFUSED", "alarm")] if alarms else [])
 
 
+def test_what_nobody_has_to_decide_counts_in_no_refused_share():
+    mixed = msgspec.structs.replace(batch(cleaned=100, unreadable=306), reasons={"SOLD_ELSEWHERE": 300, "RAW_SHAPE": 6})
+    (found,) = findings(mixed, rules())
+    assert found.message.startswith("6 of 106 orders (5.7%) are refused")
+    assert found.message.endswith("most frequent reasons: RAW_SHAPE 6")
+    settled = msgspec.structs.replace(batch(cleaned=100, unreadable=300), reasons={"SOLD_ELSEWHERE": 300})
+    assert findings(settled, rules()) == []
+
+
 @pytest.mark.parametrize(("orders", "code"), [(4, "TOO_FEW_ORDERS"), (5, None), (10, None), (11, "TOO_MANY_ORDERS")])
 def test_the_number_of_orders_alarms_outside_its_band(orders, code):
     found = findings(batch(cleaned=orders), rules(orders_per_window=(5, 10)))

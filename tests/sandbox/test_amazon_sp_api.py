@@ -70,6 +70,16 @@ def test_every_planted_defect_is_refused_for_a_reason(tmp_path, version, rate, h
     assert len({row["defect"] for row in found.truth if row["order_id"] in found.refused}) > 10
 
 
+@pytest.mark.parametrize(("version", "hours"), [("v2026-01-01", 6), ("v0", 3)])
+def test_what_other_shops_sold_and_amazon_only_ships_is_told_as_such(tmp_path, version, hours):
+    found = pulled(shop(rate=10, options={"foreign": 3}), tmp_path, version, hours=hours)
+    assert found.missing() == found.invented() == set()
+    assert found.misjudged() == []
+    elsewhere = {row["order_id"] for row in found.truth if row["codes"] == ["SOLD_ELSEWHERE"]}
+    assert 5 < len(elsewhere) < len(found.truth) / 2
+    assert not elsewhere & found.orders.keys()
+
+
 @pytest.fixture
 def server():
     with serve(platforms_app([shop(rate=60)], clock=lambda: NOW)) as url:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from orderflow.domain.money import decimal
+import msgspec
+
+from orderflow.domain.errors import RecordError
+from orderflow.domain.money import AMOUNT, decimal
+from orderflow.domain.source import Raw
 
 
 def amount_text(value: Any) -> str | None:
@@ -38,3 +43,46 @@ def epoch_text(seconds: Any) -> str | None:
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (TypeError, ValueError, OverflowError, OSError):
         return str(seconds)
+
+
+def located(error: RecordError, record: Any) -> RecordError:
+    """The same refusal, and of an amount that is none its path in the record: looked for only where one is refused.
+
+    It is the first place that holds the value; one below the field that the error names goes before others.
+    """
+    if error.code != "AMOUNT_MALFORMED":
+        return error
+    places = [path for path, _, value in _members(record, "") if str(value) == error.value]
+    named = [path for path in places if error.field in re.split(r"[.\[]", path)]
+    return RecordError("AMOUNT_MALFORMED", next(iter(named or places), error.field), error.value, error.message)
+
+
+def unread(record: Any, is_amount: Callable[[str, Raw], bool]) -> RecordError | None:
+    """Why arithmetic failed on a record: its first amount that is no number, else the first that is not there.
+
+    `is_amount` is asked of a name and of the object that it stands in. None where every amount is fine.
+    """
+    members = _members(msgspec.to_builtins(record), "")
+    found = [(path, value) for path, inside, value in members if is_amount(path.rpartition(".")[2], inside)]
+    for path, value in found:
+        told = str(value) if isinstance(value, (str, int)) else type(value).__name__
+        if value not in (None, "") and not AMOUNT.fullmatch(told):
+            return RecordError(
+                "AMOUNT_MALFORMED", path, told[:40], "an amount is digits with at most one decimal point"
+            )
+    lacking = next((path for path, value in found if value in (None, "")), None)
+    return (
+        RecordError("AMOUNT_MISSING", lacking, None, "an order of this platform has this amount") if lacking else None
+    )
+
+
+def _members(value: Any, path: str) -> Iterator[tuple[str, Raw, Any]]:
+    """Every member of every object inside, with its path and the object."""
+    if isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _members(each, f"{path}[{place}]")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            here = f"{path}.{name}" if path else str(name)
+            yield here, value, each
+            yield from _members(each, here)

@@ -10,7 +10,9 @@ _HEAD = """# Rules
 Every rule that an order can break: {count} in all. An order that breaks a rule of severity **refuse** waits in
 quarantine as a whole, with every reason; one that breaks only rules of severity **warn** goes on. A channel file may
 lower a rule to `warn` with `validate.waive: [CODE]`, unless the table says that it cannot be waived; a residue of money
-within its `validate.tolerance` breaks no rule that is marked *tolerance*. `orderflow rules CODE` shows one rule.
+within its `validate.tolerance` breaks no rule that is marked *tolerance*. What breaks a rule that is marked *settled*
+is put away as discarded when it comes: nobody has to decide, and it counts in no refused share. `orderflow rules CODE`
+shows one rule.
 """
 
 
@@ -28,7 +30,8 @@ def to_markdown() -> str:
 
 
 def _severity(rule: Rule) -> str:
-    return f"{rule.severity}{'' if rule.waivable else ', cannot be waived'}{', tolerance' if rule.tolerance else ''}"
+    marks = {"cannot be waived": not rule.waivable, "tolerance": rule.tolerance, "settled": rule.settled}
+    return ", ".join([rule.severity, *(mark for mark, holds in marks.items() if holds)])
 
 
 def _sentence(text: str) -> str:

@@ -16,6 +16,7 @@ from orderflow.domain.batch import Batch
 from orderflow.domain.channel import Validation
 from orderflow.domain.routing import Special
 from orderflow.quality.profile import FieldProfile, Profile, of_windows
+from orderflow.quality.rules import SETTLED
 
 FEWEST_REFUSED = 5
 """Fewer refused orders are bad orders, whatever their share; more may be a changed platform."""
@@ -93,9 +94,11 @@ def _orders(batch: Batch) -> int:
 
 def _refused(batch: Batch, rules: Validation) -> Iterator[Finding]:
     counts = batch.counts
-    refused, orders = counts.quarantined + counts.unreadable, _orders(batch)
+    settled = sum(batch.reasons.get(code, 0) for code in SETTLED)
+    refused, orders = counts.quarantined + counts.unreadable - settled, _orders(batch) - settled
     if refused >= FEWEST_REFUSED and refused > rules.quarantine_at_most * orders:
-        reasons = ", ".join(f"{code} {count}" for code, count in list(batch.reasons.items())[:5])
+        told = [f"{code} {count}" for code, count in batch.reasons.items() if code not in SETTLED]
+        reasons = ", ".join(told[:5])
         yield Finding(
             "TOO_MANY_REFUSED",
             "alarm",

@@ -53,8 +53,8 @@ def with_discount(snap: Snapshot) -> bool:
 
 
 def to_ship(snap: Snapshot) -> bool:
-    """Whether goods of the order still wait to be sent."""
-    return snap.status in {"pending", "on_hold", "open"} and snap.fulfilment in {"unfulfilled", "partial"}
+    """Whether goods of the order are to be sent now."""
+    return snap.status == "open" and snap.fulfilment in {"unfulfilled", "partial"}
 
 
 DEFECTS: dict[str, Defect] = {

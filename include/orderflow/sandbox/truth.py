@@ -49,7 +49,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """The rules that a refused order breaks, all of them, in alphabetic order; empty unless `outcome` is `refuse`."""
 
 
-UNREADABLE = frozenset({"STATUS_UNKNOWN", "RAW_SHAPE", "CURRENCY_MIXED"})
+UNREADABLE = frozenset({"STATUS_UNKNOWN", "RAW_SHAPE", "AMOUNT_MISSING", "CURRENCY_MIXED"})
 """Codes of records that give no order, so that nothing else is judged."""
 
 
@@ -74,7 +74,8 @@ def row(world: World, platform: Platform, version: Version, until: int) -> Row:
     shown = world.shown(snap.index, until - 1)
     order_id, *aliases = platform.spell(snap.index)
     lines, total = platform.shown(snap)
-    codes = _codes(platform, version.defect, snap)
+    foreign = platform.foreign(world.shop, snap.index)
+    codes = ["SOLD_ELSEWHERE"] if foreign else _codes(platform, version.defect, snap)
     totals = {snap.currency or "": total[0]}
     if snap.currency != snap.shop_currency:
         totals[snap.shop_currency] = total[1]

@@ -88,6 +88,7 @@ def _snapshot(asked: Asked, facts: Rows, opened: dict[str, Seen], now: datetime)
     held, held_since = facts["held"][0] if facts["held"] else (0, None)
     pending, pending_since = facts["outbox"][0] if facts["outbox"] else (0, None)
     differences, day = facts["certificates"][0] if facts["certificates"] else (0, None)
+    recalled_at, stood_at, lost, recalled = facts["loads"][0] if facts["loads"] else (None, None, 0, 0)
     throttled = facts["throttled"][0][0] if facts["throttled"] else 0.0
     failed = [(failed_at, error) for _, _, _, failed_at, error, *_ in windows if failed_at and error]
     done = [loaded if asked.channel.shadow else synced for _, loaded, synced, *_ in windows]
@@ -113,6 +114,10 @@ def _snapshot(asked: Asked, facts: Rows, opened: dict[str, Seen], now: datetime)
         differences=differences,
         difference_day=day,
         waiting={currency: (orders, value) for currency, orders, value in facts["quarantine"]},
+        recalled_at=recalled_at,
+        stood_at=stood_at,
+        lost=lost,
+        recalled=recalled,
         open=opened,
     )
 
@@ -164,8 +169,10 @@ _FACTS = {
         SELECT w.* FROM unnest(%(names)s::text[]) AS asked(channel) CROSS JOIN LATERAL (
             SELECT channel, planned_at, loaded_at, synced_at, CASE WHEN loaded_at IS NULL THEN failed_at END, error,
                 coalesce(loaded_at, held_at),
-                coalesce((counts ->> 'cleaned')::bigint, 0) + coalesce((counts ->> 'unreadable')::bigint, 0),
+                coalesce((counts ->> 'cleaned')::bigint, 0) + coalesce((counts ->> 'unreadable')::bigint, 0)
+                    - coalesce((reasons ->> 'SOLD_ELSEWHERE')::bigint, 0),
                 coalesce((counts ->> 'quarantined')::bigint, 0) + coalesce((counts ->> 'unreadable')::bigint, 0)
+                    - coalesce((reasons ->> 'SOLD_ELSEWHERE')::bigint, 0)
             FROM orderflow.windows WHERE channel = asked.channel COLLATE "C"
             ORDER BY window_start DESC LIMIT %(windows)s
         ) AS w
@@ -207,6 +214,7 @@ _FACTS = {
             ORDER BY channel_created_at DESC LIMIT 500
         ) AS latest WHERE currency IS NOT NULL AND value IS NOT NULL GROUP BY 1, 2
     """,
+    "loads": "SELECT channel, recalled_at, stood_at, lost, recalled FROM orderflow.loads WHERE recalled_at >= %(day)s",
     "outbox": "SELECT channel, count(*), min(enqueued_at) FROM orderflow.outbox WHERE NOT behind GROUP BY 1",
     "speeds": """
         WITH rows AS (

@@ -132,10 +132,11 @@ CREATE TEMP TABLE raw (ordinal bigint, fetched_at timestamptz, raw_sha256 bytea,
 
 # An order that is staged in a newer or the same version is not held back: its row is born superseded, and takes no
 # place of what the OMS refused or took too late. What it took too late stays among the reasons until somebody settles
-# it. What lacks nothing but pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look. A
-# row that a person moved stays where they put it; one that they decided opens again when the record or the order is not
-# the one they decided on. A released one stays released until its replay; when that refuses it still, it opens again.
-# Of an order whose buyer was forgotten no raw record is kept here.
+# it. What lacks nothing but pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look.
+# What another shop sold comes discarded, unless it is staged already: then the OMS may have it twice. A row that a
+# person moved stays where they put it; one that they decided opens again when the record or the order is not the one
+# they decided on. A released one stays released until its replay; when that refuses it still, it opens again. Of an
+# order whose buyer was forgotten no raw record is kept here.
 _UPSERT = """
 WITH seen AS (
     SELECT DISTINCT ON (subject)
@@ -154,6 +155,7 @@ WITH seen AS (
         WHEN s.content_hash = o.content_hash OR s.channel_updated_at < o.channel_updated_at THEN 'superseded'
         WHEN s.channel_updated_at > o.channel_updated_at THEN orderflow.waiting_state(s.reasons)
         WHEN o.fetched_at > s.fetched_at THEN 'superseded'
+        WHEN orderflow.waiting_state(s.reasons) = 'discarded' THEN 'open'
         ELSE orderflow.waiting_state(s.reasons) END AS state
     FROM seen AS s
     LEFT JOIN LATERAL (

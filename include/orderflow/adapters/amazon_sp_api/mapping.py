@@ -7,6 +7,7 @@ order itself. What is in a record decides how it is read, so that records of bot
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from orderflow.adapters.amazon_sp_api.parts import (
 )
 from orderflow.adapters.amazon_sp_api.statuses import fulfilment_of
 from orderflow.adapters.amazon_sp_api.values import currency_of, plain, total
+from orderflow.adapters.amounts import located, unread
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Order, Payment
 from orderflow.domain.source import Raw
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 FREE, UNPRICED = "an order that replaces another one", "a pending or cancelled order"
 GIFT_CARDS = frozenset({"GC", "GiftCertificate"})
+COUNTS = frozenset({"QuantityOrdered", "quantityOrdered", "quantityFulfilled", "quantityUnfulfilled"})
+ELSEWHERE = re.compile("non[-_]amazon", re.IGNORECASE)
+"""How the sales channel of multi-channel fulfilment begins: sold in another shop, sent by Amazon."""
 
 
 def order_id(raw: Raw) -> str:
@@ -38,18 +43,34 @@ def order_id(raw: Raw) -> str:
 
 
 def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port hands every mapping its options
-    """Our order; raises `RecordError` for missing items, an unknown status and a record of another shape."""
+    """Our order; raises `RecordError` for what was sold elsewhere, missing items, an unknown status, another shape."""
     legacy = "order" in raw
+    try:
+        _demand_sold_here(raw, legacy=legacy)
+        _demand_items(raw, legacy=legacy)
+        return _order(raw, reading_v0.read(raw) if legacy else reading_2026.read(raw))
+    except RecordError as error:
+        raise located(error, raw) from None
+    except KeyError as error:
+        raise RecordError("RAW_SHAPE", str(error.args[0]), None, "an order of Amazon has this field") from None
+    except (TypeError, AttributeError, ArithmeticError) as error:
+        shape = RecordError("RAW_SHAPE", "order", None, f"not the shape of an order of Amazon: {error}")
+        raise unread(raw, lambda name, _: name in COUNTS) or shape from None
+
+
+def _demand_sold_here(raw: Raw, *, legacy: bool) -> None:
+    """Multi-channel fulfilment stands in the lists, too, mostly without amounts."""
+    field = "order.SalesChannel" if legacy else "salesChannel.channelName"
+    shop = raw["order"].get("SalesChannel") if legacy else (raw.get("salesChannel") or {}).get("channelName")
+    if ELSEWHERE.match(str(shop)):
+        raise RecordError("SOLD_ELSEWHERE", field, shop, "Amazon ships this order and did not sell it")
+
+
+def _demand_items(raw: Raw, *, legacy: bool) -> None:
     if legacy and raw.get("items") is None:
         raise RecordError(
             "DETAIL_MISSING", "items", order_id(raw), "Amazon lists this order but does not show its items"
         )
-    try:
-        return _order(raw, reading_v0.read(raw) if legacy else reading_2026.read(raw))
-    except KeyError as error:
-        raise RecordError("RAW_SHAPE", str(error.args[0]), None, "an order of Amazon has this field") from None
-    except (TypeError, AttributeError, ArithmeticError) as error:
-        raise RecordError("RAW_SHAPE", "order", None, f"not the shape of an order of Amazon: {error}") from None
 
 
 def _order(raw: Raw, reading: Reading) -> Order:

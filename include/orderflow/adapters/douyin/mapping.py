@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from orderflow.adapters.amounts import located
 from orderflow.adapters.douyin.contacts import contacts_of, masking_of
 from orderflow.adapters.douyin.money import price, reduction, sums_of
 from orderflow.adapters.douyin.statuses import (
@@ -74,6 +75,8 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(raw, raw["sku_order_list"])
+    except RecordError as error:
+        raise located(error, raw) from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Douyin order has this field") from None
     except (TypeError, AttributeError) as error:
@@ -86,7 +89,7 @@ def _order(raw: Raw, parts: list[Raw]) -> Order:
     gone = [part for part, is_off in zip(parts, off, strict=True) if is_off]
     live = [part for part, is_off in zip(parts, off, strict=True) if not is_off]
     sums = sums_of(raw, parts, gone)
-    lines = _lines(raw, parts, gone)
+    lines = _lines(raw, parts, off)
     payments = _payments(raw, state, sums.grand)
     parcels = [_shipment(parcel, parts) for parcel in raw.get("logistics_info") or []]
     holds = hold_reasons(state, live)
@@ -130,11 +133,11 @@ def _total(amounts: Iterable[str | None]) -> str:
     return f"{sum((Decimal(amount) for amount in amounts if amount), Decimal(0)):f}"
 
 
-def _lines(raw: Raw, parts: list[Raw], gone: list[Raw]) -> list[Line]:
+def _lines(raw: Raw, parts: list[Raw], off: list[bool]) -> list[Line]:
     """One line for each part, and behind a bundle one for each article in it, which costs nothing."""
     lines: list[Line] = []
-    for part in parts:
-        line = _line(len(lines) + 1, raw, part, cancelled=part in gone)
+    for part, is_off in zip(parts, off, strict=True):
+        line = _line(len(lines) + 1, raw, part, cancelled=is_off)
         lines.append(line)
         for place, inside in enumerate(part.get("bundle_sku_info") or [], 1):
             ordered = str(inside["item_num"])
@@ -148,7 +151,7 @@ def _lines(raw: Raw, parts: list[Raw], gone: list[Raw]) -> list[Line]:
                     product_id=identifier(inside.get("product_id")),
                     variant_id=identifier(inside.get("sku_id")),
                     title=inside.get("product_name") or None,
-                    quantity="0" if part in gone else ordered,
+                    quantity="0" if is_off else ordered,
                     quantity_ordered=ordered,
                     unit_price="0",
                     discount="0",

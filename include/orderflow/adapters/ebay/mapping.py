@@ -11,6 +11,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from orderflow.adapters.amounts import unread
 from orderflow.adapters.ebay.money import (
     amount,
     charges_of,
@@ -57,11 +58,16 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
     try:
         return _order(raw.get("detail") or raw["order"], raw.get("fulfillments") or [])
     except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
+        unknown = RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number")
+        raise unread(raw, _is_amount) or unknown from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "an eBay order has this field") from None
     except (TypeError, AttributeError) as error:
         raise RecordError("RAW_SHAPE", "order", None, f"not the shape of an eBay order: {error}") from None
+
+
+def _is_amount(name: str, inside: Raw) -> bool:
+    return (name == "value" and "currency" in inside and inside["value"] not in (None, "")) or name == "quantity"
 
 
 def _order(order: Raw, fulfillments: list[Raw]) -> Order:

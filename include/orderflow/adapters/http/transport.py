@@ -24,6 +24,7 @@ from time import perf_counter
 
 import httpx
 
+from orderflow import wire
 from orderflow.adapters.http.answers import retry_after
 from orderflow.adapters.http.redact import told
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, OrderflowError, TransientError
@@ -36,15 +37,10 @@ LONGEST_WAIT = 60.0
 """Seconds that one attempt may wait here; a longer `Retry-After` goes up in the error, and the run comes back later."""
 FIRST_WAIT, LONGEST_JITTER = 0.5, 20.0
 """Seconds; the upper end of the random wait doubles from the first to the longest."""
-MOST_BYTES = 256 * 1024 * 1024
-"""Longest body that is taken in, unpacked: 2 KB on the way may unpack to a gigabyte."""
 LONGEST_ANSWER = 600.0
 """Seconds that a whole answer may take; a body that drips in, each piece in time, would keep a run busy for ever."""
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-_PACKINGS = frozenset({"gzip", "deflate", "br", "zstd"})
-"""What servers pack bodies with; any other word in the header packs nothing, such as `none` or `UTF-8`."""
-_OF_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _TLS = re.compile(r"\[SSL: (\w+)")
 """The reason of a handshake that failed, in OpenSSL's word."""
 _NUMBER = re.compile(r"/(?:\d+|\d{2,3}-\d{5,7}-\d{5,7})(?=/|$)")
@@ -85,7 +81,7 @@ class Measured(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         begun = perf_counter()
         try:
-            response = _whole(request, self._inner.handle_request(request), begun + LONGEST_ANSWER)
+            response = wire.whole(self._inner, request, LONGEST_ANSWER)
         except httpx.RequestError as error:
             self._costs.asked(request, status="error", seconds=perf_counter() - begun, size=0)
             raise _fault(request, error) from None
@@ -94,39 +90,6 @@ class Measured(httpx.BaseTransport):
         if (place := response.headers.get("location")) and not _is_place(place):
             del response.headers["location"]  # httpx reads it, though nobody follows it, and raises
         return response
-
-
-def _whole(request: httpx.Request, response: httpx.Response, end: float) -> httpx.Response:
-    """The answer with its body, unpacked; raises `DriftError` for more of it than a run can hold.
-
-    A failure that is packed otherwise comes without its body: its status says what to do.
-    """
-    packed = [each for each in response.headers.get_list("content-encoding", split_commas=True) if each in _PACKINGS]
-    readable = packed in ([], ["gzip"], ["deflate"])  # what else unpacks to is known only when it fills the memory
-    if not readable and response.is_success:
-        response.close()
-        raise DriftError(
-            f"{told(request)} at {request.url.host}: its body is packed as {', '.join(packed)}, though only gzip or "
-            "deflate, once, were asked for; have the platform, or the proxy in front of it, heed Accept-Encoding"
-        )
-    pieces, size = [], 0
-    try:
-        for piece in response.iter_bytes() if readable else ():
-            pieces.append(piece)
-            size += len(piece)
-            if size > MOST_BYTES:
-                raise DriftError(
-                    f"{told(request)} at {request.url.host}: its body is longer than {MOST_BYTES:,} bytes; ask for "
-                    "fewer orders at a time, where the channel file says how many; else the platform has to mend it"
-                )
-            if perf_counter() > end:
-                raise httpx.ReadTimeout("the answer did not end")
-    finally:
-        response.close()
-    left = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_PACKING]
-    return httpx.Response(
-        response.status_code, headers=left, content=b"".join(pieces), extensions=response.extensions, request=request
-    )
 
 
 def _is_place(location: str) -> bool:
@@ -139,6 +102,8 @@ def _is_place(location: str) -> bool:
 def _fault(request: httpx.Request, error: httpx.RequestError) -> OrderflowError:
     """Our error for a fault of the network; the library's own text may hold an address, so it is not passed on."""
     where = f"{told(request)} at {request.url.host}"
+    if isinstance(error, wire.UnfitError):
+        return DriftError(f"{where}: {error}")
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return DeniedError(
             f"{where}: its certificate is not trusted; ask the platform for a valid one, or trust its authority here"

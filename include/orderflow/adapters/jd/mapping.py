@@ -14,7 +14,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from orderflow.adapters.amounts import amount, amount_text, sum_text
+from orderflow.adapters.amounts import amount, amount_text, located, sum_text
 from orderflow.adapters.jd.money import (
     charges_of,
     discounts_of,
@@ -64,15 +64,21 @@ def order_id(raw: Raw) -> str:
 def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port hands every mapping its options
     """Our order; raises `RecordError` for missing lines, an unknown state and a record of another shape."""
     try:
-        if raw.get("itemInfoList") is None:
-            raise RecordError(
-                "DETAIL_MISSING", "itemInfoList", order_id(raw), "JD lists this order but does not show its lines"
-            )
+        _demand_lines(raw)
         return _order(raw)
+    except RecordError as error:
+        raise located(error, raw) from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a JD order has this field") from None
     except (TypeError, AttributeError) as error:
         raise RecordError("RAW_SHAPE", "orderInfo", None, f"not the shape of a JD order: {error}") from None
+
+
+def _demand_lines(raw: Raw) -> None:
+    if raw.get("itemInfoList") is None:
+        raise RecordError(
+            "DETAIL_MISSING", "itemInfoList", order_id(raw), "JD lists this order but does not show its lines"
+        )
 
 
 def _order(raw: Raw) -> Order:

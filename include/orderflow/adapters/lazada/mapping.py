@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orderflow.adapters.amounts import amount, amount_text, sum_text
+from orderflow.adapters.amounts import amount, amount_text, located, sum_text
 from orderflow.adapters.lazada.money import charges_of, discounts_of, grand_total
 from orderflow.adapters.lazada.statuses import CANCELLED, SENT, State, state_of
 from orderflow.adapters.lazada.values import time_text
@@ -43,6 +43,8 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(order, items)
+    except RecordError as error:
+        raise located(error, raw) from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Lazada order has this field") from None
     except (TypeError, AttributeError) as error:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from orderflow.adapters.amounts import located
 from orderflow.adapters.magento import money, people
 from orderflow.adapters.magento.movements import both, id_of, payments_of, refund_of, shipment_of, time_of
 from orderflow.adapters.magento.rows import Row, fulfilment, given_back, merged, rows_of
@@ -35,6 +36,8 @@ def to_order(raw: Raw, options: Options) -> Order:
             raise RecordError("DETAIL_MISSING", name, None, f"Magento counts {name} of this order and sends none")
     try:
         return _order(raw["order"], raw["creditmemos"], raw["shipments"], options)
+    except RecordError as error:
+        raise located(error, raw["order"]) from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Magento order has this field") from None
     except (TypeError, AttributeError, ValueError, ArithmeticError) as error:

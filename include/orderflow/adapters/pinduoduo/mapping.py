@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from orderflow.adapters.amounts import amount, amount_text, sum_text
+from orderflow.adapters.amounts import amount, amount_text, located, sum_text
 from orderflow.adapters.pinduoduo.money import charges_of, discounts_of, payment_of, payment_status
 from orderflow.adapters.pinduoduo.statuses import AXES, GIFT_HAS_ITS_ORDER, state_of
 from orderflow.adapters.pinduoduo.values import CURRENCY, time_text
@@ -48,6 +48,8 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(raw["detail"], raw["fees"])
+    except RecordError as error:
+        raise located(error, raw) from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Pinduoduo order has this field") from None
     except (TypeError, AttributeError) as error:

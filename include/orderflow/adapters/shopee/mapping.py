@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from orderflow.adapters.amounts import amount, amount_text, epoch_text, sum_text
+from orderflow.adapters.amounts import amount, amount_text, epoch_text, located, sum_text
 from orderflow.adapters.shopee.money import charges_of, payments_of, promotions, vouchers
 from orderflow.adapters.shopee.statuses import STATES, fulfilment_status, is_sent, payment_status
 from orderflow.domain.errors import RecordError
@@ -54,6 +54,8 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(raw["detail"], raw["escrow"] or {})
+    except RecordError as error:
+        raise located(error, raw) from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a Shopee order has this field") from None
     except (TypeError, AttributeError) as error:

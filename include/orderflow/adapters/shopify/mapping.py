@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from orderflow.adapters.amounts import unread
 from orderflow.adapters.shopify import movements
 from orderflow.adapters.shopify.amounts import NOTHING, Pair, is_zero, less, pair, plus, share, times, total
 from orderflow.adapters.shopify.contacts import contacts, masking
@@ -42,6 +43,7 @@ from orderflow.domain.source import Raw, misshapen
 if TYPE_CHECKING:
     from orderflow.adapters.shopify import Options
 
+AMOUNTS = frozenset({"amount", "quantity", "rate", "percentage"})
 PROMISES = frozenset({"authorization", "void"})
 """Kinds of payments that bring no money."""
 EXT = {"legacyResourceId": "legacy_resource_id", "confirmationNumber": "confirmation_number", "poNumber": "po_number"}
@@ -50,9 +52,11 @@ EXT = {"legacyResourceId": "legacy_resource_id", "confirmationNumber": "confirma
 def to_order(raw: Record | Raw, options: Options) -> Order:  # noqa: ARG001 -- the port hands every mapping its options
     """Our order; raises `RecordError` for a status nobody knows and for a record of another shape."""
     try:
-        return _order(raw if isinstance(raw, Record) else msgspec.convert(raw, Record))
+        record = raw if isinstance(raw, Record) else msgspec.convert(raw, Record)
+        return _order(record)
     except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
+        shapeless = RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number")
+        raise unread(record, lambda name, _: name in AMOUNTS) or shapeless from None
     except msgspec.ValidationError as error:
         raise misshapen(error) from None
     except (TypeError, AttributeError, KeyError, ValueError) as error:

@@ -9,9 +9,10 @@ Prices contain tax and are yuan. `payment` is what the buyer pays: lines + posta
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
-from orderflow.adapters.amounts import amount_text, sum_text
+from orderflow.adapters.amounts import amount_text, located, sum_text
 from orderflow.adapters.taobao_tmall.money import (
     charges_of,
     discounts_of,
@@ -76,6 +77,8 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
         )
     try:
         return _order(raw["detail"])
+    except RecordError as error:
+        raise located(error, raw) from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a trade of Taobao has this field") from None
     except (TypeError, AttributeError) as error:
@@ -88,8 +91,9 @@ def _order(trade: Raw) -> Order:
     whole = state.order == "cancelled"
     goes_on = not whole and trade["status"] != PAID_BACK
     gone = [order for order in orders if goes_on and refunded_unsent(order)]
-    live = [order for order in orders if whole or (order.get("status") != CALLED_OFF and order not in gone)]
-    lines = [_line(number, order, trade, counts=order in live) for number, order in enumerate(orders, 1)]
+    counts = [whole or not (_called_off(order) or (goes_on and refunded_unsent(order))) for order in orders]
+    live = list(compress(orders, counts))
+    lines = [_line(number, orders[number - 1], trade, counts=each) for number, each in enumerate(counts, 1)]
     charges = [*charges_of(trade, live), *map(paid_back, gone)]
     discounts = discounts_of(trade, live, gone)
     payments = payments_of(trade, orders)
@@ -132,6 +136,10 @@ def _order(trade: Raw) -> Order:
 def _as_order(service: Raw) -> Raw:
     """A service that was bought along, such as an installation, in the shape of an order."""
     return {"num": 1, "total_fee": service.get("payment"), **service, "is_service_order": True}
+
+
+def _called_off(order: Raw) -> bool:
+    return order.get("status") == CALLED_OFF
 
 
 def _line(number: int, order: Raw, trade: Raw, *, counts: bool) -> Line:

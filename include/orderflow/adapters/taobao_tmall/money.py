@@ -88,12 +88,15 @@ def _of_the_trade(trade: Raw, live: Sequence[Raw], gone: Sequence[Raw]) -> Itera
     number = id_text(trade, "tid")
     promotions = [each for each in _promotions(trade) if str(each["id"]) == number and amount(each.get("discount_fee"))]
     explained = total_of(each["discount_fee"] for each in promotions)
+    subsidy = amount_text(trade.get("platform_subsidy_fee"))
+    subsidised = [each for each in promotions if amount(each["discount_fee"]) == amount(subsidy)]
     if promotions and explained == stated == allocated:
         for each in promotions:
-            yield _discount(each, amount(each["discount_fee"]), amount(each["discount_fee"]), _funder(trade, each))
+            less = amount(each["discount_fee"])
+            yield _discount(each, less, less, _funder(subsidy, subsidised, each))
     elif stated > 0 or allocated > 0:
         title = "; ".join(each["promotion_name"] for each in promotions if each.get("promotion_name")) or "discount_fee"
-        yield _discount({"promotion_name": title}, max(stated, allocated), allocated, _funder(trade, None))
+        yield _discount({"promotion_name": title}, max(stated, allocated), allocated, _funder(subsidy, [], None))
 
 
 def _of_orders(trade: Raw, live: Sequence[Raw]) -> Iterator[Discount]:
@@ -122,22 +125,18 @@ def _discount(promotion: Raw, less: Decimal, allocated: Decimal, funder: str) ->
     )
 
 
-def _funder(trade: Raw, promotion: Raw | None) -> str:
-    """TOP names no funder, only the platform's part of all: told apart where that is nothing, or one of them."""
-    subsidy = amount_text(trade.get("platform_subsidy_fee"))
+def _funder(subsidy: str | None, subsidised: Sequence[Raw], promotion: Raw | None) -> str:
+    """TOP names no funder, only the platform's part of all: told apart where that is nothing, or one of them.
+
+    `subsidised` are the promotions of just that amount.
+    """
     if subsidy is None:
         return "unknown"
     if not amount(subsidy):
         return "seller"
-    number = id_text(trade, "tid")
-    same = [
-        each
-        for each in _promotions(trade)
-        if str(each["id"]) == number and amount(each.get("discount_fee")) == amount(subsidy)
-    ]
-    if promotion is None or len(same) != 1:
+    if promotion is None or len(subsidised) != 1:
         return "shared"
-    return "platform" if promotion is same[0] else "seller"
+    return "platform" if promotion is subsidised[0] else "seller"
 
 
 def _promotions(trade: Raw) -> list[Raw]:

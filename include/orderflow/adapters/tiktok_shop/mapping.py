@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orderflow.adapters.amounts import epoch_text, sum_text, total_of
+from orderflow.adapters.amounts import epoch_text, located, sum_text, total_of
 from orderflow.adapters.tiktok_shop.contacts import contacts, masking
 from orderflow.adapters.tiktok_shop.money import charges_of, discounts_of, tax_of, taxes_of, totals_of
 from orderflow.adapters.tiktok_shop.statuses import ARRIVED, CANCELLED, SENT, STATES, State
@@ -42,6 +42,8 @@ def to_order(raw: Raw, options: Options) -> Order:  # noqa: ARG001 -- the port h
     """Our order; raises `RecordError` for an unknown status and a record of another shape."""
     try:
         return _order(raw)
+    except RecordError as error:
+        raise located(error, raw) from None
     except KeyError as error:
         raise RecordError("RAW_SHAPE", str(error.args[0]), None, "a TikTok Shop order has this field") from None
     except (TypeError, AttributeError) as error:
@@ -90,7 +92,7 @@ def _order(raw: Raw) -> Order:
         lines=lines,
         charges=charges,
         discounts=discounts,
-        taxes=taxes_of(payment, [item for item in items if item not in gone] if gone else items),
+        taxes=taxes_of(payment, [item for item in items if item.get("display_status") != CANCELLED] if gone else items),
         payments=[paid] if paid else [],
         shipments=_shipments(raw, items),
         contacts=contacts(raw),

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from orderflow.adapters.amounts import unread
 from orderflow.adapters.woocommerce import movements
 from orderflow.adapters.woocommerce.record import Address, Coupon, Fee, Item, Record, Shipping, TaxLine
 from orderflow.adapters.woocommerce.values import NOTHING, entries, plain, text, time
@@ -53,6 +54,9 @@ PICKED_UP = frozenset({"local_pickup", "pickup_location"})
 """Shipping methods by which the buyer comes for the goods: of zones, and of the checkout block."""
 COUPONS = frozenset({"percent", "fixed_cart", "fixed_product"})
 """WooCommerce's own kinds; each comes off the lines."""
+AMOUNTS = frozenset({"total", "total_tax", "subtotal", "quantity", "tax_total", "shipping_tax_total", "amount"})
+OPTIONAL = frozenset({"discount", "discount_total", "rate_percent"})
+"""Amounts that a site may leave empty."""
 UNIT, MICRO = Decimal(1), Decimal("0.000001")
 
 
@@ -70,13 +74,17 @@ def order_status(status: str, options: Options) -> str:
 def to_order(raw: Record | Raw, options: Options) -> Order:
     """Our order; raises `RecordError` for a status nobody knows and for a record of another shape."""
     try:
-        return _order(raw if isinstance(raw, Record) else msgspec.convert(raw, Record), options)
-    except InvalidOperation:
-        raise RecordError("AMOUNT_MALFORMED", "amount", None, "an amount of this order is no decimal number") from None
+        record = raw if isinstance(raw, Record) else msgspec.convert(raw, Record)
+        return _order(record, options)
     except msgspec.ValidationError as error:
         raise misshapen(error) from None
-    except (TypeError, AttributeError, ValueError) as error:
-        raise RecordError("RAW_SHAPE", "order", None, f"not the shape of a WooCommerce order: {error}") from None
+    except (InvalidOperation, TypeError, AttributeError, ValueError) as error:
+        shape = RecordError("RAW_SHAPE", "order", None, f"not the shape of a WooCommerce order: {error}")
+        raise unread(record, _is_amount) or shape from None
+
+
+def _is_amount(name: str, inside: Raw) -> bool:
+    return name in AMOUNTS or (name in OPTIONAL and inside[name] not in (None, ""))
 
 
 def _order(raw: Record, options: Options) -> Order:

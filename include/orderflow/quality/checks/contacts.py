@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from orderflow.quality.checks.check import Check, absent, missing
 from orderflow.quality.checks.lines import GOODS
-from orderflow.quality.checks.order import TO_SHIP
 from orderflow.quality.codes import COUNTRIES
 from orderflow.quality.view import Mask, View
 
@@ -46,10 +45,13 @@ def _readable_recipient(view: View) -> Mask:
 
 
 def _ship_to_missing(view: View) -> Mask:
-    """Orders of goods that we are to ship and that name no place to ship them to."""
+    """Orders of goods that we are to ship now and that name no place to ship them to.
+
+    Platforms show no address of what is unpaid or under review; once such an order is open, its next version is judged.
+    """
     by_us = view.is_one_of("lines", "fulfilled_by", OURS) | ~view.known("lines", "fulfilled_by")
     goods = view.some("lines", view.is_one_of("lines", "kind", GOODS) & by_us & (view.ints("lines", "quantity") > 0))
-    waiting = view.is_one_of("orders", "order_status", TO_SHIP)
+    waiting = view.is_one_of("orders", "order_status", ("open",))
     waiting &= view.is_one_of("orders", "fulfilment_status", ("unfulfilled", "partial"))
     waiting &= view.is_one_of("orders", "masking", ("plain",)) & ~view.is_one_of("orders", "origin", ("pos",))
     somewhere = pc.list_value_length(view.column("contacts", "address")).fill_null(0).to_numpy(zero_copy_only=False) > 0

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from markupsafe import Markup
+
 from orderflow.domain.message import said
 from orderflow.domain.money import exponent
 
@@ -15,6 +17,8 @@ SPACE = "\N{NO-BREAK SPACE}"
 _FORMULA = re.compile(r"[=@\t\r]|[+-](?![0-9]+(\.[0-9]+)?\Z)")
 """The beginning of what a spreadsheet would run instead of show; numbers are none."""
 _HAN = re.compile("[\u4e00-\u9fff]")
+_JOINT = re.compile(r"(?<=\w[_./:])(?=\w)")
+"""Where a name could be parted, and a browser does not see it."""
 
 
 def number(value: int) -> str:
@@ -105,6 +109,11 @@ def cut(text: str, length: int) -> str:
     return f"{words.rstrip(' ,;:')}…"
 
 
+def breakable(text: str) -> Markup:
+    """A name or an id, escaped, whose line may end behind what joins its words, and not inside of one."""
+    return Markup("<wbr>").join(_JOINT.split(text))
+
+
 def plain(text: str, **values: object) -> str:
     """An English text with its `{names}` filled in: what pages are written with that speak no other language."""
     return said(text, **values)
@@ -112,4 +121,5 @@ def plain(text: str, **values: object) -> str:
 
 FILTERS = {each.__name__: each for each in (
     number, percent, bare, amount, by_size, top, in_words, moment, day, ago, seconds, sentence, cut,
+    breakable,
 )}  # fmt: skip

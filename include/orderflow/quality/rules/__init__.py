@@ -22,3 +22,6 @@ TOPICS: dict[str, tuple[Rule, ...]] = {
 
 RULES: dict[str, Rule] = {rule.code: rule for rules in TOPICS.values() for rule in rules}
 """Every rule by its code."""
+
+SETTLED = frozenset(code for code, rule in RULES.items() if rule.settled)
+"""Rules of whose orders nobody has to decide."""

@@ -24,7 +24,7 @@ RULES = (
     refuse(
         "SHIP_TO_MISSING",
         "channel team",
-        "goods are to be shipped, and the order does not say where to",
+        "the order is open and its goods are to be shipped, and it does not say where to",
         "complete the address on the channel; map `masked` where the platform withholds it, and fulfilled_by `pickup` "
         "where the buyer collects the goods",
     ),

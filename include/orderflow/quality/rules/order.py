@@ -1,6 +1,6 @@
 """Rules on the order as a whole: what it must say, and in which words."""
 
-from orderflow.quality.rules.rule import refuse, warn
+from orderflow.quality.rules.rule import refuse, settled, warn
 
 RULES = (
     refuse(
@@ -14,6 +14,13 @@ RULES = (
         "channel team",
         "the channel marks the order as a test, and a test must not ship",
         "cancel it on the channel, or waive the rule on a channel that exists for tests",
+    ),
+    settled(
+        "SOLD_ELSEWHERE",
+        "channel team",
+        "the order was sold in another shop, and this platform only ships it",
+        "nothing has to be decided: the shop that sold it brings it to the OMS; give that shop a channel file if it "
+        "has none",
     ),
     refuse(
         "ORDER_STATUS_UNKNOWN",

@@ -84,8 +84,9 @@ RULES = (
     refuse(
         "TIME_MALFORMED",
         "platform developer",
-        "a time is not written in ISO 8601",
-        "make the mapping hand on ISO 8601 text and replay",
+        "a time is not written in ISO 8601, or lies outside of the years 1 to 9999",
+        "make the mapping hand on ISO 8601 text and replay; where the platform counts milliseconds since 1970, a "
+        "described platform says epoch_ms",
     ),
     refuse(
         "EDIT_MISPLACED",

@@ -15,7 +15,8 @@ class Rule(msgspec.Struct, frozen=True):
 
     `refuse`: the order would make the OMS ship wrong goods or book wrong money, so it waits in quarantine. `warn`: it
     goes on, and somebody should look. `waivable` rules may be lowered to `warn` by a channel file; what is within
-    `validate.tolerance` of it does not break those with `tolerance`.
+    `validate.tolerance` of it does not break those with `tolerance`. Of what breaks a `settled` rule nobody has to
+    decide anything: it comes into quarantine discarded, and counts in no refused share.
     """
 
     code: str
@@ -25,6 +26,7 @@ class Rule(msgspec.Struct, frozen=True):
     cure: str
     waivable: bool = True
     tolerance: bool = False
+    settled: bool = False
 
     @property
     def message(self) -> str:
@@ -42,3 +44,8 @@ def warn(code: str, owner: Owner, meaning: str, cure: str, *, tolerance: bool = 
 def always_refuse(code: str, owner: Owner, meaning: str, cure: str) -> Rule:
     """No channel can waive it: without what is missing there is no order to hand on."""
     return Rule(code, "refuse", owner, meaning, cure, waivable=False)
+
+
+def settled(code: str, owner: Owner, meaning: str, cure: str) -> Rule:
+    """An order that never goes on from here, and that no person has to look at (`orderflow.waiting_state`)."""
+    return Rule(code, "refuse", owner, meaning, cure, waivable=False, settled=True)

@@ -69,7 +69,8 @@ class Platform:
     `spell(index)` gives the spellings of an order's id, the usual one first. `shown(snapshot)` tells how many lines its
     document has and what total it comes to (after edits, before refunds). `routes(site)` are paths below `/{shop}`.
     `unshown` are the defects that its documents have no place for; `codes` says which rules others break here, where
-    these are not the usual ones. `welcome(shop, url)` tells a person how to get in, given the server's address.
+    these are not the usual ones; `foreign(shop, index)` whether another shop sold the order. `welcome(shop, url)` tells
+    a person how to get in, given the server's address.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Platform:
     unshown: frozenset[str]
     welcome: Callable[[Shop, str], str]
     codes: Mapping[str, Planted] = field(default_factory=dict)
+    foreign: Callable[[Shop, int], bool] = lambda _shop, _index: False
 
 
 def names() -> list[str]:

@@ -5,7 +5,8 @@ with `/{id}`, `/{id}/orderItems` and `/{id}/shipmentConfirmation`, `/orders/2026
 
 Options of a shop: `client_id`, `client_secret`, `refresh_token`, `access_token` (the first one), `marketplace`
 (unless given: one of the shop's currency), `token_seconds` (life of a token, in real seconds), `per_second` (requests
-before `QuotaExceeded`; 0: no limit), `role` (false: no restricted data token), `items_at_once` (items of a page in v0).
+before `QuotaExceeded`; 0: no limit), `role` (false: no restricted data token), `items_at_once` (items of a page in v0),
+`foreign` (every so many-th order was sold elsewhere and is only shipped by Amazon; some of those state amounts).
 
 Traps played: both ends of a range belong to it, and it must end two minutes ago; expired tokens and missing roles are
 both `Unauthorized`; a quota names no `Retry-After`; v0 shows people to a restricted data token alone; pending and
@@ -23,7 +24,7 @@ from starlette.routing import BaseRoute
 from orderflow.sandbox.defects import DEFECTS, Codes, codes_of
 from orderflow.sandbox.platforms import Platform, Site
 from orderflow.sandbox.platforms.amazon_sp_api.api import Api
-from orderflow.sandbox.platforms.amazon_sp_api.states import called_off, marketplace_of, order_id, priced
+from orderflow.sandbox.platforms.amazon_sp_api.states import called_off, foreign, marketplace_of, order_id, priced
 from orderflow.sandbox.shop import Shop
 from orderflow.sandbox.snapshot import Bag, Snapshot
 
@@ -75,6 +76,7 @@ PLATFORM = Platform(
     spell=lambda index: [order_id(index)],
     shown=_shown,
     routes=_routes,
+    foreign=foreign,
     unshown=frozenset(
         {
             "address_missing",

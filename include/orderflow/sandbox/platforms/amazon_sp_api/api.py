@@ -20,7 +20,14 @@ from orderflow.sandbox.generator import Version, moment
 from orderflow.sandbox.order import Shipment
 from orderflow.sandbox.platforms import Site
 from orderflow.sandbox.platforms.amazon_sp_api import v0, v2026
-from orderflow.sandbox.platforms.amazon_sp_api.states import index_of, item_id, marketplace_of, order_id, status_of
+from orderflow.sandbox.platforms.amazon_sp_api.states import (
+    foreign,
+    index_of,
+    item_id,
+    marketplace_of,
+    order_id,
+    status_of,
+)
 from orderflow.sandbox.quota import Quota
 from orderflow.sandbox.snapshot import Snapshot
 
@@ -192,16 +199,21 @@ class Api:
     def list_2026(self, request: Request) -> dict[str, Any]:
         found = self._found(request, V2026, set())
         data = set(request.query_params.get("includedData", "").split(","))
-        answer: dict[str, Any] = {"orders": [v2026.order_of(snap, self.marketplace, data) for snap in found.page]}
+        answer: dict[str, Any] = {"orders": [self._new(snap, data) for snap in found.page]}
         pagination = {"pagination": {"nextToken": found.token}} if found.token else {}
         return answer | pagination | {"lastUpdatedBefore": found.until}
 
     def one_2026(self, request: Request) -> dict[str, Any]:
         data = set(request.query_params.get("includedData", "").split(","))
-        return {"order": v2026.order_of(self._held(request), self.marketplace, data)}
+        return {"order": self._new(self._held(request), data)}
 
     def _row(self, request: Request, snap: Snapshot) -> dict[str, Any]:
-        return v0.order_of(snap, self.marketplace, people=self._people(request))
+        row = v0.order_of(snap, self.marketplace, people=self._people(request))
+        return v0.of_another_shop(row, snap) if foreign(self.site.shop, snap.index) else row
+
+    def _new(self, snap: Snapshot, data: set[str]) -> dict[str, Any]:
+        order = v2026.order_of(snap, self.marketplace, data)
+        return v2026.of_another_shop(order, snap) if foreign(self.site.shop, snap.index) else order
 
     def _people(self, request: Request) -> bool:
         return request.headers["x-amz-access-token"] in self.restricted

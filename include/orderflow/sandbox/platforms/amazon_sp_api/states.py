@@ -40,6 +40,12 @@ def index_of(text: str) -> int | None:
     return (int(found[1]) - 3_000_000) * _STEP + int(found[2])
 
 
+def foreign(shop: Shop, index: int) -> bool:
+    """Whether the order was sold in another shop, so that Amazon only ships it."""
+    nth = int(shop.options.get("foreign", 0))
+    return nth > 0 and index % nth == 0
+
+
 def item_id(snap: Snapshot, line: Line) -> str:
     return str(52_000_000_000_000 + snap.index * 4096 + line.line_id)
 

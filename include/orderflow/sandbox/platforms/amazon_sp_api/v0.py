@@ -44,6 +44,12 @@ def order_of(snap: Snapshot, marketplace: str, *, people: bool) -> dict[str, Any
     return row
 
 
+def of_another_shop(row: dict[str, Any], snap: Snapshot) -> dict[str, Any]:
+    """The same order, sold elsewhere and shipped by Amazon."""
+    told = row | {"SalesChannel": "Non-Amazon US", "FulfillmentChannel": "AFN"}
+    return told if snap.index % 2 else {name: value for name, value in told.items() if name != "OrderTotal"}
+
+
 def _address(snap: Snapshot, *, people: bool) -> dict[str, Any]:
     to = snap.ship_to or snap.bill_to
     coarse = {"City": to.city, "StateOrRegion": to.region, "PostalCode": to.postcode, "CountryCode": to.country}

@@ -49,6 +49,12 @@ def order_of(snap: Snapshot, marketplace: str, data: set[str]) -> dict[str, Any]
     return order
 
 
+def of_another_shop(order: dict[str, Any], snap: Snapshot) -> dict[str, Any]:
+    """The same order, sold elsewhere and shipped by Amazon."""
+    told = order | {"salesChannel": order["salesChannel"] | {"channelName": "NON_AMAZON"}}
+    return told if snap.index % 2 else {name: value for name, value in told.items() if name != "proceeds"}
+
+
 def _address(snap: Snapshot) -> dict[str, Any]:
     to = snap.ship_to or snap.bill_to
     return {

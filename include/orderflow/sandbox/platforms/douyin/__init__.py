@@ -43,7 +43,7 @@ def _routes(site: Site) -> list[BaseRoute]:
 
 def _address_codes(snap: Snapshot) -> tuple[str, ...]:
     """An order that is not released yet need not say where it goes."""
-    return ("SHIP_TO_MISSING",) if to_ship(snap) and status_of(snap) not in {1, 105} else ()
+    return ("SHIP_TO_MISSING",) if to_ship(snap) and status_of(snap) != 105 else ()
 
 
 def _welcome(shop: Shop, url: str) -> str:

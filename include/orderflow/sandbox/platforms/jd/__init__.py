@@ -47,8 +47,8 @@ def _zero_codes(snap: Snapshot) -> tuple[str, ...]:
 
 
 def _address_codes(snap: Snapshot) -> tuple[str, ...]:
-    """What JD's warehouse sends needs no address of ours."""
-    to_send = state_of(snap) in {"PAUSE", "LOCKED", "WAIT_SELLER_STOCK_OUT"} and not store_of(snap)
+    """What JD's warehouse sends needs no address of ours, and what is paused or locked none yet."""
+    to_send = state_of(snap) == "WAIT_SELLER_STOCK_OUT" and not store_of(snap)
     return ("SHIP_TO_MISSING",) if to_send else ()
 
 

@@ -19,9 +19,10 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute
 
+from orderflow.sandbox.defects import to_ship
 from orderflow.sandbox.platforms import Platform, Site
 from orderflow.sandbox.platforms.shopee.api import Api
-from orderflow.sandbox.platforms.shopee.documents import never_paid, order_sn, promotion, shown
+from orderflow.sandbox.platforms.shopee.documents import never_paid, order_sn, promotion, shown, status_of
 from orderflow.sandbox.shop import Shop
 from orderflow.sandbox.snapshot import Bag, Snapshot
 
@@ -53,6 +54,11 @@ def _routes(site: Site) -> list[BaseRoute]:
     ]
 
 
+def _address_codes(snap: Snapshot) -> tuple[str, ...]:
+    """An order that is not released yet need not say where it goes."""
+    return ("SHIP_TO_MISSING",) if to_ship(snap) and status_of(snap) != "PENDING" else ()
+
+
 def _welcome(shop: Shop, url: str) -> str:
     partner, key = shop.options.get("partner_id", 2001887), shop.options.get("partner_key", "demo-partner-key")
     number, token = shop.options.get("shop_id", 14701711), shop.options.get("access_token", "demo-access-token")
@@ -80,6 +86,7 @@ PLATFORM = Platform(
     ),
     welcome=_welcome,
     codes={
+        "address_missing": _address_codes,
         "amount_empty": ("AMOUNT_MALFORMED",),
         "discount_exceeds_line": _discount_codes,
         "amount_too_fine": _against_total("GRAND_TOTAL_TOO_FINE"),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Route
 
-from orderflow.sandbox.defects import mispriced, to_ship, with_discount
+from orderflow.sandbox.defects import mispriced, with_discount
 from orderflow.sandbox.platforms import Platform, Site
 from orderflow.sandbox.platforms.shopify.api import Api
 from orderflow.sandbox.platforms.shopify.values import gid, order_number
@@ -54,6 +54,12 @@ def _routes(site: Site) -> list[BaseRoute]:
     ]
 
 
+def _address_codes(snap: Snapshot) -> tuple[str, ...]:
+    """An order is open from its first moment, whether it is paid or not."""
+    opened = snap.status in {"pending", "on_hold", "open"} and snap.fulfilment in {"unfulfilled", "partial"}
+    return ("SHIP_TO_MISSING",) if opened and snap.source != "pos" else ()
+
+
 def _welcome(shop: Shop, url: str) -> str:
     options = shop.options
     token, client = options.get("token", "shpat_demo"), options.get("client_id", "demo-client")
@@ -75,7 +81,7 @@ PLATFORM = Platform(
             *(("GRAND_TOTAL_MISMATCH",) if _reckoned(snap) else ()),
             *(("LINE_TOTAL_NEGATIVE",) if any(float(line.discount[0] or 0) > 34 for line in mispriced(snap)) else ()),
         ),
-        "address_missing": lambda snap: ("SHIP_TO_MISSING",) if to_ship(snap) and snap.source != "pos" else (),
+        "address_missing": _address_codes,
         "quantity_negative": lambda snap: (
             "DISCOUNT_NEGATIVE" if _given_back(snap) else "LINE_EQUATION",
             "QUANTITY_NEGATIVE",

@@ -41,7 +41,7 @@ def _routes(site: Site) -> list[BaseRoute]:
 
 def _address_codes(snap: Snapshot) -> tuple[str, ...]:
     """An order that is not released yet need not say where it goes."""
-    return ("SHIP_TO_MISSING",) if to_ship(snap) and status_of(snap) not in {"UNPAID", "ON_HOLD"} else ()
+    return ("SHIP_TO_MISSING",) if to_ship(snap) and status_of(snap) != "ON_HOLD" else ()
 
 
 def _welcome(shop: Shop, url: str) -> str:

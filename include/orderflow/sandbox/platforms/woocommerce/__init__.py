@@ -218,7 +218,7 @@ PLATFORM = Platform(
         "amount_empty": ("AMOUNT_MALFORMED",),
         "quantity_absurd": ("QUANTITY_HUGE",),  # an order says what a line costs, not what a unit does
         "quantity_negative": ("QUANTITY_NEGATIVE", "UNIT_PRICE_NEGATIVE"),
-        "total_missing": ("RAW_SHAPE",),
+        "total_missing": ("AMOUNT_MISSING",),
         "unit_price_negative": lambda snap: (
             *(("DISCOUNT_NEGATIVE",) if with_discount(snap) else ()),
             "GRAND_TOTAL_MISMATCH",
