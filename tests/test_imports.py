@@ -20,12 +20,14 @@ ANYTHING = {
     "web",
     "sandbox",
     "command",
+    "wire",
 }
 MAY = {
     "domain": set(),
-    "adapters": {"domain"},
+    "wire": set(),
+    "adapters": {"domain", "wire"},
     "staging": {"domain"},
-    "oms": {"domain"},
+    "oms": {"domain", "wire"},
     "quality": {"domain"},
     "pipeline": {"domain", "quality"},
     "config": {"domain", "adapters", "oms", "quality"},

@@ -75,3 +75,9 @@ def test_scripts_are_told_of_them_too(include):
     [problem] = json.loads(done.stdout)["problems"]
     assert problem["file"] == str(include / "calendar.yml")
     assert (problem["line"], problem["message"]) == (1, "a block of keys is not a list")
+
+
+def test_a_single_file_in_place_of_the_folder_says_what_to_name(include: Path):
+    done = CliRunner().invoke(app, ["check", str(include / "channels" / "demo_csv.yml")], catch_exceptions=False)
+    assert done.exit_code == 2
+    assert f"is a file; name its folder, {include / 'channels'}: all are read at once" in done.output

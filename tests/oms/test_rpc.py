@@ -10,9 +10,9 @@ import httpx
 import pytest
 from orders import runtime
 
+from orderflow import wire
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
 from orderflow.domain.source import Account, Meter, Runtime
-from orderflow.oms import answers
 from orderflow.oms.rpc import Rpc
 
 
@@ -97,9 +97,17 @@ def test_a_body_that_cannot_be_unpacked_is_asked_for_again() -> None:
 
 
 def test_a_packed_body_may_be_as_long_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MOST_BYTES", 3000)
+    monkeypatch.setattr(wire, "MOST_BYTES", 3000)
     sent = httpx.ByteStream(gzip.compress(b" " * 2000 + b"1"))
     assert Answers(httpx.Response(200, stream=sent, headers={"content-encoding": "gzip"})).post() == (200, 1)
+
+
+def test_a_body_that_would_fill_the_memory_is_no_matter_of_another_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "MOST_BYTES", 3000)
+    answers = Answers(httpx.Response(200, content=b" " * 4000))
+    with pytest.raises(DriftError, match="has 4,000 bytes, more than the 3,000 that are taken in; ask for fewer"):
+        answers.post()
+    assert len(answers.requests) == 1
 
 
 def test_text_that_is_not_json_is_drift_and_torn_json_is_not() -> None:

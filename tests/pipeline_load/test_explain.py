@@ -128,3 +128,15 @@ def test_a_window_that_the_disk_does_not_take_is_failed_and_says_why(pulled: str
         cursor.execute("SELECT state, error FROM orderflow.windows ORDER BY window_start DESC LIMIT 1")
         ((state, error),) = cursor.fetchall()
     assert (state, error.partition(":")[0]) == ("failed", "NotADirectoryError")
+
+
+def test_an_id_that_no_address_can_hold_is_not_asked_for(pulled: str):
+    code, told = asked("9" * 100_000)
+    assert code == 1
+    assert "an id of 100,000 characters" in told.replace("\n", " ")
+    assert "next: check the id" in told
+
+
+def test_an_empty_id_is_refused_with_what_to_write(pulled: str):
+    done = CliRunner().invoke(app, ["explain", SHOP.name, "  "])
+    assert "write its id, or the number" in str(done.exception)

@@ -19,6 +19,7 @@ from orderflow.staging.backlog import State
 from orderflow.staging.blocking import Standing
 from orderflow.web import page, words
 from orderflow.web.coverage import KINDS
+from orderflow.web.meanings import MEANINGS
 
 SAID = re.compile(r"""\bt\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 PAGES = [*(page.HERE / "templates").glob("*.html"), *page.HERE.glob("*.py")]
@@ -44,7 +45,7 @@ def test_every_text_has_a_translation():
 
 
 def test_what_code_names_is_translated_too():
-    named = {title for _, title in page.TABS} | set(KINDS.values()) | set(ALERTS)
+    named = {title for _, title in page.TABS} | {*KINDS.values(), *MEANINGS.values(), *ALERTS}
     assert not named - set(words.chinese())
 
 

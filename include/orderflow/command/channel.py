@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from orderflow import adapters, config
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.config.docs import field_docs
-from orderflow.config.form import NAME
+from orderflow.config.reading import misnamed
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 
@@ -46,6 +45,7 @@ source:
   start: {start}
 oms:
   target: {target}
+  since: {start}   # orders created before were handed over by something else; without this line all go to the OMS
 shadow: true   # runs everything but the delivery; take it out once `orderflow channel try {name}` is clean
 """
 
@@ -66,8 +66,8 @@ def new(
 
     Example: [bold]orderflow channel new shop_se --adapter woocommerce --timezone Europe/Stockholm[/bold]
     """
-    if not re.fullmatch(NAME, name):
-        raise ConfigError(f"{name!r} cannot name a channel; use small letters, digits and underscores, such as shop_se")
+    if why := misnamed(name):
+        raise ConfigError(f"{name!r} cannot name a channel: {why}; take a name like shop_se")
     found = adapters.find(adapter)
     where = adapters.package(adapter).replace(".", "/")
     path = folder / f"{name}.yml"

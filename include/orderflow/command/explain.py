@@ -17,7 +17,7 @@ from rich.text import Text
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import OrderflowError, RecordError
+from orderflow.domain.errors import ConfigError, OrderflowError, RecordError
 from orderflow.domain.reconciliation import business_day
 from orderflow.domain.source import ById
 
@@ -44,10 +44,12 @@ def explain(
     """
     from orderflow.staging import blocking, reviews, story
 
+    if not order.strip():
+        raise ConfigError("no order is named; write its id, or the number that people use")
     shop, now = ports.channel(channel), ports.runtime().clock()
     with ports.staging() as store:
         told = story.tell(store.connection, shop.name, order, lookback=shop.lookback, settle=shop.settle)
-        verdict = blocking.here(told, shadow=shop.shadow, now=now)
+        verdict = blocking.here(told, shadow=shop.shadow, now=now, since=shop.delivers_since)
         others = [each for _, each in story.places(store.connection, [shop.name], order) if each != told.order_id]
         near: list[str] = []
         if verdict is None and (thrown := reviews.discarding(store.connection, [shop.name], told.order_id)):
@@ -80,10 +82,14 @@ def explain(
 def _ask(channel: Channel, order_id: str, now: datetime, *, offline: bool) -> OnChannel:
     """What the channel says of an order that staging does not have."""
     from orderflow.pipeline.cleaning.mapped import mapped
+    from orderflow.quality.checks.order import LONGEST_IDENTIFIER
     from orderflow.staging.blocking import OnChannel
 
     if offline:
         return OnChannel(None, fault="--offline", cure="check the id; ask the channel (without --offline)")
+    if len(order_id) > LONGEST_IDENTIFIER:  # no address need hold it
+        fault = f"an id of {len(order_id):,} characters, where no order with more than {LONGEST_IDENTIFIER} goes on"
+        return OnChannel(None, fault=fault, cure="check the id")
     try:
         with ports.source(channel) as (source, _):
             if not isinstance(source, ById):

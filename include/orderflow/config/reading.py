@@ -24,7 +24,17 @@ from orderflow.config.form import NAME, Form
 from orderflow.config.problem import Fault, Problem, closest, nearest, split
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
+from orderflow.domain.snapshot import OURSELVES
 from orderflow.domain.source import Adapter, Options
+
+LONGEST_NAME = 100
+"""Characters of a channel's name: ids of runs hold it beside two windows, and end at 250."""
+_TAKEN = {
+    "index": "the report's page of all channels",
+    r"\d+d": "a report of so many days",
+    OURSELVES: "what is wrong with Orderflow itself",
+}
+"""What things are called that stand beside those of channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,10 @@ def read(folder: Path, *, now: datetime | None = None, only: str | None = None) 
             problems.extend(read_one)
     if only is None:
         problems.extend(_broken_targets(around.targets, {channel.oms.target for channel in channels}))
-    if not folder.is_dir():
+    if folder.is_file():
+        cure = f"name its folder, {folder.parent}: all are read at once"
+        problems.append(Problem(folder, 1, "", "is a file", cure))
+    elif not folder.is_dir():
         problems.append(Problem(folder, 1, "", "there is no such folder", "channel files lie in include/channels"))
     return Reading(channels, problems, _same_shop(folder, channels))
 
@@ -92,11 +105,22 @@ def _text(path: Path) -> str:
         raise WrongFileError("is a folder", f"channel files lie directly in {path.parent.name}; move them there")
     if path.suffix != ".yml":
         raise WrongFileError(f"ends in {path.suffix}", f"channel files end in .yml; rename it to {path.stem}.yml")
-    if not re.fullmatch(NAME, path.stem):
-        named = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_") or "demo_shop"
-        said = f"{path.stem!r} cannot name a channel"
-        raise WrongFileError(said, f"use small letters, digits and underscores; rename it to {named}.yml")
+    if why := misnamed(path.stem):
+        plain = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[: LONGEST_NAME // 2] or "demo_shop"
+        named = f"{plain}_shop" if misnamed(plain) else plain
+        raise WrongFileError(f"{path.stem!r} cannot name a channel", f"{why}; rename it to {named}.yml")
     return text_of(path)
+
+
+def misnamed(name: str) -> str | None:
+    """Why no channel can be called that, and what to do; None for a good name."""
+    if not re.fullmatch(NAME, name):
+        return "use small letters, digits and underscores"
+    if len(name) > LONGEST_NAME:
+        return f"it has {len(name)} characters, which makes ids too long for Airflow; use at most {LONGEST_NAME}"
+    if taken := next((what for form, what in _TAKEN.items() if re.fullmatch(form, name)), None):
+        return f"{taken} is called that, and who may read one would read the other"
+    return None
 
 
 def _channel(path: Path, text: str, document: Document, around: Surroundings) -> Channel | list[Fault]:

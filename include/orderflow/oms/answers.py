@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -13,16 +11,12 @@ from typing import Any
 import httpx
 import msgspec
 
+from orderflow import wire
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Account, Runtime
 
 AT_ONCE = 64
 """Connections kept open: as many as a channel may have requests in flight."""
-
-MOST_BYTES = 256 * 1024 * 1024
-"""Longest answer that is taken in, unpacked."""
-_PACKINGS = frozenset({"gzip", "deflate", "br", "zstd"})
-_OF_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 _LONGEST_RETRY_AFTER = 86400.0
 """Seconds; who asks for more than a day is asked again after a day."""
@@ -62,8 +56,7 @@ def header_secret(account: Account) -> str:
 class Network(httpx.BaseTransport):
     """The way out. No variable of the environment says where requests go; `SSL_CERT_FILE` says whom to trust.
 
-    An answer that drips in, each piece in time, is given up when its whole body takes more than `seconds`, and one of
-    more than `MOST_BYTES` before it fills the memory.
+    Answers come whole, within the bounds of `wire` and of `seconds`.
     """
 
     def __init__(self, runtime: Runtime, seconds: float) -> None:
@@ -73,37 +66,11 @@ class Network(httpx.BaseTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        end = time.monotonic() + self._seconds
         request.headers["accept-encoding"] = "identity"
-        response = self._inner.handle_request(request)
-        try:
-            body = b"".join(_pieces(response, end))
-        finally:
-            response.close()
-        left = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_PACKING]
-        return httpx.Response(
-            response.status_code, headers=left, content=body, extensions=response.extensions, request=request
-        )
+        return wire.whole(self._inner, request, self._seconds)
 
     def close(self) -> None:
         self._inner.close()
-
-
-def _pieces(response: httpx.Response, end: float) -> Iterator[bytes]:
-    """The body, unpacked; none of a failure that is packed as nobody asked: its status says enough."""
-    packed = [each for each in response.headers.get_list("content-encoding", split_commas=True) if each in _PACKINGS]
-    if packed not in ([], ["gzip"], ["deflate"]):  # what these unpack to is known only when it fills the memory
-        if response.is_success:
-            raise httpx.DecodingError(f"the answer is packed as {', '.join(packed)}, which was not asked for")
-        return
-    size = 0
-    for piece in response.iter_bytes():
-        size += len(piece)
-        if size > MOST_BYTES:
-            raise httpx.ReadError(f"the answer is longer than {MOST_BYTES:,} bytes")
-        if time.monotonic() > end:
-            raise httpx.ReadTimeout("the answer did not end")
-        yield piece
 
 
 def distrust(place: str, error: httpx.RequestError) -> ConfigError | None:

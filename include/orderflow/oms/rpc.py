@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from orderflow import wire
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
 from orderflow.oms import answers
@@ -47,7 +48,8 @@ class Rpc:
 
         Answers of 4xx and 5xx that hold JSON are returned, for the protocol to explain. Raises `TransientError` when
         no answer came in three attempts and for a web page or a torn answer, `DeniedError` for 401 and 403,
-        `ConfigError` for 404 and a certificate that is not trusted, `DriftError` for any other answer that is not JSON.
+        `ConfigError` for 404 and a certificate that is not trusted, `DriftError` for an answer that no memory is
+        sure to hold, and for any other that is not JSON.
         """
         content = _encoder.encode(body)
         answer = self._answer(path, content, endpoint, {"Content-Type": "application/json", **(headers or {})})
@@ -71,6 +73,8 @@ class Rpc:
             except httpx.RequestError as error:
                 if fault := answers.distrust(f"{self.name}: {endpoint}", error):
                     raise fault from error
+                if isinstance(error, wire.UnfitError):
+                    raise DriftError(f"{self.name}: {endpoint}: {error}") from error
                 status, reason, asked, size = "error", f"{type(error).__name__}: {error}", None, 0
             else:
                 status, reason, size = str(answer.status_code), f"HTTP {answer.status_code}", len(answer.content)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
@@ -19,6 +20,7 @@ from orderflow.domain.message import Message
 from orderflow.staging import story_sql
 from orderflow.staging.session import transaction
 
+MOST_PLACES = 20
 _NEAR = 500
 """Ids on either side of a missing one, in their order, among which similar ones are looked for."""
 
@@ -55,6 +57,8 @@ class Waiting:
     reasons: list[dict[str, Any]]
     window_start: datetime
     window_end: datetime
+    decided: tuple[str, datetime, str] | None = None
+    """Who brought it into its state, when and why; None where the flow itself did."""
 
     @property
     def codes(self) -> dict[str, int]:
@@ -105,6 +109,10 @@ class Story:
     version: int | None = None
     """Our version of it; None where the order is not staged."""
     status: str | None = None
+    value: Decimal | None = None
+    """Its grand total in `currency`; of a quarantined order what is at risk."""
+    currency: str | None = None
+    lines: int | None = None
     moments: dict[str, datetime] = field(default_factory=dict)
     """`created` and `updated` as the channel says them."""
     quarantine: Waiting | None = None
@@ -152,9 +160,9 @@ def spans(
 
 
 def places(connection: Connection, channels: Sequence[str], asked: str) -> list[tuple[str, str]]:
-    """Channel and id of every staged or quarantined order of these channels with this id or number, at most twenty."""
+    """Channel and id of what these channels have with this id or number, in quarantine, too; at most `MOST_PLACES`."""
     with transaction(connection) as cursor:
-        cursor.execute(story_sql.PLACES, {"channels": list(channels), "asked": asked})
+        cursor.execute(story_sql.PLACES, {"channels": list(channels), "asked": asked, "most": MOST_PLACES})
         return cursor.fetchall()
 
 
@@ -177,7 +185,8 @@ def _read_staged(cursor: Cursor, of: dict[str, str], story: Story) -> None:
     row = cursor.fetchone()
     if row is None:
         return
-    story.order_number, story.version, story.status, created, updated, first_seen, landing, ordinal = row
+    story.order_number, story.version, story.status, created, updated, first_seen, landing, ordinal = row[:8]
+    story.value, story.currency, story.lines = row[8:]
     story.moments = {name: at for name, at in (("created", created), ("updated", updated)) if at is not None}
     story.facts += [
         Fact(at, Message("{what} on the channel", what=Message(name)), "") for name, at in story.moments.items()
@@ -221,22 +230,24 @@ def _read_quarantine(cursor: Cursor, of: dict[str, str], story: Story) -> None:
     row = cursor.fetchone()
     if row is None:
         return
-    number, source, state, reasons, start, end, order_number, created, updated = row
+    number, source, state, reasons, start, end, order_number, created, updated, value, currency, who, decided = row
     story.quarantine = Waiting(number, source, state, reasons, start, end)
     story.order_number = story.order_number or order_number
+    if story.version is None:
+        story.value, story.currency = value, currency
     for name, at in (("created", created), ("updated", updated)):
         if at is not None and story.version is None:
             story.moments.setdefault(name, at)
     cursor.execute(story_sql.QUARANTINE_EVENTS, (number,))
     named = story.quarantine.named
-    for at, who, what, why in cursor.fetchall():
+    for at, by, what, why in cursor.fetchall():
+        if who and (what, by) == (state, who):
+            story.quarantine = replace(story.quarantine, decided=(by, decided, why or ""))
         because: str = Message(why or "")
         if what == "open":
             because = Message("{codes}; {why}", codes=named, why=because) if why else named
         told = (
-            Message("{why} ({who})", why=because, who=Message(who))
-            if because
-            else Message("by {who}", who=Message(who))
+            Message("{why} ({who})", why=because, who=Message(by)) if because else Message("by {who}", who=Message(by))
         )
         story.facts.append(Fact(at, Message("quarantine: {what}", what=Message(what)), told))
 

@@ -22,7 +22,7 @@ UNION SELECT channel, subject FROM orderflow.quarantine WHERE subject = %(asked)
 UNION SELECT channel, subject FROM orderflow.quarantine
     WHERE left(document ->> 'order_number', 200) IN (%(asked)s, '#' || %(asked)s, ltrim(%(asked)s, '#'))
         AND channel = ANY(%(channels)s)
-ORDER BY 1, 2 LIMIT 20
+ORDER BY 1, 2 LIMIT %(most)s
 """
 
 SIMILAR = """
@@ -35,7 +35,8 @@ UNION (SELECT order_id, document ->> 'order_number' FROM orderflow.quarantine
 """
 
 ORDER = """
-SELECT order_number, version, order_status, channel_created_at, channel_updated_at, first_seen_at, landing, ordinal
+SELECT order_number, version, order_status, channel_created_at, channel_updated_at, first_seen_at, landing, ordinal,
+    grand_total, currency, line_count
 FROM orderflow.orders WHERE channel = %(channel)s AND order_id = %(order_id)s
 """
 
@@ -66,7 +67,7 @@ WHERE channel = %(channel)s AND order_id = %(order_id)s ORDER BY id
 
 QUARANTINE = """
 SELECT id, source, state, reasons, window_start, window_end, document ->> 'order_number',
-    (document ->> 'channel_created_at')::timestamptz, channel_updated_at
+    (document ->> 'channel_created_at')::timestamptz, channel_updated_at, value, currency, decided_by, decided_at
 FROM orderflow.quarantine WHERE channel = %(channel)s AND subject = %(order_id)s
 """
 

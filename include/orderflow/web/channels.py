@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -22,8 +23,8 @@ from orderflow.quality import punctual
 from orderflow.quality.report.charts import sparkline
 from orderflow.staging import alerts, gauges, overview
 from orderflow.staging.session import transaction
-from orderflow.web.coverage import strip
-from orderflow.web.page import Page, Reading, Writing
+from orderflow.web.coverage import draw, strip
+from orderflow.web.page import SIZE, Page, Reading, Writing
 from orderflow.web.written import Number
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,6 @@ STEP = timedelta(hours=6)
 """One bar of the spark line."""
 ENOUGH = 3
 """So many earlier weeks say what is usual."""
-SIZE = 100
-"""Channels of a page."""
 MOST_ALERTS = 100_000
 """More than all channels can have open: each has one of a kind."""
 DAG = "orders."
@@ -133,18 +132,16 @@ def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> 
 
 @router.get("/channels")
 def channels(page: Reading, q: str = "", first: Number = 0) -> HTMLResponse:
-    """All channels that the user may read, a page of them from the `first` on; `q` is part of a name, a title, an owner
-    or a platform.
+    """All channels that the user may read, a page of them from the `first` on; `q` narrows them.
 
     Who may read every channel is told of those whose file went while orders of theirs were unfinished, and of what is
     wrong with Orderflow itself.
     """
     mine = page.channels()
-    wanted = [each for each in mine if q.lower() in " ".join(_words(each)).lower()]
     files = {path.stem for path in (page.site.include / "channels").glob("*.yml")}
     everything = files <= page.user.channels
     with page.reading() as connection:
-        found = rows(connection, wanted, page.now)
+        found = rows(connection, page.channels(q), page.now)
         ours = alerts.listed(connection, channel=OURSELVES) if everything else []
         with transaction(connection) as cursor:
             left = overview.left_behind(cursor, files) if everything else {}
@@ -164,10 +161,6 @@ def channels(page: Reading, q: str = "", first: Number = 0) -> HTMLResponse:
         left=left,
         broken=len({each.file for each in page.site.reading().problems}),
     )
-
-
-def _words(channel: Channel) -> tuple[str, ...]:
-    return channel.name, channel.title, channel.owner, channel.adapter_name
 
 
 def _charts(page: Page, found: Sequence[Row]) -> Mapping[str, Any]:
@@ -225,6 +218,7 @@ def _own(page: Page, dag_id: str, run_id: str | None, *, tab: bool = True) -> HT
         run_id=run_id,
         row=row,
         heat=heat,
+        drawn=partial(draw, page),
         brought=brought,
         charts=_charts(page, [row] if row else []),
     )

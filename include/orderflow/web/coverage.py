@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Annotated
 
@@ -22,7 +23,7 @@ from orderflow.quality import punctual
 from orderflow.staging import backfill, ledger
 from orderflow.staging.session import transaction
 from orderflow.staging.stretches import Stretches, stretches
-from orderflow.web.page import Page, Reading, Writing
+from orderflow.web.page import SIZE, Page, Reading, Writing
 from orderflow.web.written import Number
 
 log = logging.getLogger(__name__)
@@ -61,12 +62,18 @@ HOLES = frozenset({"missing", "failed", "held", "running"})
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One channel's heat map: its drawing, the share of due time that is proven, and its holes, newest first."""
+    """One channel's heat map: its hours, the share of due time that is proven, and its holes, newest first."""
 
     channel: Channel
-    drawing: Markup
+    span: Window
+    hours: list[str]
     share: float | None
     holes: list[Gap]
+
+    @property
+    def place(self) -> tuple[bool, float]:
+        """Before or behind others: first what has a hole that no run is filling, then what lacks most."""
+        return all(gap.cause == "in progress" for gap in self.holes), 1.0 if self.share is None else self.share
 
 
 def _asked(channel: Channel, start: datetime, now: datetime) -> Window | None:
@@ -82,19 +89,19 @@ def strips(page: Page, connection: Connection, channels: Sequence[Channel], days
     with transaction(connection) as cursor:
         asked = {each.name: Window(max(start, each.start), page.now) for each in channels if each.start < page.now}
         found = stretches(cursor, asked)
-    return [_strip(page, each, span, found.get(each.name) or Stretches([], [])) for each in channels]
+    return [_strip(each, span, found.get(each.name) or Stretches([], []), page.now) for each in channels]
 
 
 def strip(page: Page, connection: Connection, channel: Channel, days: Number = 7) -> Strip:
     return strips(page, connection, [channel], days)[0]
 
 
-def _strip(page: Page, channel: Channel, span: Window, found: Stretches) -> Strip:
-    due = _asked(channel, span.start, page.now)
+def _strip(channel: Channel, span: Window, found: Stretches, now: datetime) -> Strip:
+    due = _asked(channel, span.start, now)
     gaps = [cut for gap in found.gaps if due and (cut := _due(gap, due))]
     hours = paint(span, found.proven, gaps)
     holes = [gap for gap in gaps if _OF_CAUSE[gap.cause] in HOLES]
-    return Strip(channel, draw(page, channel, span, hours), _share(due, gaps), _joined(holes)[::-1])
+    return Strip(channel, span, hours, _share(due, gaps), _joined(holes)[::-1])
 
 
 def _share(due: Window | None, gaps: Sequence[Gap]) -> float | None:
@@ -140,8 +147,9 @@ def paint(span: Window, proven: Sequence[tuple[Window, str]], gaps: Sequence[Gap
     return hours
 
 
-def draw(page: Page, channel: Channel, span: Window, hours: Sequence[str]) -> Markup:
+def draw(page: Page, strip: Strip) -> Markup:
     """A strip of one channel: neighbours of one kind are one box; a hole is a link to what is known of it."""
+    channel, span, hours = strip.channel, strip.span, strip.hours
     wide = WIDTH / len(hours)
     parts, at = [], 0
     for kind, group in groupby(hours):
@@ -167,24 +175,33 @@ def draw(page: Page, channel: Channel, span: Window, hours: Sequence[str]) -> Ma
 
 
 @router.get("/coverage")
-def coverage(page: Reading, days: Number = 7, channel: str = "") -> HTMLResponse:
-    """Every channel's strip; `days` is one of `DAYS`."""
-    shown = [page.channel(channel)] if channel else page.channels()
+def coverage(page: Reading, days: Number = 7, channel: str = "", q: str = "", first: Number = 0) -> HTMLResponse:
+    """The strips of all channels or of those that `q` finds, a page from the `first` on, those with holes first.
+
+    `days` is one of `DAYS`.
+    """
+    chosen = page.chosen(channel, q)
     span = days if days in DAYS else 7
     with page.reading() as connection:
-        found = strips(page, connection, shown, span)
-    first = page.now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=span - 1)
+        found = sorted(strips(page, connection, chosen, span), key=lambda each: each.place)
+    start = page.now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=span - 1)
     hours = span * 24 - 23 + page.now.hour
     return page.html(
         "coverage.html",
         here="coverage",
-        strips=found,
+        strips=found[first : first + SIZE],
+        broken=sum(bool(each.holes) for each in found),
+        drawn=partial(draw, page),
+        q=channel or q,
+        first=first,
+        next=first + SIZE if len(found) > first + SIZE else None,
+        among=len(found),
         days=span,
         offered=DAYS,
-        channel=channel,
+        channel=chosen[0].name if len(chosen) == 1 else "",
         kinds=KINDS,
         labels=[
-            (first + timedelta(days=day), 100 * day * 24 / hours)
+            (start + timedelta(days=day), 100 * day * 24 / hours)
             for day in range(0, span, -(-span // 8))
             if day * 24 / hours < 0.95
         ],

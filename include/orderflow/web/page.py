@@ -22,7 +22,7 @@ from orderflow.domain.channel import Channel
 from orderflow.quality.pages import rendering
 from orderflow.quality.pages import words as values
 from orderflow.staging.vault import Vault
-from orderflow.web import words
+from orderflow.web import meanings, words
 from orderflow.web.access import User, demand_editor, demand_reader, user_of
 from orderflow.web.database import Database
 from orderflow.web.words import Words
@@ -40,6 +40,8 @@ TABS = (
     ("quality", "Quality"),
 )
 """The pages, by their address and title, in the order of the bar above each."""
+SIZE = 100
+"""Channels of a page that has a row of each."""
 LANGUAGE, AIRFLOW_LANGUAGE, SAID = "orderflow_language", "orderflow_airflow", "orderflow_said"
 """Cookies: the language that somebody chose here, and the one chosen in Airflow; what the next page says once."""
 
@@ -82,10 +84,18 @@ class Page:
     t: Words
     now: datetime
 
-    def channels(self) -> list[Channel]:
-        """Those that the user may read, by name."""
-        found = self.site.reading().channels
-        return sorted((each for each in found if each.name in self.user.channels), key=lambda each: each.name)
+    def channels(self, q: str = "") -> list[Channel]:
+        """Those that the user may read, by name; `q` is part of a name, a title, an owner or a platform."""
+        found = [each for each in self.site.reading().channels if each.name in self.user.channels]
+        found = [each for each in found if q.strip().lower() in " ".join(_words(each)).lower()]
+        return sorted(found, key=lambda each: each.name)
+
+    def chosen(self, channel: str, q: str) -> list[Channel]:
+        """Those of a link to one `channel`, or of a search; who writes a whole name means that channel alone."""
+        if channel:
+            return [self.channel(channel)]
+        found = self.channels(q)
+        return [each for each in found if each.name == q.strip()] or found
 
     def channel(self, name: str) -> Channel:
         """Raises HTTP 404 for a channel that does not exist, or that the user may not read."""
@@ -161,6 +171,10 @@ class Page:
         return answer
 
 
+def _words(channel: Channel) -> tuple[str, ...]:
+    return channel.name, channel.title, channel.owner, channel.adapter_name
+
+
 def _page(request: Request) -> Page:
     site: Site = request.app.state.site
     return Page(request, user_of(request), site, spoken(request), site.clock())
@@ -194,7 +208,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= values.FILTERS
-    made.filters |= {"moment": words.moment, "span": words.span}
+    made.filters |= {"moment": words.moment, "span": words.span, "meanings": meanings.meanings}
     return made
 
 

@@ -19,7 +19,7 @@ from orderflow.staging import certificates
 from orderflow.staging.certificates import Standing
 from orderflow.web import written
 from orderflow.web.access import demand_editor
-from orderflow.web.page import Page, Reading
+from orderflow.web.page import SIZE, Page, Reading
 from orderflow.web.words import moment
 from orderflow.web.written import Day, Number
 
@@ -29,34 +29,40 @@ RECONCILE = "reconcile"
 
 
 @router.get("/reconciliation")
-def reconciliation(page: Reading, month: str = "", channel: str = "") -> HTMLResponse:
-    """A row per channel, a column per day of the month."""
-    channels = [page.channel(channel)] if channel else page.channels()
+def reconciliation(page: Reading, month: str = "", channel: str = "", q: str = "", first: Number = 0) -> HTMLResponse:
+    """A row per channel, those with a day that needs a person first, and a column per day of the month.
+
+    All channels, or those that `q` finds, a page of them from the `first` on.
+    """
+    channels = page.chosen(channel, q)
     today = {each.name: page.now.astimezone(ZoneInfo(each.schedule.timezone)).date() for each in channels}
     newest = max(today.values(), default=page.now.date())
-    first = written.month(month) if month else newest.replace(day=1)
-    days = [first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])]
+    start = written.month(month) if month else newest.replace(day=1)
+    days = [start + timedelta(days=n) for n in range(monthrange(start.year, start.month)[1])]
     with page.reading() as connection:
         found = certificates.standings(connection, [each.name for each in channels], days[0], days[-1])
-    of = {(each.channel, each.day): each for each in found}
+    wrong = sorted((each for each in found if each.unexplained), key=lambda each: each.day, reverse=True)
+    in_trouble = {each.channel for each in wrong}
+    channels.sort(key=lambda each: each.name not in in_trouble)
     return page.html(
         "reconciliation.html",
         here="reconciliation",
-        month=first,
-        before=first - timedelta(days=1),
+        month=start,
+        before=start - timedelta(days=1),
         after=days[-1] + timedelta(days=1) if days[-1] < newest else None,
         newest=newest,
         days=days,
-        channels=channels,
-        channel=channel,
-        of=of,
+        channels=channels[first : first + SIZE],
+        q=channel or q,
+        first=first,
+        next=first + SIZE if len(channels) > first + SIZE else None,
+        of={(each.channel, each.day): each for each in found},
         tone=tone,
         starts={each.name: each.schedule.start for each in channels},
         today=today,
-        wrong=sorted((each for each in found if each.unexplained), key=lambda each: each.day, reverse=True),
+        wrong=wrong,
         provisional=sum(each.state == "provisional" and not each.unexplained for each in found),
         settled=sum(each.state == "settled" and not each.unexplained for each in found),
-        names=[each.name for each in page.channels()],
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
+from orderflow import wire
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
 from orderflow.oms import answers
@@ -114,9 +115,9 @@ class Client:
                     f"{self._place(endpoint)}: no connection ({type(error).__name__}); is the OMS running, and is the "
                     "connection's address right?"
                 ) from error
+            what = str(error) if isinstance(error, wire.UnfitError) else f"no answer ({type(error).__name__})"
             raise AmbiguousError(
-                f"{self._place(endpoint)}: no answer ({type(error).__name__}); its orders are looked up before "
-                "they are sent again"
+                f"{self._place(endpoint)}: {what}; its orders are looked up before they are sent again"
             ) from error
         seconds = time.perf_counter() - began
         self._count(endpoint, str(response.status_code), seconds, len(response.content), waited)
