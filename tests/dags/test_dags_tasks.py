@@ -162,6 +162,27 @@ def test_every_task_may_run_again_and_nothing_changes(deployment, channel, proje
     assert rows(deployment.connection, "SELECT max(version) FROM orderflow.orders") == [(1,)]
 
 
+def test_a_restored_database_gets_what_the_landing_zone_knows_before_channel_and_oms_are_asked(
+    deployment, channel, project, postgres, monkeypatch
+):
+    (deployment.drop / "orders.csv").write_text(ROWS)
+    batch, _ = run(channel, project.include)
+    before = httpx.get(f"{deployment.oms}/_effects").json()
+    for name in ("extracting", "sending"):
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_ORDERFLOW_DB",
+            json.dumps({"conn_type": "postgres", "extra": {"dsn": postgres.create(f"restored_{name}")}}),
+        )
+        with ports.database() as connection, set_current_context(context()):
+            migrate(connection)
+            if name == "extracting":
+                tasks.extract(channel)
+            else:
+                assert tasks.sync_to_oms(channel, batch, project.include)["accepted"] == 2
+            assert rows(connection, "SELECT order_id FROM orderflow.orders ORDER BY 1") == [("A-1",), ("A-2",)]
+    assert httpx.get(f"{deployment.oms}/_effects").json() == before
+
+
 STAGES = [tasks.clean, tasks.validate, tasks.load_to_staging]
 
 

@@ -20,6 +20,7 @@ from orderflow.domain.window import Window
 from orderflow.pipeline import landing
 from orderflow.pipeline.extract import acknowledge, extract
 from orderflow.pipeline.flow import staged
+from orderflow.pipeline.load import recall
 from orderflow.pipeline.progress import Progress, silent
 from orderflow.pipeline.replay import catch_up
 from orderflow.pipeline.sync import Delivered, sync
@@ -64,6 +65,7 @@ def stage_window(
 ) -> Batch:
     """The four stages up to staging, with the ledger told before and after."""
     run_id = f"command__{window.name}"
+    recall(channel, ports.landing() / channel.name, store, progress=progress)
     ledger.begin(store.connection, channel.name, window, run_id)
     asking = ledger.asking(store.connection, channel, window)
     folder = landing.folder(ports.landing(), channel.name, window, run_id)

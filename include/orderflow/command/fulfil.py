@@ -44,6 +44,7 @@ def fulfil(
 
     Example: [bold]orderflow fulfil shop_tw --tell[/bold]
     """
+    from orderflow.pipeline.load import recall
     from orderflow.staging.notices import ChannelNotices
 
     channel = ports.channel(name)
@@ -53,6 +54,7 @@ def fulfil(
             "fulfilment: {tell: [shipments], carriers: {PN: PostNord}}"
         )
     with ports.staging() as store:
+        recall(channel, ports.landing() / channel.name, store)
         notices = ChannelNotices(store.connection, channel.name)
         if again is not None and not notices.again(again):
             raise ConfigError(f"{name}: the channel refused nothing of order {again!r}; look: orderflow explain {name}")

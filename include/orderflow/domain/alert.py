@@ -28,6 +28,7 @@ PATIENCE = timedelta(hours=1)
 """How long a live order may wait for the OMS."""
 VALUABLE = 20
 """Orders in quarantine are worth a message when they come to so many usual orders."""
+RESTORED_FOR = timedelta(days=1)
 REPEATS_WITHIN = timedelta(hours=6)
 """A trouble that only an event tells of is over when it has not been told for so long."""
 
@@ -255,9 +256,24 @@ def _replay(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition | 
     return seen.condition if seen is not None and now - seen.last_at < REPEATS_WITHIN else None
 
 
+def _restored(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition | None:
+    """Told for a day, so that people take their decisions again."""
+    if snapshot.recalled_at is None or now - snapshot.recalled_at > RESTORED_FOR:
+        return None
+    lost, recalled = snapshot.lost, snapshot.recalled
+    stood = f"to {_told(snapshot.stood_at)}" if snapshot.stood_at else "to before its first load"
+    what = (
+        f"staging went back {stood}, by a restored backup or a standby that lacked the last commits; "
+        f"{recalled} of the {_count(lost, 'load', 'loads')} it lacked came back out of the landing zone"
+        f"{'' if recalled >= lost else ': compare the days'}; what people decided, corrected and erased since then is "
+        "lost: do it again"
+    )
+    return raised(channel.name, "restored", what, lost=lost, recalled=recalled)
+
+
 _JUDGES: Sequence[Callable[[Snapshot, Channel, datetime], Condition | None]] = (
     _failed, _late, _access, _refused, _held, _silent, _gap, _backlog, _throttled, _slow, _difference, _quarantine,
-    _version, _replay,
+    _version, _replay, _restored,
 )  # fmt: skip
 
 

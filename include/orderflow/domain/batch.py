@@ -125,6 +125,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Fingerprint of the mapping, the rules and the channel file that judged it."""
     decided_until: datetime | None = None
     """Of a replay: what people decided after this moment is not in it yet."""
+    load: int = 0
+    """The number of its load among the channel's; 0 before it is loaded."""
     held: str | None = None
     """Why a batch guard wants a person to look before this batch is loaded; None: it may go on."""
 

@@ -27,6 +27,7 @@ Kind: TypeAlias = Literal[
     "quarantine",
     "version",
     "replay",
+    "restored",
     "unsent",
     "config",
 ]
@@ -49,6 +50,7 @@ KINDS: Mapping[Kind, Severity] = MappingProxyType(
         "quarantine": "warning",
         "version": "warning",
         "replay": "warning",
+        "restored": "warning",
         "unsent": "critical",
         "config": "critical",
     }
@@ -143,4 +145,10 @@ class Snapshot:
     """Orders of the last week's certificates that no side explains, and the earliest such day."""
     waiting: Mapping[str, tuple[int, Decimal]] = field(default_factory=dict)
     """Orders open in quarantine for longer than a day, and their value, by currency."""
+    recalled_at: datetime | None = None
+    stood_at: datetime | None = None
+    lost: int = 0
+    recalled: int = 0
+    """When loads were repeated because staging went back (None: not lately), the last load that it had, and how many it
+    lacked then and got back."""
     open: Mapping[str, Seen] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, TypeAlias
 
 from orderflow.domain.batch import Batch
+from orderflow.domain.replay import Records
 from orderflow.domain.target import Receipt, Submission
 from orderflow.domain.window import Window
 
@@ -86,12 +87,37 @@ class RawRecord(Protocol):
 class Staging(Protocol):
     """What the pipeline needs of staging. Raises `TransientError` when the database cannot be reached."""
 
-    def load(self, batch: Batch, chunks: Iterable[Chunk], records: Iterable[RawRecord], *, deliver: bool) -> Batch:
+    def load(
+        self,
+        batch: Batch,
+        chunks: Iterable[Chunk],
+        records: Iterable[RawRecord],
+        *,
+        deliver: bool,
+        since: datetime | None = None,
+        recalled: int | None = None,
+    ) -> Batch:
         """Write the batch, its quarantine, its outbox rows and its ledger row in one transaction.
 
+        Orders created before `since`, and never owed to the OMS, are not owed to it either.
+
         `records` is read once, and only when something is refused. Returns the batch with `inserted`, `updated`,
-        `unchanged` and `stale`; orders that the database cannot hold move from `accepted` to `quarantined`.
+        `unchanged` and `stale`, and with the number of this load among the channel's; orders that the database cannot
+        hold move from `accepted` to `quarantined`. `recalled`: the number of a load that staging lost, and that is
+        repeated.
         """
+        ...
+
+    def loads(self, channel: str) -> int:
+        """The number of the channel's last load; 0 for none."""
+        ...
+
+    def records(self, channel: str) -> Records:
+        """What a channel's raw records are judged by."""
+        ...
+
+    def recalling(self, channel: str, newest: int) -> AbstractContextManager[int]:
+        """Be the only one who repeats the channel's loads up to the number `newest`; gives the number staging has."""
         ...
 
     def known(self, channel: str, basis: str, asked: Window) -> Collection[bytes]:

@@ -1,4 +1,4 @@
-"""What the DAGs that look after channels share: settings of tasks, what a run was asked for, the channels it means."""
+"""What the DAGs that look after channels share: settings, what a run was asked for, the channels it means."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError
 from orderflow.orchestration.dag import AFTER_A_KILL, LONGEST_TASK
 from orderflow.orchestration.retry import RETRIES, ErrorTreeRetryPolicy
+
+DAGS: Mapping[str, Any] = MappingProxyType(
+    {
+        "start_date": datetime(2026, 1, 1, tzinfo=UTC),
+        "catchup": False,
+        "is_paused_upon_creation": False,
+        "tags": ("orderflow",),
+    }
+)
+"""What all of them say: they run from the first start on, and never for a time that is over."""
 
 TASKS: Mapping[str, Any] = MappingProxyType(
     {

@@ -41,13 +41,21 @@ by itself, behind the live windows. Every task may run again: the outcome is the
 """
 
 
+def _to(channel: Channel) -> str:
+    if channel.shadow:
+        return "to nobody (it runs in shadow)"
+    since = channel.delivers_since
+    created = f", as far as they were created since {since:%Y-%m-%d %H:%MZ}" if since else ""
+    return f"to the OMS target `{channel.oms.target}`{created}"
+
+
 def documentation(channel: Channel) -> str:
     overlap = channel.lookback + channel.settle
     return _TEXT.format(
         title=channel.title,
         adapter=channel.adapter_name,
         connection=channel.connection,
-        to="to nobody (it runs in shadow)" if channel.shadow else f"to the OMS target `{channel.oms.target}`",
+        to=_to(channel),
         before=f" and the {print_duration(overlap)} before it" if overlap else "",
         cron=channel.schedule.cron,
         timezone=channel.schedule.timezone,

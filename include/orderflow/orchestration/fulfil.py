@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -10,7 +9,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 
 from orderflow.domain.channel import Channel
 from orderflow.orchestration import ports, tasks
-from orderflow.orchestration.care import TASKS, chosen, named
+from orderflow.orchestration.care import DAGS, TASKS, chosen, named
 
 EVERY = "*/5 * * * *"
 AT_ONCE = 4
@@ -33,12 +32,8 @@ def build(include: Path) -> DAG:
         description="Tell channels of parcels, and whether their orders are taken",
         doc_md=_DOCUMENTATION,
         schedule=EVERY,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=1,
         max_active_tasks=AT_ONCE,
-        tags=["orderflow"],
         params={
             "channel": Param(
                 None,
@@ -48,6 +43,7 @@ def build(include: Path) -> DAG:
             )
         },
         default_args=dict(TASKS),
+        **DAGS,
     ) as dag:
 
         @task
@@ -71,7 +67,7 @@ def told(channel: Channel, include: Path) -> dict[str, int]:
     from orderflow.staging.notices import ChannelNotices
 
     target = ports.target(channel, include / "targets")
-    with ports.database("orderflow fulfil") as connection, ports.source(channel, healing=False) as (source, _):
-        notices = ChannelNotices(connection, channel.name)
+    with ports.staging_of(channel, tasks.teller()) as store, ports.source(channel, healing=False) as (source, _):
+        notices = ChannelNotices(store.connection, channel.name)
         done = fulfil(channel, notices, target, source, progress=tasks.teller())
     return msgspec.structs.asdict(done)

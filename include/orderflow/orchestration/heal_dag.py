@@ -14,7 +14,7 @@ from orderflow.domain.channel import Channel, demand_possible
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.window import Window
 from orderflow.orchestration import ports, tasks
-from orderflow.orchestration.care import BEHIND, asked, named
+from orderflow.orchestration.care import BEHIND, DAGS, asked, named
 from orderflow.orchestration.window import END, START, given
 
 if TYPE_CHECKING:
@@ -55,14 +55,11 @@ def build(include: Path) -> DAG:
         description="Fill what the ledger misses, behind the live windows",
         doc_md=_DOCUMENTATION,
         schedule=EVERY,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=RUNS_AT_ONCE,
         max_active_tasks=TASKS_AT_ONCE,
-        tags=["orderflow"],
         params=_params(),
         default_args=dict(BEHIND),
+        **DAGS,
     ) as dag:
 
         @task

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from airflow.sdk import DAG, get_current_context, task
 from orderflow.domain.channel import Channel
 from orderflow.domain.errors import TransientError
 from orderflow.orchestration import ports, settings, tasks
-from orderflow.orchestration.care import TASKS, chosen, named
+from orderflow.orchestration.care import DAGS, TASKS, chosen, named
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,10 @@ def build(include: Path) -> DAG:
         description="Look at once at the orders that webhooks named",
         doc_md=_DOCUMENTATION,
         schedule=EVERY,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=1,
         max_active_tasks=AT_ONCE,
-        tags=["orderflow"],
         default_args={**TASKS, "retries": 0, "execution_timeout": LONGEST_LOOK},
+        **DAGS,
     ) as dag:
 
         @task
@@ -80,7 +77,7 @@ def looked(channel: Channel, include: Path) -> dict[str, int]:
     from orderflow.staging import inbox, skus
     from orderflow.staging.decisions import decisions
 
-    with ports.staging() as store:
+    with ports.staging_of(channel, tasks.teller()) as store:
         try:
             done = look_all(
                 channel,

@@ -21,6 +21,7 @@ from orderflow.domain.source import Runtime, Source
 from orderflow.domain.target import Target
 from orderflow.domain.window import Window
 from orderflow.orchestration import settings
+from orderflow.pipeline.progress import Progress
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
@@ -45,6 +46,16 @@ def staging() -> Iterator[Store]:
 
     with database() as connection:
         yield Store(connection, Vault.parse(settings.vault_key()))
+
+
+@contextlib.contextmanager
+def staging_of(channel: Channel, progress: Progress) -> Iterator[Store]:
+    """Staging with all that the landing zone knows of this channel, should a backup have been restored."""
+    from orderflow.pipeline.load import recall
+
+    with staging() as store:
+        recall(channel, settings.landing_root() / channel.name, store, progress=progress)
+        yield store
 
 
 def skus(channel: Channel) -> Mapping[str, str]:

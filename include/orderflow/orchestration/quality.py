@@ -28,7 +28,7 @@ from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError, OrderflowError
 from orderflow.domain.window import Window
 from orderflow.orchestration import assets, ports, settings
-from orderflow.orchestration.care import BEHIND
+from orderflow.orchestration.care import BEHIND, DAGS
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +65,10 @@ def build(include: Path) -> DAG:
         description="Check what is expected of staged orders, and write the data-quality report",
         doc_md=_DOCUMENTATION,
         schedule=_schedule(include),
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=1,
-        tags=["orderflow"],
         params=_params(),
         default_args={**BEHIND, "execution_timeout": LONGEST},
+        **DAGS,
     ) as dag:
 
         @task(multiple_outputs=False)

@@ -15,7 +15,7 @@ from orderflow.domain.channel import Channel
 from orderflow.domain.errors import ConfigError, OrderflowError
 from orderflow.domain.reconciliation import Certificate, business_day, newest_day
 from orderflow.orchestration import ports, settings, tasks
-from orderflow.orchestration.care import BEHIND, asked, chosen, named
+from orderflow.orchestration.care import BEHIND, DAGS, asked, chosen, named
 from orderflow.orchestration.notify import tell
 
 if TYPE_CHECKING:
@@ -53,14 +53,11 @@ def build(include: Path) -> DAG:
         description="Compare channel, staging and OMS by business day; repair what was missed; certify",
         doc_md=_DOCUMENTATION,
         schedule=EVERY,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=1,
         max_active_tasks=AT_ONCE,
-        tags=["orderflow"],
         params=_params(),
         default_args=dict(BEHIND),
+        **DAGS,
     ) as dag:
 
         @task
@@ -125,7 +122,7 @@ def _certified(channel: Channel, day: date, target: Target | None, repair: Repai
 
     window = business_day(day, _zone(channel))
     with ports.database("orderflow reconcile") as own, ports.source(channel, healing=True) as (source, runtime):
-        sides = DaySides(own, channel.name, window, **lags(channel))
+        sides = DaySides(own, channel.name, window, **lags(channel), since=channel.delivers_since)
         certificate = run(
             channel,
             day,

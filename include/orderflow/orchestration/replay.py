@@ -17,7 +17,7 @@ from orderflow.domain.errors import ConfigError, OrderflowError, TransientError
 from orderflow.domain.replay import Choice
 from orderflow.domain.window import Window
 from orderflow.orchestration import ports, settings, tasks
-from orderflow.orchestration.care import TASKS, asked, named
+from orderflow.orchestration.care import DAGS, TASKS, asked, named
 from orderflow.orchestration.notify import tell
 from orderflow.orchestration.window import END, START
 
@@ -55,13 +55,10 @@ def build(include: Path) -> DAG:
         description="Read raw records again by today's code",
         doc_md=_DOCUMENTATION,
         schedule=None,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=AT_ONCE,
-        tags=["orderflow"],
         params=_params(),
         default_args=dict(TASKS),
+        **DAGS,
     ) as dag:
 
         @task(multiple_outputs=False)
@@ -116,7 +113,7 @@ def delivered(channel: Channel, include: Path) -> dict[str, int]:
 
     if channel.shadow:
         raise AirflowSkipException(f"{channel.name} runs in shadow: nothing is handed to the OMS")
-    with ports.staging() as store:
+    with ports.staging_of(channel, tasks.teller()) as store:
         target = ports.target(channel, include / "targets")
         done = sync(channel, store, target, behind=True, progress=tasks.teller())
     return {name: getattr(done, name) for name in ("sent", "accepted", "refused", "pending")}

@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSkipException
 
 from orderflow.domain.errors import ConfigError
 from orderflow.orchestration import ports, tasks
-from orderflow.orchestration.care import TASKS, asked, named
+from orderflow.orchestration.care import DAGS, TASKS, asked, named
 from orderflow.orchestration.dag import LONGEST_TASK
 
 log = logging.getLogger(__name__)
@@ -54,15 +54,12 @@ def build(include: Path) -> DAG:
         description="Ask a person about a batch that a guard held",
         doc_md=_DOCUMENTATION,
         schedule=None,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=WAITING_AT_ONCE,
         max_active_tasks=WAITING_AT_ONCE,
-        tags=["orderflow"],
         params={REVIEW: Param(None, type=["null", "integer"], title="Review", description="Number of the held batch.")},
         # No time limit: a person may take days.
         default_args={name: value for name, value in TASKS.items() if name != "execution_timeout"},
+        **DAGS,
     ) as dag:
 
         @task(execution_timeout=LONGEST_TASK)

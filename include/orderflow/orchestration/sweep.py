@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 
 from orderflow.domain.channel import Channel
 from orderflow.orchestration import ports, settings, tasks
-from orderflow.orchestration.care import BEHIND, asked, chosen, named
+from orderflow.orchestration.care import BEHIND, DAGS, asked, chosen, named
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +37,8 @@ def build(include: Path) -> DAG:
         description="Read again, daily, what is not final where modified time misses changes",
         doc_md=_DOCUMENTATION,
         schedule=EVERY,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=1,
         max_active_tasks=AT_ONCE,
-        tags=["orderflow"],
         params={
             "channel": Param(
                 None,
@@ -58,6 +54,7 @@ def build(include: Path) -> DAG:
             ),
         },
         default_args=dict(BEHIND),
+        **DAGS,
     ) as dag:
 
         @task
@@ -88,7 +85,7 @@ def swept(channel: Channel, include: Path, *, everything: bool = False) -> dict[
     from orderflow.staging.decisions import decisions
     from orderflow.staging.sweeps import Queue
 
-    with ports.staging() as store:
+    with ports.staging_of(channel, tasks.teller()) as store:
         done = sweep_all(
             channel,
             Queue(store.connection, channel, timedelta(0) if everything else UNREAD_FOR),

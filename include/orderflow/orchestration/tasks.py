@@ -46,10 +46,10 @@ def pull(channel: Channel, window: Window, run_id: str, *, healing: bool, notes:
 
     folder = landing.folder(settings.landing_root(), channel.name, window, run_id)
     with ports.recorded(channel, window, run_id):
-        with ports.database() as connection:
-            ports.demand_reach(connection, channel, window, run_id, datetime.now(UTC))
-            ledger.begin(connection, channel.name, window, run_id)
-            asking = ledger.asking(connection, channel, window)
+        with ports.staging_of(channel, teller()) as store:
+            ports.demand_reach(store.connection, channel, window, run_id, datetime.now(UTC))
+            ledger.begin(store.connection, channel.name, window, run_id)
+            asking = ledger.asking(store.connection, channel, window)
         log.info("window chosen channel=%s window=%s asks=%s", channel.name, window, asking.asks(window))
         with ports.source(channel, healing=healing) as (opened, runtime):
             batch = run(asking, window, opened, folder, run_id=run_id, runtime=runtime, progress=teller())
@@ -139,7 +139,7 @@ def sync_to_oms(
     if channel.shadow:
         raise AirflowSkipException(f"{channel.name} runs in shadow: nothing is handed to the OMS")
     batch = handed(plain)
-    with ports.recorded(channel, batch.window, batch.run_id), ports.staging() as store:
+    with ports.recorded(channel, batch.window, batch.run_id), ports.staging_of(channel, teller()) as store:
         target = ports.target(channel, include / "targets")
         delivered = run(channel, store, target, behind=batch.behind, progress=teller())
     measures.delivered(channel.name, delivered)

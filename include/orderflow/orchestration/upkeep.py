@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, get_current_context, task
 
 from orderflow.orchestration import ports, settings
-from orderflow.orchestration.care import BEHIND
+from orderflow.orchestration.care import BEHIND, DAGS
 from orderflow.orchestration.quality import reports_root
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,7 @@ def build() -> DAG:
         description="Remove what is old and not needed",
         doc_md=_DOCUMENTATION,
         schedule=DAILY,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=1,
-        tags=["orderflow"],
         params={
             "dry_run": Param(False, type="boolean", title="Dry run", description="Only count what would go."),
             **{
@@ -51,6 +47,7 @@ def build() -> DAG:
             },
         },
         default_args={**BEHIND, "execution_timeout": LONGEST},
+        **DAGS,
     ) as dag:
 
         @task(multiple_outputs=False)

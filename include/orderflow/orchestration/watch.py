@@ -18,7 +18,7 @@ from orderflow.domain.errors import ConfigError
 from orderflow.domain.routing import Heartbeat, Routing
 from orderflow.domain.snapshot import OURSELVES, Condition
 from orderflow.orchestration import notify, ports, settings
-from orderflow.orchestration.care import TASKS
+from orderflow.orchestration.care import DAGS, TASKS
 from orderflow.orchestration.window import newest
 
 if TYPE_CHECKING:
@@ -57,12 +57,9 @@ def build(include: Path) -> DAG:
         description="Look after all channels, and tell people what is wrong",
         doc_md=_DOCUMENTATION,
         schedule=EVERY,
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
-        catchup=False,
-        is_paused_upon_creation=False,
         max_active_runs=1,
-        tags=["orderflow"],
         default_args={**TASKS, "retries": 1, "execution_timeout": LONGEST},
+        **DAGS,
     ) as dag:
 
         @task(multiple_outputs=False)

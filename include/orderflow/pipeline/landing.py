@@ -6,7 +6,8 @@ A batch has one folder. Its raw files are Zstandard-compressed text: for each pa
 
 followed by the records, byte for byte, each ended by a newline (`sizes` tells them apart even where a platform sends
 line breaks inside a record, `sha256` proves each). `zstdcat raw-00000.jsonl.zst` shows everything to a person.
-Older files have one SHA-256 for the whole page.
+Older files have one SHA-256 for the whole page. Each load of the batch leaves a receipt beside them, with its number
+among the channel's loads: so the landing zone knows when staging went back.
 """
 
 from __future__ import annotations
@@ -14,25 +15,36 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self, cast
 
 import msgspec
 import zstandard
+from upath import UPath
 
+from orderflow.domain.batch import Batch, Counts
 from orderflow.domain.errors import BalanceError
 from orderflow.domain.source import Page
 from orderflow.domain.window import Window
+
+log = logging.getLogger(__name__)
 
 RAW = "raw-*.jsonl.zst"
 """The names of a batch's raw files."""
 
 COMPLETE = "raw.complete"
 """It stands beside them once everything was written, and holds their number."""
+
+LOADED = "loaded-*.json"
+"""The names of a batch's receipts, one for each load of it, with the number of that load among the channel's."""
+
+NEWEST = "loaded"
+"""It stands in the channel's folder, and holds the number of its newest load."""
 
 FILE_BYTES = 512 * 1024 * 1024
 """Raw bytes after which a new file is begun."""
@@ -81,6 +93,62 @@ def clear(batch_folder: Path, pattern: str = "*") -> None:
     if batch_folder.is_dir():
         for path in batch_folder.glob(pattern):
             path.unlink()
+
+
+def home(batch: Batch) -> Path | None:
+    """The channel's folder in the landing zone; None where the batch lies elsewhere (a scratch folder)."""
+    found = cast(Path, UPath(batch.landing)).parent.parent
+    return found if found.name == batch.channel else None
+
+
+def remember(batch: Batch, number: int) -> None:
+    """Write beside a batch's files that staging has it, by this load; to be done before a mailbox is told."""
+    if (channel := home(batch)) is None:
+        return
+    receipt = LOADED.replace("*", f"{number:010d}")
+    (cast(Path, UPath(batch.landing)) / receipt).write_bytes(msgspec.json.encode(batch))
+    if newest(channel) < number:
+        (channel / NEWEST).write_text(str(number))
+
+
+def newest(channel: Path) -> int:
+    """The number of the newest load that this channel's folder knows; 0 for none."""
+    try:
+        told = (channel / NEWEST).read_text()
+    except FileNotFoundError:
+        return 0
+    if told.isdecimal():
+        return int(told)
+    return max((number for number, _ in _receipts(channel)), default=0)  # the machine lost its power over it
+
+
+def remembered(channel: Path, behind: int) -> Iterator[tuple[int, Batch]]:
+    """The loads after the one with the number `behind`, in their order: number and batch, where its files lie now.
+
+    A folder that lost some of them proves nothing any more, and is left out.
+    """
+    for number, receipt in sorted(each for each in _receipts(channel) if each[0] > behind):
+        folder = receipt.parent
+        complete = (folder / COMPLETE).read_text() if (folder / COMPLETE).exists() else ""
+        if not complete or len(list(folder.glob(RAW))) < int(complete):
+            log.error("load not repeated, raw files are gone number=%d landing=%s", number, folder)
+            continue
+        batch = msgspec.json.decode(receipt.read_bytes(), type=Batch)
+        yield number, msgspec.structs.replace(batch, landing=str(folder))
+
+
+def counted(batch_folder: Path) -> Counts:
+    """What the raw files of a batch hold."""
+    count = records = size = 0
+    for page in pages(batch_folder):
+        count, records, size = count + 1, records + len(page.records), size + sum(map(len, page.records))
+    return Counts(pages=count, bytes=size + records, fetched=records)
+
+
+def _receipts(channel: Path) -> Iterator[tuple[int, Path]]:
+    before, _, after = LOADED.partition("*")
+    for path in channel.glob(f"*/*/{LOADED}"):
+        yield int(path.name.removeprefix(before).removesuffix(after)), path
 
 
 class Writer:
@@ -234,5 +302,6 @@ def _intact(body: bytes, digests: Sequence[bytes], header: Header) -> bool:
 def _torn(path: Path) -> BalanceError:
     return BalanceError(
         f"{path}: a page is not as it was written (its SHA-256 differs or it ends early); the file was changed or cut; "
-        "clear the extract task of this run so that the window is pulled again"
+        "clear the extract task of this run so that the window is pulled again; where it is a channel of files or EDI, "
+        "move the folder away first, and put its files back from done/ into the inbox"
     )

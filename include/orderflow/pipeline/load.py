@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from orderflow.pipeline.cleaning import files
 from orderflow.pipeline.frames import Mask
 from orderflow.pipeline.progress import Progress, silent
 
+log = logging.getLogger(__name__)
+
 _OF_REFUSED = [
     "order_id", "ordinal", "document", "content_hash", "channel_updated_at", "grand_total", "currency",
     "shop_grand_total", "shop_currency",
@@ -33,12 +36,75 @@ _OF_REFUSED = [
 def load(channel: Channel, batch: Batch, staging: Staging, *, progress: Progress = silent) -> Batch:
     """Stage what validation accepted and quarantine what it refused, in one transaction; returns the batch's counts.
 
-    Running it again finds everything unchanged. A shadow channel is staged, but nothing is queued for its OMS.
+    Running it again finds everything unchanged. A shadow channel is staged, but nothing is queued for its OMS. What the
+    landing zone knows and staging does not comes first (`recall`).
     """
+    if (home := landing.home(batch)) is not None:
+        recall(channel, home, staging, progress=progress)
+    return _load(channel, batch, staging, progress=progress)
+
+
+def recall(channel: Channel, home: Path, staging: Staging, *, progress: Progress = silent) -> int:
+    """Repeat the loads that the channel's landing folder knows and staging does not; returns how many.
+
+    Staging went back: a backup was restored, or a standby took over that lacked the last commits. In their old order
+    the loads give the same versions and keys again, so that the OMS does nothing twice. To be done before a channel is
+    asked, too: a run that has the name of a lost one would write over its files.
+    """
+    newest = landing.newest(home)
+    if newest <= staging.loads(channel.name):
+        return 0
+    repeated = 0
+    with staging.recalling(channel.name, newest) as have:
+        for number, batch in landing.remembered(home, have):
+            try:
+                _load(channel, _judged(channel, batch, staging), staging, recalled=number, progress=progress)
+            except BalanceError as error:
+                raise BalanceError(
+                    f"{batch.landing}: staging went back, and this load cannot be repeated ({error}); move the folder "
+                    f"out of {home} and keep it, put its files back into the inbox if the channel has one, and pull "
+                    f"its window again: orderflow backfill {channel.name} {batch.window} --again"
+                ) from error
+            repeated += 1
+    log.warning(
+        "staging went back channel=%s stood=%d newest=%d repeated=%d landing=%s: see docs/runbook.md, restored",
+        channel.name, have, newest, repeated, home,
+    )  # fmt: skip
+    return repeated
+
+
+def _judged(channel: Channel, batch: Batch, staging: Staging) -> Batch:
+    """Judge its raw records anew, which alone are sure to be whole: what clean wrote lacks all that staging knew then.
+
+    As a replay, because guards had their say when the batch was loaded first.
+    """
+    from orderflow.pipeline.clean import clean
+    from orderflow.pipeline.validate import validate
+
+    batch = structs.replace(batch, counts=landing.counted(cast(Path, UPath(batch.landing))))
+    records = staging.records(channel.name)
+    skus = records.skus() if channel.clean.sku == "mapped" else None
+    decisions = records.decisions()
+    batch = clean(channel, batch, skus=skus, decisions=decisions, known=staging.known)
+    judged = validate(channel, structs.replace(batch, purpose="replay"), decisions=decisions)
+    return structs.replace(judged, purpose=batch.purpose)
+
+
+def _load(
+    channel: Channel, batch: Batch, staging: Staging, *, recalled: int | None = None, progress: Progress = silent
+) -> Batch:
     began = time.perf_counter()
     folder = cast(Path, UPath(batch.landing))
     parts = _watched(chunks(folder), batch, progress)
-    loaded = staging.load(batch, parts, landing.records(folder), deliver=not channel.shadow)
+    loaded = staging.load(
+        batch,
+        parts,
+        landing.records(folder),
+        deliver=not channel.shadow,
+        since=channel.delivers_since,
+        recalled=recalled,
+    )
+    landing.remember(batch, loaded.load)
     return structs.replace(loaded, seconds=loaded.seconds | {"load": time.perf_counter() - began})
 
 

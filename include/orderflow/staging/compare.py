@@ -16,6 +16,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -37,9 +38,10 @@ from orderflow.staging.vault import Vault
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
-_NEWER, _MOVED, _CONTENT, _CONTACTS, _HIDDEN, _MIXED, _ABSENT = 1, 2, 4, 8, 16, 32, 64
+_NEWER, _MOVED, _CONTENT, _CONTACTS, _HIDDEN, _MIXED, _ABSENT, _OLD = 1, 2, 4, 8, 16, 32, 64, 128
 """What staging says of an order that it has: ours is newer; has another time, other content, other contacts; shows less
-of its people; and what is known of them comes from several versions. Or that it has no such order."""
+of its people; and what is known of them comes from several versions. Or that it has no such order. And that it is older
+than the moment at which staging was found to have gone back."""
 
 _PEOPLE_DIFFER = _CONTACTS | _HIDDEN | _MIXED
 
@@ -69,10 +71,15 @@ class Run:
     vault: Vault
     batch: Batch
     deliver: bool
+    since: datetime | None
+    """Orders created before are owed to the OMS only where they were before; None: all are."""
     supersedes: bool
     """Whether anything of this channel waits in quarantine."""
     erased: bool
     """Whether a buyer of this channel was forgotten."""
+    floor: int = 0
+    """The least new version of orders that are older than `recalled_at`: the OMS may have seen lower ones."""
+    recalled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,7 @@ def compare(run: Run, orders: Table) -> Comparison:
     _copy_keys(run, orders)
     version, flags = _ask(run, orders.num_rows)
     known = flags & _ABSENT == 0
+    floor = np.where(flags & _OLD > 0, run.floor, 0)
     newer = ~known | (flags & _NEWER > 0)
     seen = _Differences()
     if (known & newer & (flags & _CONTENT > 0)).any():
@@ -154,7 +162,7 @@ def compare(run: Run, orders: Table) -> Comparison:
         changed=changed,
         touched=known & newer & ~changed & (flags & _MOVED > 0),
         late=late,
-        version=version + (changed | late),
+        version=np.where(changed | late, np.maximum(version + 1, floor), version),
         content_hash=_patched(orders["content_hash"], seen.content_hash),
         contacts_hash=_patched(orders["contacts_hash"], seen.contacts_hash),
         fields=seen.fields,
@@ -190,7 +198,7 @@ def _ask(run: Run, rows: int) -> tuple[Numbers, Numbers]:
 
     An order that somebody took out of staging has a last version, too: the OMS may have it, so the next one follows.
     """
-    query = run.cursor.mogrify(_ASK, {"channel": run.batch.channel})
+    query = run.cursor.mogrify(_ASK, {"channel": run.batch.channel, "recalled_at": run.recalled_at})
     answer = io.BytesIO()
     run.cursor.copy_expert(query.decode(), answer)
     table = np.array(answer.getvalue().split(), dtype=np.int64).reshape(-1, 3)
@@ -263,7 +271,8 @@ COPY (
     SELECT k.row, coalesce(o.version, (
             SELECT max(v.version) FROM orderflow.order_versions AS v
             WHERE v.channel = %(channel)s AND v.order_id = k.order_id
-        ), 0), CASE WHEN o.version IS NULL THEN 64 ELSE
+        ), 0), CASE WHEN o.version IS NULL THEN 64
+            + CASE WHEN coalesce(k.channel_updated_at, '-infinity') <= %(recalled_at)s THEN 128 ELSE 0 END ELSE
         CASE WHEN (coalesce(k.channel_updated_at, '-infinity'), k.fetched_at, k.ordinal)
             >= (coalesce(o.channel_updated_at, '-infinity'), o.fetched_at, o.ordinal)
             OR (k.raw_sha256, k.fetched_at) = (o.raw_sha256, o.fetched_at) THEN 1 ELSE 0 END
@@ -271,7 +280,7 @@ COPY (
         + CASE WHEN k.content_hash <> o.content_hash THEN 4 ELSE 0 END
         + CASE WHEN k.contacts_hash <> o.contacts_hash THEN 8 ELSE 0 END
         + CASE WHEN orderflow.clarity(k.masking) < orderflow.clarity(o.masking) THEN 16 ELSE 0 END
-        + CASE WHEN o.mixed THEN 32 ELSE 0 END END
+        + CASE WHEN o.mixed THEN 32 ELSE 0 END + CASE WHEN o.first_seen_at <= %(recalled_at)s THEN 128 ELSE 0 END END
     FROM keys AS k
     LEFT JOIN LATERAL (
         SELECT o.*, (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 import msgspec
 import numpy as np
@@ -16,7 +17,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 from orderflow.domain.batch import Batch, tally
 from orderflow.domain.errors import BalanceError
 from orderflow.domain.staging import Chunk, Lines, RawRecord, Refused, Table
-from orderflow.staging import history, inbox, ledger, measures, merge, reviews
+from orderflow.staging import history, inbox, ledger, loads, measures, merge, reviews, twins
 from orderflow.staging.compare import Run
 from orderflow.staging.session import lock_channel, transaction
 from orderflow.staging.shelf import Shelf
@@ -46,11 +47,13 @@ def load(
     records: Iterable[RawRecord],
     *,
     deliver: bool,
+    since: datetime | None = None,
+    recalled: int | None = None,
 ) -> Batch:
     """Write the batch; see `orderflow.domain.staging.Staging.load`."""
     with transaction(connection) as cursor:
         lock_channel(cursor, batch.channel)
-        run = merge.begin(cursor, vault, batch, deliver=deliver)
+        run = merge.begin(cursor, vault, batch, deliver=deliver, since=since, recalled=recalled is not None)
         shelf = Shelf(cursor, vault, batch)
         counts: Counter[str] = Counter(inserted=0, updated=0, unchanged=batch.counts.known, stale=0)
         unstorable = 0
@@ -63,13 +66,17 @@ def load(
         loaded = _told(batch, unstorable).counted(**counts).balance("load")
         shelf.close(records, expected=loaded.counts.quarantined + loaded.counts.unreadable)
         merge.enqueue(run)
+        twins.demand_none(cursor, batch.channel, behind=batch.behind)
+        number = (
+            loads.count(cursor, batch.channel) if recalled is None else loads.repeat(cursor, batch.channel, recalled)
+        )
         ledger.record_load(cursor, loaded)
         measures.loaded(cursor, loaded)
         history.learn(cursor, loaded)
         reviews.loaded(cursor, loaded)
         inbox.done(cursor, loaded)
     log.info("loaded window=%s %s", batch.window, " ".join(f"{name}={count}" for name, count in counts.items()))
-    return loaded
+    return msgspec.structs.replace(loaded, load=number)
 
 
 def _demand_few(batch: Batch, unstorable: int, last: Refused) -> None:

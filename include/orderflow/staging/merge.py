@@ -8,6 +8,7 @@ conditions of the statements repeat it nevertheless.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 import numpy as np
@@ -19,8 +20,8 @@ from orderflow.domain.batch import Batch
 from orderflow.domain.errors import BalanceError
 from orderflow.domain.staging import STAGED_LINE, STAGED_ORDER, Lines, Table
 from orderflow.domain.target import idempotency_key
-from orderflow.staging import compare, contacts, erasure, quarantine
-from orderflow.staging.compare import Comparison, Run
+from orderflow.staging import compare, contacts, erasure, loads, quarantine
+from orderflow.staging.compare import Comparison, Flags, Run
 from orderflow.staging.copying import constant, copy, decimals, one
 from orderflow.staging.keys import idempotency_keys
 from orderflow.staging.vault import Vault
@@ -31,8 +32,13 @@ _JSONB = b"\1"
 """What stands before the text when JSON comes to jsonb in binary: the version of this format."""
 
 
-def begin(cursor: Cursor, vault: Vault, batch: Batch, *, deliver: bool) -> Run:
-    """Make the temporary tables of this transaction; nothing is compressed on its way."""
+def begin(
+    cursor: Cursor, vault: Vault, batch: Batch, *, deliver: bool, since: datetime | None = None, recalled: bool = False
+) -> Run:
+    """Make the temporary tables of this transaction; nothing is compressed on its way.
+
+    What is `recalled` gives the versions that it gave before.
+    """
     compare.begin(cursor)
     cursor.execute(
         """
@@ -45,7 +51,8 @@ def begin(cursor: Cursor, vault: Vault, batch: Batch, *, deliver: bool) -> Run:
         """
     )
     supersedes, erased = quarantine.any_waiting(cursor, batch.channel), erasure.any_erased(cursor, batch.channel)
-    return Run(cursor, vault, batch, deliver, supersedes, erased)
+    floor, recalled_at = (0, None) if recalled else loads.floor(cursor, batch.channel)
+    return Run(cursor, vault, batch, deliver, since, supersedes, erased, floor, recalled_at)
 
 
 def enqueue(run: Run) -> None:
@@ -68,21 +75,22 @@ def write(run: Run, orders: Table, lines: Lines) -> dict[str, int]:
     if run.erased:
         orders = erasure.without_buyers(run.cursor, run.batch.channel, orders)
     found = compare.compare(run, orders)
+    owed = _owed(run, orders, found)
     run.cursor.execute("TRUNCATE incoming")
     if (found.changed | found.touched).any():
         all_lines = lines()
-        rows = _rows(run, orders, all_lines, found)
+        rows = _rows(run, orders, all_lines, found, owed)
         _insert_new(run, rows, found)
         _copy_known(run, rows, found)
         _replace_lines(run, orders, all_lines, found)
-    _add_late(run, orders, found)
+    _add_late(run, orders, found, owed)
     if found.readable:
         run.cursor.execute(_SHOW_KNOWN)
     _merge_known(run, int((found.known & (found.changed | found.touched) | found.late).sum()))
     _replace_contacts(run, orders, found)
     if run.supersedes:
         settled = np.flatnonzero(found.changed | found.late).tolist()
-        quarantine.supersede(run.cursor, run.batch, settled, deliver=run.deliver)
+        quarantine.supersede(run.cursor, run.batch, settled, deliver=run.deliver, since=run.since)
     return {
         "inserted": int((~found.known).sum()),
         "updated": int((found.known & found.changed).sum() + found.late.sum()),
@@ -91,8 +99,22 @@ def write(run: Run, orders: Table, lines: Lines) -> dict[str, int]:
     }
 
 
-def _rows(run: Run, orders: Table, lines: Table, found: Comparison) -> pa.Table:
-    """Every order of the chunk as `orderflow.orders` has it, and the key of its version where that is news.
+def _owed(run: Run, orders: Table, found: Comparison) -> Flags:
+    """Orders whose new versions go to the OMS: all; of those created before `since`, what it was owed before."""
+    if run.since is None or not run.deliver:
+        return np.full(orders.num_rows, run.deliver)
+    created = pc.coalesce(orders["channel_created_at"], orders["placed_at"])
+    early = np.asarray(pc.less(created, pa.scalar(run.since, created.type)).fill_null(fill_value=False))
+    if (again := early & found.known).any():
+        ids = one(orders["order_id"])
+        run.cursor.execute(_OWED_BEFORE, {"channel": run.batch.channel, "ids": ids.filter(pa.array(again)).to_pylist()})
+        before = pa.array([order_id for (order_id,) in run.cursor.fetchall()], ids.type)
+        early &= ~np.asarray(pc.is_in(ids, before))
+    return ~early
+
+
+def _rows(run: Run, orders: Table, lines: Table, found: Comparison, owed: Flags) -> pa.Table:
+    """Every order of the chunk as `orderflow.orders` has it, and the key of its version where that is owed to the OMS.
 
     What a channel calls placed only was created then: an order without that time would stand in no day's figures.
     """
@@ -111,7 +133,7 @@ def _rows(run: Run, orders: Table, lines: Table, found: Comparison) -> pa.Table:
         "basis": constant(batch.basis and bytes.fromhex(batch.basis), count),
         "window_start": constant(batch.window_start, count),
         "window_end": constant(batch.window_end, count),
-        "key": idempotency_keys(batch.channel, orders, found.version, found.changed & run.deliver),
+        "key": idempotency_keys(batch.channel, orders, found.version, found.changed & owed),
     }.items():
         rows = rows.append_column(name, column)
     return rows
@@ -128,7 +150,8 @@ def _insert_new(run: Run, rows: pa.Table, found: Comparison) -> None:
     copy(run.cursor, "orderflow.orders", new.select(_COLUMNS))
     copy(run.cursor, "orderflow.order_versions", new.select(_VERSION))
     if run.deliver:
-        sent, first = new.select([*_OWED, "channel", "window_start", "window_end"]), pc.equal(new["version"], 1)
+        sent = new.select([*_OWED, "channel", "window_start", "window_end"]).filter(pc.is_valid(new["key"]))
+        first = pc.equal(sent["version"], 1)
         sent = sent.append_column("behind", constant(run.batch.behind, sent.num_rows))
         copy(run.cursor, "orderflow.outbox", sent.filter(first))
         copy(run.cursor, "owed", sent.select(_OWED).filter(pc.invert(first)))
@@ -176,7 +199,7 @@ def _replace_lines(run: Run, orders: Table, lines: Table, found: Comparison) -> 
     copy(run.cursor, "orderflow.order_lines", sent)
 
 
-def _add_late(run: Run, orders: Table, found: Comparison) -> None:
+def _add_late(run: Run, orders: Table, found: Comparison, owed: Flags) -> None:
     """An older version that tells more of its people than we knew: the stored content goes on with them, as news."""
     for row in np.flatnonzero(found.late).tolist():
         order = orders.slice(row, 1).to_pylist()[0]
@@ -190,7 +213,7 @@ def _add_late(run: Run, orders: Table, found: Comparison) -> None:
                 "version": version,
                 "changes": f"{{{','.join(found.changes[row])}}}",
                 "people": msgspec.json.encode(found.readable[row]).decode(),
-                "key": key if run.deliver else None,
+                "key": key if owed[row] else None,
             },
         )
 
@@ -199,14 +222,16 @@ def _merge_known(run: Run, expected: int) -> None:
     if not expected:
         return
     run.cursor.execute(_ADD_VERSIONS)
-    run.cursor.execute(_UPSERT)
+    run.cursor.execute(_UPSERT, {"floor": run.floor})
     if run.cursor.rowcount != expected:
         raise BalanceError(
             f"{run.batch.channel} {run.batch.window}: {expected} orders were to be written but {run.cursor.rowcount} "
             "were; something writes orderflow.orders without the channel's lock; nothing was written"
         )
     if run.deliver:
-        run.cursor.execute("INSERT INTO owed SELECT order_id, version, key FROM incoming WHERE changed")
+        run.cursor.execute(
+            "INSERT INTO owed SELECT order_id, version, key FROM incoming WHERE changed AND key IS NOT NULL"
+        )
 
 
 def _replace_contacts(run: Run, orders: Table, found: Comparison) -> None:
@@ -267,7 +292,7 @@ ON CONFLICT (channel, order_id) DO UPDATE SET
 WHERE ((coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at, excluded.ordinal)
     >= (coalesce(o.channel_updated_at, '-infinity'), o.fetched_at, o.ordinal)
     OR (excluded.raw_sha256, excluded.fetched_at) = (o.raw_sha256, o.fetched_at))
-    AND excluded.version IN (o.version, o.version + 1)
+    AND excluded.version IN (o.version, o.version + 1, greatest(o.version + 1, %(floor)s))
 """  # noqa: S608 - names of columns, no values
 
 _ADD_VERSIONS = f"""
@@ -286,6 +311,17 @@ ON CONFLICT (channel, order_id) DO UPDATE SET
     window_end = excluded.window_end, first_sent_at = NULL, attempts = 0, last_error = NULL, not_before = NULL,
     behind = outbox.behind AND excluded.behind
 WHERE outbox.version < excluded.version
+"""
+
+_OWED_BEFORE = """
+SELECT a.order_id FROM unnest(%(ids)s) AS a(order_id)
+CROSS JOIN LATERAL (
+    (SELECT FROM orderflow.receipts AS r
+    WHERE r.channel = %(channel)s AND r.order_id BETWEEN a.order_id AND a.order_id ORDER BY r.order_id LIMIT 1)
+    UNION ALL
+    (SELECT FROM orderflow.outbox AS b
+    WHERE b.channel = %(channel)s AND b.order_id BETWEEN a.order_id AND a.order_id ORDER BY b.order_id LIMIT 1)
+) AS told
 """
 
 _DELETE_LINES = "DELETE FROM orderflow.order_lines WHERE channel = %s AND order_id = ANY(%s)"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg2
 from psycopg2.extensions import ISOLATION_LEVEL_READ_COMMITTED, make_dsn
@@ -16,9 +17,10 @@ from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.staging import Chunk, RawRecord
 from orderflow.domain.target import Receipt, Submission
 from orderflow.domain.window import Window
-from orderflow.staging import load, outbox
+from orderflow.staging import load, loads, outbox
 from orderflow.staging.known import known
 from orderflow.staging.pooler import demand_own_session
+from orderflow.staging.raws import Raws
 from orderflow.staging.vault import Vault
 
 _DENIED = re.compile(
@@ -50,8 +52,28 @@ class Store:
     connection: Connection
     vault: Vault
 
-    def load(self, batch: Batch, chunks: Iterable[Chunk], records: Iterable[RawRecord], *, deliver: bool) -> Batch:
-        return load.load(self.connection, self.vault, batch, chunks, records, deliver=deliver)
+    def load(
+        self,
+        batch: Batch,
+        chunks: Iterable[Chunk],
+        records: Iterable[RawRecord],
+        *,
+        deliver: bool,
+        since: datetime | None = None,
+        recalled: int | None = None,
+    ) -> Batch:
+        return load.load(
+            self.connection, self.vault, batch, chunks, records, deliver=deliver, since=since, recalled=recalled
+        )
+
+    def loads(self, channel: str) -> int:
+        return loads.number(self.connection, channel)
+
+    def records(self, channel: str) -> Raws:
+        return Raws(self.connection, self.vault, channel)
+
+    def recalling(self, channel: str, newest: int) -> AbstractContextManager[int]:
+        return loads.recalling(self.connection, channel, newest)
 
     def known(self, channel: str, basis: str, asked: Window) -> frozenset[bytes]:
         return known(self.connection, channel, basis, asked)
