@@ -103,6 +103,8 @@ class World:
         self.oms = Oms(":memory:", NEVER)
 
     def load(self, sightings: list[tuple[Order, int]]) -> None:
+        with self.store.connection, self.store.connection.cursor() as cursor:
+            cursor.execute("TRUNCATE orderflow.coverage")  # other worlds, which hold the same orders, are out of sight
         chunks = [chunk(seen, fetched=fetched, first=n) for n, (seen, fetched) in enumerate(sightings)]
         self.store.load(batch(len(chunks), channel=self.channel), chunks, [], deliver=True)
 

@@ -47,7 +47,7 @@ class Grown:
     def __init__(self, store, known: str) -> None:
         self.store, self.cursor = store, store.connection.cursor()
         if known == "another channel":
-            load(store, order("№ 0"), channel="another")
+            load(store, order("№ 0", grand_total="1"), channel="another")
             self._do(MORE, channel="another", more=1000)
             self._analyze(TABLES)
         load(store, *self.orders(), channel=CHANNEL)

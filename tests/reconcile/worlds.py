@@ -83,7 +83,7 @@ class World:
         window = business_day(day, self.channel.schedule.timezone)
         repair = Repair(self.landing, partial(staged, self.channel, staging=self.store), self.sync) if keep else None
         with closing(connect(self.dsn)) as own:
-            sides = DaySides(own, self.channel.name, window, **lags(self.channel))
+            sides = DaySides(own, self.channel.name, window, **lags(self.channel), since=self.channel.delivers_since)
             certificate = reconcile(
                 self.channel,
                 day,

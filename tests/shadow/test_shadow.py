@@ -62,6 +62,7 @@ def test_the_key_is_the_one_that_a_load_gives(store, ask):
     for name, deliver in (("shadowed", False), ("delivering", True)):
         moments = (None, 3, 3.0000001)
         stage(store, name, *(order(f"A-{n}", minute) for n, minute in enumerate(moments)), deliver=deliver)
+    ask("DELETE FROM orderflow.coverage RETURNING channel")  # that the other one delivers the same orders stays unseen
     shadow.hand_over(store.connection, "shadowed", EPOCH, dry_run=False)
     keys = dict(ask("SELECT order_id, key FROM orderflow.outbox WHERE channel = 'delivering'"))
     for order_id, version, content, people, updated in ask(
@@ -151,10 +152,20 @@ def test_the_commands_ask_before_they_change_anything(store, ask, command_line):
     assert "queued for the OMS" in command_line("live", "shop_tw", "--since", "2026-03-01", "--go").stdout
     assert ask("SELECT count(*) FROM orderflow.outbox") == [(2,)]
     assert "no day or moment" in str(command_line("live", "shop_tw", "--since", "soon").exception)
+    assert "write oms.since into shop_tw.yml" in str(command_line("live", "shop_tw").exception)
     shown = command_line("readiness", "dark")
     assert shown.exit_code == 1
     assert "not yet" in shown.stdout
     assert json.loads(command_line("readiness", "dark", "--json").stdout)["ready"]["orders"] == 1
+
+
+def test_the_channel_file_says_from_when_on(store, ask, command_line, monkeypatch):
+    shop = channel("shop_tw")
+    dated = shop.model_copy(update={"oms": shop.oms.model_copy(update={"since": EPOCH + timedelta(minutes=30)})})
+    monkeypatch.setattr(ports, "channel", lambda _: dated)
+    stage(store, "shop_tw", order("A-1", channel_created_at=at(29)), order("B-1", channel_created_at=at(30)))
+    assert "1 staged order is older" in command_line("live", "shop_tw", "--go").stdout
+    assert ask("SELECT order_id FROM orderflow.outbox") == [("B-1",)]
 
 
 def test_what_the_oms_refused_is_handed_over_with_a_key_of_its_own_so_that_its_answer_counts(store, ask):

@@ -133,13 +133,15 @@ def load(
     raw: Sequence[bytes] = (),
     fetched: float = 0,
     deliver: bool = True,
+    since: datetime | None = None,
     **fields: Any,
 ) -> Batch:
     """Load one chunk of these orders; `raw` are the raw records by ordinal."""
     source = [each.source for each in refused]
     taken = batch(len(orders), quarantined=source.count("validate"), unreadable=source.count("unreadable"), **fields)
     records = [Landed(number, EPOCH + timedelta(minutes=fetched), data) for number, data in enumerate(raw)]
-    return store.load(taken, [chunk(*orders, fetched=fetched, refused=refused)], records, deliver=deliver)
+    parts = [chunk(*orders, fetched=fetched, refused=refused)]
+    return store.load(taken, parts, records, deliver=deliver, since=since)
 
 
 def counts(loaded: Batch) -> tuple[int, int, int, int]:

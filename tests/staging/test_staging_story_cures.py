@@ -34,6 +34,23 @@ def test_what_was_staged_in_shadow_and_never_handed_over_is_handed_over(store):
     assert here(store).standing == "in the OMS"
 
 
+def test_what_was_created_before_the_hand_over_says_so_and_can_be_handed_over(store):
+    since = EPOCH + timedelta(minutes=5)
+    load(store, order(minute=10), since=since)
+    assert deliver(store) == 0
+    story = tell(store)
+    verdict = blocking.here(story, shadow=False, now=EPOCH + timedelta(hours=3), since=since)
+    assert verdict.standing == "not delivered"
+    assert (
+        verdict.fact
+        == "it was created at 2026-03-01 00:00:00Z, before oms.since (2026-03-01 00:05:00Z) of the channel file"
+    )
+    moment = re.fullmatch(r"orderflow channel live shop_tw --since (\S+)", verdict.command)[1]
+    hand_over(store.connection, "shop_tw", datetime.fromisoformat(moment), dry_run=False)
+    assert deliver(store) == 1
+    assert here(store).standing == "in the OMS"
+
+
 def test_what_a_person_discarded_and_a_later_rule_lets_pass_says_so_and_can_be_taken_back(store):
     load(store, refused=[refusal(order(minute=10), 0, "TOTAL_DIFFERS")], raw=[b"{}"])
     rows = backlog.identify(store.connection, ["A-1"])

@@ -224,22 +224,32 @@ def _json(found: Readiness) -> dict[str, Any]:
 def live(
     name: Name,
     since: Annotated[
-        str, typer.Option(metavar="DATE", help="Hand over orders created from this day, or ISO 8601 moment, on.")
-    ],
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="Hand over orders created from this day, or ISO 8601 moment, on; oms.since of the file unless given.",
+        ),
+    ] = None,
     go: Annotated[bool, typer.Option("--go", help="Really queue them; without it nothing is changed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hand over after shadow: queue staged orders for the OMS that were created from a moment on.
 
-    First take `shadow: true` out of the channel file: from then on new orders are delivered by themselves, and this
-    adds those that were staged before. What waits in quarantine stays there. Doing it again queues nothing twice.
+    First take `shadow: true` out of the channel file, and write `since: 2026-03-01` under `oms:` if something else
+    handed over the earlier orders: new orders and their changes are then delivered by themselves, and this adds those
+    that were staged before. What waits in quarantine stays there. Doing it again queues nothing twice.
 
-    Example: [bold]orderflow channel live shop_se --since 2026-03-01[/bold], then the same with [bold]--go[/bold]
+    Example: [bold]orderflow channel live shop_se[/bold], then the same with [bold]--go[/bold]
     """
     from orderflow.staging import shadow
 
     channel = ports.channel(name)
-    moment = _moment(since, channel.schedule.timezone)
+    moment = channel.delivers_since if since is None else _moment(since, channel.schedule.timezone)
+    if moment is None:
+        raise ConfigError(
+            f"{name}: nothing says which orders something else handed over already; write oms.since into {name}.yml, "
+            "or say --since 2026-03-01 (an early day hands over everything)"
+        )
     if go and channel.shadow:
         raise ConfigError(
             f"{name} is still in shadow, so that orders which come meanwhile would not be queued; take `shadow: true` "

@@ -102,7 +102,7 @@ def _reconciled(channel: Channel, day: date, *, keep: bool) -> Iterator[tuple[Ce
         closing(connect(ports.dsn(), name="orderflow reconcile")) as own,
         ports.source(channel, healing=True) as (source, runtime),
     ):
-        sides = DaySides(own, channel.name, window, **lags(channel))
+        sides = DaySides(own, channel.name, window, **lags(channel), since=channel.delivers_since)
         certificate = run(
             channel,
             day,

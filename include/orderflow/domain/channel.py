@@ -14,6 +14,8 @@ from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Adapter, Options, WriteBack
 from orderflow.domain.window import Window
 
+EARLIEST, LATEST = 1995, 2200
+"""Years: nobody sold over the web before, and no channel is planned for then."""
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 
@@ -64,6 +66,12 @@ def _within_a_year(length: timedelta) -> timedelta:
     if length > timedelta(days=366):
         raise ValueError(f"{print_duration(length)} is more than a year; write at most 366d")
     return length
+
+
+def _plausible(moment: datetime | date | None) -> datetime | date | None:
+    if moment is not None and not EARLIEST <= moment.year < LATEST:
+        raise ValueError(f"{moment} is no day on which orders were created; write it like 2026-03-01")
+    return moment
 
 
 _DURATION_TEXT = Annotated[str, Field(pattern=r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$")]
@@ -213,6 +221,9 @@ class Validation(Block):
 class Delivery(Block):
     target: str
     """Name of a file in `include/targets`."""
+    since: Annotated[datetime | date | None, AfterValidator(_plausible)] = None
+    """Only orders created on the channel from this day or moment on go to the OMS (in the schedule's zone, where it has
+    no offset): something else handed over the earlier ones. What it delivered once, a channel goes on delivering."""
     batch: Annotated[Whole, Field(ge=1, le=1000)] = 100
     """Orders per request, where the target takes several."""
     concurrency: Annotated[Whole, Field(ge=1, le=64)] = 4
@@ -274,6 +285,16 @@ class Channel(BaseModel):
         return datetime.combine(self.schedule.start, datetime.min.time(), ZoneInfo(self.schedule.timezone)).astimezone(
             UTC
         )
+
+    @property
+    def delivers_since(self) -> datetime | None:
+        """From when on orders that are created go to the OMS; None: whenever they were created."""
+        since = self.oms.since
+        if since is None:
+            return None
+        moment = since if isinstance(since, datetime) else datetime.combine(since, datetime.min.time())
+        zone = ZoneInfo(self.schedule.timezone)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
     def asks(self, window: Window) -> Window:
         """The span of modified time to ask the platform for, so that `window` can be proven."""

@@ -24,7 +24,7 @@ decides; or nothing accounts for it and a person has to look."""
 
 Name: TypeAlias = Literal[
     "not_yet_due", "changed_since", "waiting", "missed", "missed_change", "quarantined", "discarded", "refused_by_oms",
-    "shadow", "not_sent", "channel_differs", "unknown_to_channel", "oms_missing", "oms_differs",
+    "before_since", "shadow", "not_sent", "channel_differs", "unknown_to_channel", "oms_missing", "oms_differs",
 ]  # fmt: skip
 
 
@@ -76,6 +76,11 @@ CAUSES: dict[Name, Cause] = {
         "held",
         "the OMS did not take its newest version",
         "the OMS's reason stands in quarantine; correct the cause and release it there",
+    ),
+    "before_since": Cause(
+        "held",
+        "staging holds it, and it was created before `oms.since` of the channel file: it is not handed to the OMS",
+        "nothing to do if the OMS has it from what was there before; orderflow channel live hands over what it lacks",
     ),
     "shadow": Cause(
         "held",

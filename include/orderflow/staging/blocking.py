@@ -50,16 +50,20 @@ class OnChannel:
     cure: str = ""
 
 
-def here(story: Story, *, shadow: bool, now: datetime) -> Verdict | None:
-    """The verdict on an order that staging or quarantine holds; None where neither does."""
+def here(story: Story, *, shadow: bool, now: datetime, since: datetime | None = None) -> Verdict | None:
+    """The verdict on an order that staging or quarantine holds; None where neither does.
+
+    `since` is the channel's `delivers_since`.
+    """
     waiting = story.quarantine
     if waiting is not None and waiting.state in ("open", "parked"):
         return _waits(waiting)
     if story.version is None:
         if waiting is None:
             return None
-        steps = {"released": Message("the next replay judges it again"), "discarded": _DECIDED}
-        step = steps.get(waiting.state, _NOTHING)
+        if waiting.state == "discarded":
+            return _discarded(waiting)
+        step = Message("the next replay judges it again") if waiting.state == "released" else _NOTHING
         fact = Message("quarantine row #{row} was {state}", row=waiting.id, state=Message(waiting.state))
         return Verdict("quarantined", fact, step)
     if story.pending is not None:
@@ -73,6 +77,9 @@ def here(story: Story, *, shadow: bool, now: datetime) -> Verdict | None:
         )
         return Verdict("not delivered", fact, _REOPEN, f"orderflow quarantine reopen '#{waiting.id}' --why ...")
     if answer is None:
+        created = story.moments.get("created")
+        if since is not None and created is not None and created < since:
+            return _handed_over_before(story.channel, created, since)
         return _unsent(story, Message("it was staged while the channel delivered nothing (shadow)"), shadow=shadow)
     if answer.outcome == "refused":
         return _refused(answer, waiting)
@@ -212,6 +219,15 @@ def _waits(waiting: Waiting) -> Verdict:
     return Verdict(standing, fact, step, f"orderflow quarantine show '#{waiting.id}'")
 
 
+def _discarded(waiting: Waiting) -> Verdict:
+    if waiting.decided is None:
+        fact = Message("its rule leaves nothing to decide: {codes}", codes=waiting.named)
+        return Verdict("discarded", fact, _NOTHING)
+    who, at, why = waiting.decided
+    fact = Message("{who} discarded it at {at}: {why}", who=who, at=_time(at), why=why)
+    return Verdict("discarded", fact, _REOPEN, f"orderflow quarantine reopen '#{waiting.id}' --why ...")
+
+
 def _refused(answer: Answer, waiting: Waiting | None) -> Verdict:
     """The verdict on what the OMS refused and nobody is asked about any more."""
     state = waiting.state if waiting is not None else "gone"
@@ -246,14 +262,28 @@ def _owed(pending: Pending, *, shadow: bool, now: datetime) -> Verdict:
     return Verdict(standing, fact, Message("cure what the error says; the next sync sends it again"))
 
 
+def _handed_over_before(channel: str, created: datetime, since: datetime) -> Verdict:
+    fact = Message(
+        "it was created at {at}, before oms.since ({since}) of the channel file", at=_time(created), since=_time(since)
+    )
+    step = Message(
+        "nothing, if the OMS has it from what was there before; else hand over what was created from then on: this "
+        "shows what it is, and with --go it is sent"
+    )
+    return Verdict("not delivered", fact, step, _live(channel, created))
+
+
+def _live(channel: str, since: datetime) -> str:
+    return f"orderflow channel live {channel} --since {since:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _unsent(story: Story, fact: str, *, shadow: bool) -> Verdict:
     """The verdict on a version that no outbox ever held; a replay brings nothing new, and would not queue it."""
     if shadow:
         return Verdict("not delivered", fact, _LEAVE_SHADOW)
     since = story.moments.get("created") or min(each.at for each in story.facts)
     step = Message("hand over what was staged in shadow since then: this shows what it is, and with --go it is sent")
-    command = f"orderflow channel live {story.channel} --since {since:%Y-%m-%dT%H:%M:%SZ}"
-    return Verdict("not delivered", fact, step, command)
+    return Verdict("not delivered", fact, step, _live(story.channel, since))
 
 
 def _time(moment: datetime | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -33,21 +34,25 @@ def any_waiting(cursor: Cursor, channel: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int], *, deliver: bool) -> None:
+def supersede(
+    cursor: Cursor, batch: Batch, changed: Sequence[int], *, deliver: bool, since: datetime | None = None
+) -> None:
     """Good versions (in the loading transaction's `keys`) take the place of what waits of the same orders.
 
-    What was discarded gives way to another content only: as it is, it is staged and goes no further, whatever rule
+    What a person discarded gives way to another content only: as it is, it is staged and goes no further, whatever rule
     would let it pass now. What was released has gone on and stays released. What the OMS refused gives
     way to a changed version only (`changed` are their rows): the same one would be refused again. What it took too late
     people settle alone: of an order that broke a rule besides, this is what stays.
 
     An order that broke a rule after the OMS had refused it, and is now again as the OMS refused it, is sent to it once
-    more (with `deliver`): nothing else would tell of it. So is one whose discarding somebody took back.
+    more (with `deliver`): nothing else would tell of it. So is one whose discarding somebody took back, unless it was
+    created before `since`.
     """
     cursor.execute(
         """
         WITH met AS (
-            SELECT q.id, k.order_id, k.row = ANY(%(changed)s) AS changed, q.state = 'discarded' AND q.source <> 'oms'
+            SELECT q.id, k.order_id, k.row = ANY(%(changed)s) AS changed, q.state = 'discarded'
+                AND q.decided_by IS NOT NULL AND q.source <> 'oms'
                 AND (q.raw_sha256 = k.raw_sha256 OR coalesce(q.content_hash = k.content_hash, false)) AS never,
                 late, CASE WHEN q.state = 'parked' AND late <> '[]' OR q.state = 'released' AND late = '[]'
                     THEN q.state WHEN late = '[]' THEN 'superseded' ELSE 'open' END AS next
@@ -102,7 +107,7 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int], *, deliver: 
             FROM gone
         )
         SELECT b.order_id FROM better AS b CROSS JOIN LATERAL (
-            SELECT version FROM orderflow.orders AS o
+            SELECT version, channel_created_at FROM orderflow.orders AS o
             WHERE o.channel = %(channel)s AND o.order_id BETWEEN b.order_id AND b.order_id ORDER BY o.order_id LIMIT 1
         ) AS o
         WHERE NOT b.changed AND coalesce((
@@ -111,7 +116,9 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int], *, deliver: 
                 WHERE channel = %(channel)s AND order_id BETWEEN b.order_id AND b.order_id AND version = o.version
                 ORDER BY order_id, version
             ) AS r
-        ), (SELECT bool_or(what = 'discarded') FROM orderflow.quarantine_events AS e WHERE e.quarantine_id = b.id))
+        ), coalesce(o.channel_created_at >= %(since)s::timestamptz, true) AND (
+            SELECT bool_or(what = 'discarded') FROM orderflow.quarantine_events AS e WHERE e.quarantine_id = b.id
+        ))
         ORDER BY b.order_id
         """,
         {
@@ -120,6 +127,7 @@ def supersede(cursor: Cursor, batch: Batch, changed: Sequence[int], *, deliver: 
             "window": str(batch.window),
             "replay": batch.purpose == "replay",
             "until": batch.decided_until,
+            "since": since,
         },
     )
     for (order_id,) in cursor.fetchall() if deliver else ():

@@ -14,6 +14,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import execute_values
 
 from orderflow.domain.target import idempotency_key
+from orderflow.staging import twins
 from orderflow.staging.session import lock_channel, transaction
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def hand_over(connection: Connection, channel: str, since: datetime, *, dry_run:
 
     What waits in quarantine stays there. The key is the one that a load would have given, so that a second call, and a
     version that the OMS has already, change nothing; what the OMS refused has a key of its own. They go behind live
-    orders. A dry run takes everything back.
+    orders. A dry run takes everything back. Raises `ConfigError` for orders that another channel delivers.
     """
     queued, states = Some(), dict[str, int]()
     with transaction(connection) as cursor:
@@ -106,6 +107,7 @@ def hand_over(connection: Connection, channel: str, since: datetime, *, dry_run:
         [(earlier,)] = _asked(cursor, _EARLIER, channel, since=since)
         if not dry_run:
             execute_values(cursor, _ENQUEUE, rows)
+            twins.demand_none(cursor, channel, behind=True)
             log.info("handed over channel=%s since=%s orders=%d", channel, since.isoformat(), queued.orders)
     return Handover(queued, states, earlier)
 

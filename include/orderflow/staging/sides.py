@@ -46,6 +46,8 @@ class DaySides:
     window: Window
     settle: timedelta
     lookback: timedelta
+    since: datetime | None = None
+    """Orders created before are not handed to the OMS (`Channel.delivers_since`)."""
     _listed_at: datetime | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -146,6 +148,7 @@ class DaySides:
             "end": self.window.end,
             "settle": self.settle,
             "lookback": self.lookback,
+            "since": self.since,
             "listed_at": self._listed_at,
             **more,
         }

@@ -1,4 +1,4 @@
-"""The statements that compare the sides of a day. Their values: `channel`, `start`, `end`, `settle`, `lookback`."""
+"""The statements that compare the sides of a day: with `channel`, `start`, `end`, `since`, `settle` and `lookback`."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ LEFT JOIN LATERAL (
     WHERE o.channel = %(channel)s AND o.order_id = m.order_id
     UNION ALL
     SELECT 'pulled anew: quarantined for ' || {CODES} FROM orderflow.quarantine AS q
-    WHERE q.channel = %(channel)s AND q.subject = m.order_id AND q.state IN ('open', 'parked')
+    WHERE q.channel = %(channel)s AND q.subject = m.order_id AND q.state IN ('open', 'parked', 'discarded')
     LIMIT 1
 ) AS found ON true
 WHERE m.cause = 'missed' AND d.cause = 'missed' AND d.order_id = m.order_id
@@ -179,6 +179,9 @@ WITH asked AS MATERIALIZED (
         o.shop_currency, h.order_id IS NOT NULL AS held, h.oms_id, h.version AS oms_version, h.status AS oms_status,
         h.orders AS oms_orders, h.total AS oms_total, h.currency AS oms_currency, h.lines AS oms_lines,
         CASE WHEN b.order_id IS NOT NULL OR o.version IS DISTINCT FROM d.version THEN 'waiting'
+            WHEN coalesce(o.channel_created_at, o.placed_at) < %(since)s AND q.state IS NULL AND NOT EXISTS (
+                SELECT FROM orderflow.receipts AS r WHERE r.channel = o.channel AND r.order_id = o.order_id
+            ) THEN 'before_since'
             WHEN q.source = 'oms' AND q.state = 'discarded' THEN 'discarded'
             WHEN q.source = 'oms' THEN 'refused_by_oms'
             WHEN h.order_id IS NULL AND EXISTS (
