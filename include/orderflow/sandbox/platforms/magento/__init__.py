@@ -44,7 +44,7 @@ PLATFORM = Platform(
     unshown=frozenset({"currency_mixed", "time_naive", "cancelled_without_time"}),
     welcome=_welcome,
     codes={
-        "amount_empty": ("AMOUNT_MALFORMED",),
+        "amount_empty": ("AMOUNT_MISSING",),
         "quantity_absurd": ("QUANTITY_HUGE",),  # a row says what it costs, the price of a unit follows from it
         "quantity_negative": ("QUANTITY_NEGATIVE", "UNIT_PRICE_NEGATIVE"),
         "total_missing": ("AMOUNT_MISSING",),

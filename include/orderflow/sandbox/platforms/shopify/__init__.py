@@ -75,7 +75,7 @@ PLATFORM = Platform(
     unshown=frozenset(),
     welcome=_welcome,
     codes={
-        "amount_empty": lambda snap: ("AMOUNT_MALFORMED",) if _reckoned(snap) else ("LINE_TOTAL_MISSING",),
+        "amount_empty": lambda snap: ("AMOUNT_MISSING",) if _reckoned(snap) else ("LINE_TOTAL_MISSING",),
         "amount_other_digits": lambda snap: (
             "AMOUNT_MALFORMED",
             *(("GRAND_TOTAL_MISMATCH",) if _reckoned(snap) else ()),

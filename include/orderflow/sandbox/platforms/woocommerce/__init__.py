@@ -215,7 +215,7 @@ PLATFORM = Platform(
     ),
     welcome=_welcome,
     codes={
-        "amount_empty": ("AMOUNT_MALFORMED",),
+        "amount_empty": ("AMOUNT_MISSING",),
         "quantity_absurd": ("QUANTITY_HUGE",),  # an order says what a line costs, not what a unit does
         "quantity_negative": ("QUANTITY_NEGATIVE", "UNIT_PRICE_NEGATIVE"),
         "total_missing": ("AMOUNT_MISSING",),
