@@ -58,6 +58,13 @@ def test_a_number_that_was_cut_by_a_power_loss_is_found_in_the_folders(tmp_path:
     assert landing.newest(tmp_path / "shop") == 3
 
 
+def test_a_receipt_that_was_cut_by_a_power_loss_keeps_the_others_from_nothing(tmp_path: Path):
+    (receipt,) = Path(loaded(tmp_path, 1).landing).glob(landing.LOADED)
+    loaded(tmp_path, 2)
+    receipt.write_bytes(b"")
+    assert numbers(tmp_path) == [2]
+
+
 def test_what_is_pulled_anew_under_the_same_name_is_not_loaded_yet(tmp_path: Path):
     with landing.Writer(Path(loaded(tmp_path, 1).landing)):
         pass

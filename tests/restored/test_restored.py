@@ -174,6 +174,21 @@ def test_a_backup_of_before_the_first_load_is_filled_from_the_landing_zone(opene
     shop.demand_agreement()
 
 
+def test_what_was_loaded_in_shadow_is_not_owed_to_the_oms_when_it_is_repeated(opened, oms):
+    shop = opened("csv_drop")
+    live, shop.channel = shop.channel, shop.channel.model_copy(update={"shadow": True})
+    shop.back_up()
+    shop.add()
+    shop.pull()
+    shop.channel = live
+    second = shop.add()
+    shop.pull()
+    shop.restore()
+    shop.pull()
+    assert len(shop.versions()) == 2
+    assert list(shop.held()) == [second]
+
+
 def test_a_window_that_was_pulled_twice_comes_back_whole(opened, oms):
     """The second time its orders were known, and not judged again."""
     shop = opened("shopify")

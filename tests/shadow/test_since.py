@@ -57,6 +57,14 @@ def test_what_the_oms_was_owed_before_goes_on_being_delivered(store, ask, taken)
     assert ask("SELECT order_id, version FROM orderflow.outbox") == [("A-1", 2)]
 
 
+def test_what_the_oms_took_goes_on_being_delivered_after_it_was_taken_out_of_staging(store, ask):
+    load(store, order("A-1", 40, **EARLY))
+    deliver(store)
+    ask("DELETE FROM orderflow.orders RETURNING order_id")
+    load(store, order("A-1", 50, grand_total="20", **EARLY), since=SINCE)
+    assert ask("SELECT order_id, version FROM orderflow.outbox") == [("A-1", 2)]
+
+
 def test_what_somebody_handed_over_goes_on_being_delivered(store, ask):
     load(store, order("A-1", 40, **EARLY), since=SINCE)
     assert shadow.hand_over(store.connection, "shop_tw", EPOCH, dry_run=False).queued.orders == 1

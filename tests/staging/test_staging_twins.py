@@ -1,7 +1,7 @@
 """A renamed channel file, or two files for one shop, do not bring the same orders to the OMS twice."""
 
 import pytest
-from staged import WINDOW, at, load, order
+from staged import WINDOW, at, load, order, person
 
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.target import Receipt
@@ -49,6 +49,26 @@ def test_a_change_of_such_an_order_is_found_as_well(store):
 def test_another_shops_order_of_the_same_id_is_another_order(store, other):
     load(store, order("1001"))
     assert load(store, order("1001", **other), channel="another").counts.inserted == 1
+
+
+@pytest.mark.parametrize("other", [{"contacts": []}, {"contacts": [person("李小龍")]}], ids=["nobody", "another buyer"])
+def test_stores_that_number_their_orders_alike_and_tell_days_alone_do_not_stop_each_other(store, other):
+    load(store, order("1001", **{"contacts": []} if other["contacts"] == [] else {}))
+    assert load(store, order("1001", **other), channel="another").counts.inserted == 1
+
+
+def test_a_time_to_the_second_tells_an_order_whose_buyer_is_unknown(store):
+    bare = {"contacts": [], "channel_created_at": "2026-03-01T00:00:07+00:00"}
+    load(store, order("№ 1", **bare))
+    with pytest.raises(ConfigError, match="order № 1"):
+        load(store, order("№ 1", **bare), channel="renamed")
+
+
+def test_channels_of_one_shop_may_deliver_to_two_oms(store):
+    load(store, order("№ 1"), target="erp")
+    assert load(store, order("№ 1"), channel="to_the_warehouse", target="wms").counts.inserted == 1
+    with pytest.raises(ConfigError, match="by the channel shop_tw already"):
+        load(store, order("№ 1"), channel="renamed", target="erp")
 
 
 def test_a_shadow_beside_a_channel_that_delivers_hinders_neither(store, ask):

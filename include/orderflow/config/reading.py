@@ -35,6 +35,11 @@ _TAKEN = {
     OURSELVES: "what is wrong with Orderflow itself",
 }
 """What things are called that stand beside those of channels."""
+_GOES_ON = (
+    "; if it delivered already, write the moment of the renaming as oms.since into it, for its orders count as new "
+    "ones (the OMS hears of no later change to older ones)"
+)
+"""What earlier versions let run is another channel under its new name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,8 @@ def _text(path: Path) -> str:
     if why := misnamed(path.stem):
         plain = re.sub(r"[^a-z0-9]+", "_", path.stem.lower()).strip("_")[: LONGEST_NAME // 2] or "demo_shop"
         named = f"{plain}_shop" if misnamed(plain) else plain
-        raise WrongFileError(f"{path.stem!r} cannot name a channel", f"{why}; rename it to {named}.yml")
+        cure = f"{why}; rename it to {named}.yml{_GOES_ON if re.fullmatch(NAME, path.stem) else ''}"
+        raise WrongFileError(f"{path.stem!r} cannot name a channel", cure)
     return text_of(path)
 
 
@@ -216,13 +222,14 @@ def _same_shop(folder: Path, channels: list[Channel]) -> list[Problem]:
     """Channels that ask the same account for the same orders: every order would be pulled twice."""
     shops: dict[object, list[Channel]] = defaultdict(list)
     for channel in channels:
-        shops[channel.adapter_name, channel.connection, channel.options.model_dump_json()].append(channel)
+        options = channel.options.model_dump_json()
+        shops[channel.adapter_name, channel.connection, options, channel.oms.target].append(channel)
     return [
         Problem(
             folder / f"{channel.name}.yml",
             parse(channel.text).line(("source", "connection")),
             "source",
-            f"asks for the same orders as {group[0].name}.yml (same adapter, connection and options)",
+            f"asks for the same orders as {group[0].name}.yml (same adapter, connection, options and OMS target)",
             "remove one of the two files",
         )
         for group in shops.values()

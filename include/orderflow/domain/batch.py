@@ -127,6 +127,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a replay: what people decided after this moment is not in it yet."""
     load: int = 0
     """The number of its load among the channel's; 0 before it is loaded."""
+    shadow: bool = False
+    """It was loaded while the channel delivered nothing; a load that is repeated owes the OMS no more than it did."""
+    target: str | None = None
+    """The OMS target that it was loaded for; None before it is loaded."""
     held: str | None = None
     """Why a batch guard wants a person to look before this batch is loaded; None: it may go on."""
 

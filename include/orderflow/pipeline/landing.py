@@ -133,7 +133,11 @@ def remembered(channel: Path, behind: int) -> Iterator[tuple[int, Batch]]:
         if not complete or len(list(folder.glob(RAW))) < int(complete):
             log.error("load not repeated, raw files are gone number=%d landing=%s", number, folder)
             continue
-        batch = msgspec.json.decode(receipt.read_bytes(), type=Batch)
+        try:
+            batch = msgspec.json.decode(receipt.read_bytes(), type=Batch)
+        except msgspec.MsgspecError:  # the machine lost its power over it
+            log.exception("load not repeated, its receipt is torn number=%d landing=%s", number, folder)
+            continue
         yield number, msgspec.structs.replace(batch, landing=str(folder))
 
 

@@ -96,11 +96,13 @@ def _load(
     began = time.perf_counter()
     folder = cast(Path, UPath(batch.landing))
     parts = _watched(chunks(folder), batch, progress)
+    shadow = channel.shadow or (batch.shadow and recalled is not None)
+    batch = structs.replace(batch, shadow=shadow, target=channel.oms.target)
     loaded = staging.load(
         batch,
         parts,
         landing.records(folder),
-        deliver=not channel.shadow,
+        deliver=not batch.shadow,
         since=channel.delivers_since,
         recalled=recalled,
     )

@@ -143,7 +143,7 @@ def compare(run: Run, orders: Table) -> Comparison:
     _copy_keys(run, orders)
     version, flags = _ask(run, orders.num_rows)
     known = flags & _ABSENT == 0
-    floor = np.where(flags & _OLD > 0, run.floor, 0)
+    floor = np.where((flags & _OLD > 0) | ~known & _born(run, orders), run.floor, 0)
     newer = ~known | (flags & _NEWER > 0)
     seen = _Differences()
     if (known & newer & (flags & _CONTENT > 0)).any():
@@ -191,6 +191,19 @@ def _copy_keys(run: Run, orders: Table) -> None:
     sent = orders.select(_KEYS).append_column("row", pa.array(np.arange(orders.num_rows), pa.int32()))
     run.cursor.execute("TRUNCATE keys")
     copy(run.cursor, "keys", sent)
+
+
+def _born(run: Run, orders: Table) -> Flags:
+    """Orders that were there when staging was found to have gone back: a load that was lost may have brought them."""
+    if run.recalled_at is None:
+        return np.zeros(orders.num_rows, dtype=bool)
+    times = [orders[name] for name in ("channel_created_at", "placed_at", "channel_updated_at")]
+    told = pc.coalesce(*times)
+    moment = pa.scalar(run.recalled_at, told.type)
+    born = np.zeros(orders.num_rows, dtype=bool)
+    for each in times:
+        born |= np.asarray(pc.less_equal(pc.coalesce(each, told), moment).fill_null(fill_value=True))
+    return born
 
 
 def _ask(run: Run, rows: int) -> tuple[Numbers, Numbers]:
@@ -271,8 +284,7 @@ COPY (
     SELECT k.row, coalesce(o.version, (
             SELECT max(v.version) FROM orderflow.order_versions AS v
             WHERE v.channel = %(channel)s AND v.order_id = k.order_id
-        ), 0), CASE WHEN o.version IS NULL THEN 64
-            + CASE WHEN coalesce(k.channel_updated_at, '-infinity') <= %(recalled_at)s THEN 128 ELSE 0 END ELSE
+        ), 0), CASE WHEN o.version IS NULL THEN 64 ELSE
         CASE WHEN (coalesce(k.channel_updated_at, '-infinity'), k.fetched_at, k.ordinal)
             >= (coalesce(o.channel_updated_at, '-infinity'), o.fetched_at, o.ordinal)
             OR (k.raw_sha256, k.fetched_at) = (o.raw_sha256, o.fetched_at) THEN 1 ELSE 0 END

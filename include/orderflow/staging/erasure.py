@@ -170,7 +170,9 @@ WITH pending AS (
     SELECT order_id FROM orderflow.outbox WHERE channel = %(channel)s AND order_id = ANY(%(order_ids)s)
     ORDER BY order_id FOR UPDATE
 ), renewed AS (
-    UPDATE orderflow.orders SET version = version + 1
+    UPDATE orderflow.orders SET version = greatest(version + 1, (
+        SELECT l.floor FROM orderflow.loads AS l WHERE l.channel = %(channel)s AND first_seen_at <= l.recalled_at
+    ))
     WHERE channel = %(channel)s AND order_id = ANY(ARRAY(SELECT order_id FROM pending))
     RETURNING order_id, version, content_hash, channel_updated_at, window_start, window_end
 ), kept AS (

@@ -66,10 +66,11 @@ def load(
         loaded = _told(batch, unstorable).counted(**counts).balance("load")
         shelf.close(records, expected=loaded.counts.quarantined + loaded.counts.unreadable)
         merge.enqueue(run)
+        if recalled is None:
+            number = loads.count(cursor, batch.channel, batch.target)
+        else:
+            number = loads.repeat(cursor, batch.channel, recalled)
         twins.demand_none(cursor, batch.channel, behind=batch.behind)
-        number = (
-            loads.count(cursor, batch.channel) if recalled is None else loads.repeat(cursor, batch.channel, recalled)
-        )
         ledger.record_load(cursor, loaded)
         measures.loaded(cursor, loaded)
         history.learn(cursor, loaded)

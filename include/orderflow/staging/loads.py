@@ -25,14 +25,15 @@ def number(connection: Connection, channel: str) -> int:
     return int(row[0]) if row else 0
 
 
-def count(cursor: Cursor, channel: str) -> int:
+def count(cursor: Cursor, channel: str, target: str | None) -> int:
     """The number of this load, in its transaction and under the channel's lock."""
     cursor.execute(
         """
-        INSERT INTO orderflow.loads AS l (channel, number) VALUES (%s, 1)
-        ON CONFLICT (channel) DO UPDATE SET number = l.number + 1, loaded_at = now() RETURNING number
+        INSERT INTO orderflow.loads AS l (channel, number, target) VALUES (%s, 1, %s)
+        ON CONFLICT (channel) DO UPDATE SET number = l.number + 1, loaded_at = now(), target = excluded.target
+        RETURNING number
         """,
-        (channel,),
+        (channel, target),
     )
     (counted,) = cursor.fetchone() or (0,)
     return int(counted)
@@ -66,8 +67,8 @@ def recalling(connection: Connection, channel: str, newest: int) -> Iterator[int
         have = number(connection, channel)
         if have < newest:
             with transaction(connection) as cursor:
+                cursor.execute(_NUMBER_ANEW, {"channel": channel})
                 cursor.execute(_WENT_BACK, {"channel": channel, "newest": newest})
-                cursor.execute(_NUMBER_ANEW)
                 _doubt(cursor, channel)
         yield have
         with transaction(connection) as cursor:
@@ -102,7 +103,9 @@ ON CONFLICT (channel) DO UPDATE SET
 """
 
 # The number of a notice stands in the document that a partner gets for it. Those that were given out are not known any
-# more, so that some are left out: none is another document's.
+# more, so that some are left out: none is another document's. Once for each loss, however often repeating it fails:
+# partners take nine digits.
 _NUMBER_ANEW = """
 SELECT setval(name, nextval(name) + 10000) FROM pg_get_serial_sequence('orderflow.notices', 'number') AS name
+WHERE NOT EXISTS (SELECT FROM orderflow.loads WHERE channel = %(channel)s AND recalled_at >= loaded_at)
 """

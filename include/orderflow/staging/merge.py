@@ -105,7 +105,7 @@ def _owed(run: Run, orders: Table, found: Comparison) -> Flags:
         return np.full(orders.num_rows, run.deliver)
     created = pc.coalesce(orders["channel_created_at"], orders["placed_at"])
     early = np.asarray(pc.less(created, pa.scalar(run.since, created.type)).fill_null(fill_value=False))
-    if (again := early & found.known).any():
+    if (again := early & (found.known | (found.version > 1))).any():  # or taken out of staging, but not of the OMS
         ids = one(orders["order_id"])
         run.cursor.execute(_OWED_BEFORE, {"channel": run.batch.channel, "ids": ids.filter(pa.array(again)).to_pylist()})
         before = pa.array([order_id for (order_id,) in run.cursor.fetchall()], ids.type)

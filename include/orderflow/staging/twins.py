@@ -16,10 +16,12 @@ so that a few of each load tell."""
 
 
 def demand_none(cursor: Cursor, channel: str, *, behind: bool) -> None:
-    """Raise `ConfigError` when orders that this transaction queued for the first time are delivered by another channel.
+    """Raise `ConfigError` when orders that this transaction queued for the first time are delivered by another channel,
+    and not to another OMS target.
 
-    They are the same when id, number, created time, currency and total are. Two channels that load the same orders at
-    the same moment do not see each other; their next loads do.
+    They are the same when id, number, created time, currency and total are; their people, too, where the time tells no
+    seconds: two stores that number their orders alike sell the same for the same price on the same day. Two channels
+    that load the same orders at the same moment do not see each other; their next loads do.
     """
     cursor.execute(_TWINS, {"channel": channel, "behind": behind, "looks": LOOKS})
     found = cursor.fetchone()
@@ -44,7 +46,10 @@ def _has(table: str, channel: str) -> str:
 # Every lookup is one by a key, whatever the planner knows (`session.BY_KEY`).
 _TWINS = f"""
 WITH others AS MATERIALIZED (
-    SELECT channel FROM orderflow.coverage WHERE channel <> %(channel)s
+    SELECT c.channel FROM orderflow.coverage AS c
+    LEFT JOIN orderflow.loads AS theirs ON theirs.channel = c.channel
+    LEFT JOIN orderflow.loads AS ours ON ours.channel = %(channel)s
+    WHERE c.channel <> %(channel)s AND coalesce(theirs.target = ours.target, true)
 ), queued AS MATERIALIZED (
     SELECT order_id FROM orderflow.outbox
     WHERE channel = %(channel)s AND behind = %(behind)s AND enqueued_at = now()
@@ -62,6 +67,8 @@ CROSS JOIN LATERAL (
 ) AS t
 WHERE (t.channel_created_at, t.currency, t.grand_total) = (o.channel_created_at, o.currency, o.grand_total)
     AND t.order_number IS NOT DISTINCT FROM o.order_number
+    AND (extract(second FROM o.channel_created_at) <> 0
+        OR t.contacts_hash = o.contacts_hash AND {_has("order_contacts", "%(channel)s")})
     AND ({_has("outbox", "t.channel")} OR {_has("receipts", "t.channel")})
     AND NOT {_has("receipts", "%(channel)s")}
 LIMIT 1

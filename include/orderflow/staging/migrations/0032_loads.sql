@@ -5,6 +5,7 @@ CREATE TABLE orderflow.loads (
     channel     text COLLATE "C" PRIMARY KEY,
     number      bigint      NOT NULL,
     loaded_at   timestamptz NOT NULL DEFAULT now(),
+    target      text,
     stood_at    timestamptz,
     lost        bigint      NOT NULL DEFAULT 0,
     recalled    bigint      NOT NULL DEFAULT 0,
@@ -12,6 +13,7 @@ CREATE TABLE orderflow.loads (
     floor       integer     NOT NULL DEFAULT 0
 );
 
+COMMENT ON COLUMN orderflow.loads.target IS 'the OMS target of the last load; null where none is known';
 COMMENT ON COLUMN orderflow.loads.stood_at IS 'the last load that staging had when it was found to have gone back';
 COMMENT ON COLUMN orderflow.loads.lost IS 'how many loads it lacked then, and recalled: how many the landing zone gave back';
 COMMENT ON COLUMN orderflow.loads.floor IS
