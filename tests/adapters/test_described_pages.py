@@ -265,6 +265,16 @@ def test_a_platform_that_refuses_page_0_or_takes_it_for_page_1_counts_from_1(ans
     assert len(found) == 7
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_platform_that_breaks_or_counts_at_page_0_is_not_asked_for_it_again(status):
+    """A negative OFFSET is an error of many databases, and one asked for 5 times may lock the account."""
+    told, reply = counted_from(1)
+    broken = as_json({}, status=status, headers={"Retry-After": "50"})
+    found, seen = asking(told, lambda asked: broken if query(asked)["page"] == "0" else reply(asked), listed)
+    assert len(found) == 7
+    assert [query(each)["page"] for each in seen].count("0") == 1
+
+
 def test_the_places_of_other_lists_are_named_where_none_stands_at_the_one_told():
     answer = {"meta": {"tags": ["a"]}, "data": {"orders": [{"id": 1, "lines": [{"id": 2}]}], "shops": [{"id": 3}]}}
     with pytest.raises(DriftError, match=r"no list of orders at results \(lists stand at data\.orders, data\.shops\);"):

@@ -89,6 +89,17 @@ def test_a_link_is_told_and_stays_whether_it_leads_anywhere_or_not(tmp_path: Pat
     assert names([copy.drop for copy in told]) == ["a.csv", "b.csv"]
 
 
+def test_folders_that_are_links_are_folders(tmp_path: Path):
+    """What was put away may lie on another disk; EDI takes files of every name."""
+    (disk := tmp_path / "disk").mkdir()
+    (box := tmp_path / "in").mkdir()
+    put(box / "a.edi")
+    for name in ("done", "archive"):
+        (box / name).symlink_to(disk)
+    (tmp_path / "link").symlink_to(box)
+    assert names(inbox(tmp_path / "link", pattern="*").ready()) == ["a.edi"]
+
+
 def test_a_file_that_grows_between_two_looks_is_not_ready(tmp_path: Path):
     growing = put(tmp_path / "a.csv", at=100)
     put(tmp_path / "b.csv", at=100)

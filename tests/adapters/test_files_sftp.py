@@ -164,6 +164,22 @@ def test_the_folder_of_an_account_may_be_all_that_it_sees(server: tuple[str, Pat
     assert len(list((root / "done").iterdir())) == 1
 
 
+def test_a_folder_that_is_a_link_is_no_file(server: tuple[str, Path]):
+    url, root = server
+    (root / "kept").mkdir()
+    (root / "in" / "done.csv").symlink_to("../kept")
+    assert inbox(url).ready() == []
+
+
+def test_a_server_without_a_kind_of_key_that_is_known_is_not_said_to_show_another_one(
+    server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    """Old ones have only ssh-dss. Nobody told a key that it could differ from."""
+    monkeypatch.setattr(paramiko.Transport, "_preferred_keys", ("ecdsa-sha2-nistp256",))
+    with pytest.raises(TransientError, match=r"IncompatiblePeer \(.*no acceptable host key\)"):
+        inbox(server[0]).ready()
+
+
 def test_a_link_stops_no_file_and_is_told(server: tuple[str, Path]):
     url, root = server
     (root / "in" / "a.csv").write_text("a\n")

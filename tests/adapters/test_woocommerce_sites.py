@@ -227,7 +227,18 @@ def test_a_proxy_that_lets_nothing_through_is_left_alone(status: int):
 
     with pytest.raises(TransientError, match="takes no more requests for now"):
         fetched(answer)
-    assert len(asked) < 10
+    assert len(asked) < 16
+
+
+def test_a_site_whose_cache_says_503_of_a_page_that_takes_too_long_is_asked_for_smaller_ones():
+    """Varnish ("Backend fetch failed") and LiteSpeed have no other word for it."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if int(request.url.params["per_page"]) > 25:
+            return httpx.Response(503)
+        return httpx.Response(200, headers=ONE, json=[order()])
+
+    assert len(fetched(answer)) == 1
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Tue, 03 Mar 2026 09:59:59 GMT"])

@@ -104,8 +104,8 @@ def test_the_same_shop_twice_is_a_warning_and_both_run(channels):
     assert [channel.name for channel in reading.channels] == ["a", "b", "c"]
     (warning,) = reading.warnings
     assert str(warning) == (
-        f"{channels}/b.yml:5  source  asks for the same orders as a.yml (same adapter, connection, options and OMS target); "
-        "remove one of the two files"
+        f"{channels}/b.yml:5  source  asks for the same orders as a.yml (same adapter, connection, options and OMS "
+        "target); remove one of the two files"
     )
 
 

@@ -57,6 +57,14 @@ def test_the_tiles_and_the_days_that_need_a_person_speak_of_all_channels_on_ever
         assert 'href="/reconciliation/channel_150/2026-03-03"' in page
 
 
+@pytest.mark.parametrize("path", ["coverage", "reconciliation"])
+def test_an_address_that_was_kept_while_channels_went_shows_those_that_are_left(client, site, path):
+    channel_files(site.state.site.include, NAMES[:3])
+    page = client().get(f"/{path}", params={"first": 100}).text
+    assert "There is no channel" not in page
+    assert NAMES[2] in page
+
+
 @pytest.mark.parametrize("path", ["coverage", "reconciliation", "channels"])
 def test_a_search_finds_channels_by_a_part_of_what_they_are_called(client, site, path):
     channel_files(site.state.site.include, NAMES)

@@ -184,6 +184,7 @@ def coverage(page: Reading, days: Number = 7, channel: str = "", q: str = "", fi
     span = days if days in DAYS else 7
     with page.reading() as connection:
         found = sorted(strips(page, connection, chosen, span), key=lambda each: each.place)
+    first = first if first < len(found) else 0  # of an address that was kept while channels went
     start = page.now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=span - 1)
     hours = span * 24 - 23 + page.now.hour
     return page.html(

@@ -44,6 +44,7 @@ def reconciliation(page: Reading, month: str = "", channel: str = "", q: str = "
     wrong = sorted((each for each in found if each.unexplained), key=lambda each: each.day, reverse=True)
     in_trouble = {each.channel for each in wrong}
     channels.sort(key=lambda each: each.name not in in_trouble)
+    first = first if first < len(channels) else 0  # of an address that was kept while channels went
     return page.html(
         "reconciliation.html",
         here="reconciliation",

@@ -208,18 +208,18 @@ class Platform:
         )
 
     def _demand_no_page_before(self, page: Numbered, values: Mapping[str, Any], seen: Iterable[bytes]) -> None:
-        """Ask for page 0 once: platforms whose first page is 1 refuse that, give nothing, or give page 1 again."""
+        """Ask for page 0, once: platforms whose first page is 1 refuse it, break, give nothing, or give page 1."""
         if page.kind != "page" or "first" in page.model_fields_set or self._first_page_known:
             return
         self._first_page_known = True
         try:
-            before = self._page(paging.placed(page, values, 0), unknown=True)
+            before = self._page(paging.placed(page, values, 0), unknown=True, attempts=1)
         except SourceError:
             return
         paging.demand_seen(before, self._id_of, seen)
 
-    def _page(self, values: Mapping[str, Any], *, unknown: bool = False) -> Answer:
-        return self._ask(question(self._options.orders, values), self._options.orders.at, unknown=unknown)
+    def _page(self, values: Mapping[str, Any], **how: Any) -> Answer:
+        return self._ask(question(self._options.orders, values), self._options.orders.at, **how)
 
     def _follow(self, url: str) -> Answer:
         target = own(self._client.base_url, url)
@@ -234,17 +234,18 @@ class Platform:
             )
         return answer
 
-    def _ask(self, asked: Mapping[str, Any], place: str | None = None, *, unknown: bool = False) -> Answer:
+    def _ask(
+        self, asked: Mapping[str, Any], place: str | None = None, *, unknown: bool = False, attempts: int = ATTEMPTS
+    ) -> Answer:
         """One request; with a `place`, the records that stand there. What may be `unknown` is none where 404 comes."""
-        for attempt in range(ATTEMPTS):
-            response = self._client.request(
-                asked["method"], asked["path"], params=asked["params"] or None, json=asked["json"]
-            )
+        for attempt in range(attempts):
+            about = {"params": asked["params"] or None, "json": asked["json"], "extensions": {"attempts": attempts}}
+            response = self._client.request(asked["method"], asked["path"], **about)
             if response.status_code == _NOTHING or (unknown and response.status_code in _UNKNOWN):
                 return Answer(response, None, [], origin(asked))
             body = self._judged(response, "orders")
             error = fault(self._options.success, response, body)
-            if not isinstance(error, TransientError) or attempt == ATTEMPTS - 1:
+            if not isinstance(error, TransientError) or attempt == attempts - 1:
                 break
             self._runtime.sleep(float(2**attempt))
         if error:
@@ -313,9 +314,7 @@ class Platform:
         ]
 
     def _detail(self, call: Call, order_id: str | None) -> bytes | None:
-        if order_id is None:
-            return None
-        answer = self._by_id(call, order_id)
+        answer = None if order_id is None else self._by_id(call, order_id)
         return None if answer is None else answer.records[0]
 
     def _by_id(self, call: Call, order_id: str) -> Answer | None:

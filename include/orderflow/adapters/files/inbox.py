@@ -220,7 +220,9 @@ class Inbox:
         found = [
             entry
             for entry in entries
-            if (entry["type"] == "file" or _is_link(entry)) and entry["name"].rstrip("/") != root
+            if (entry["type"] == "file" or _is_link(entry))
+            and entry["name"].rstrip("/") != root
+            and not (_is_link(entry) and files.isdir(entry["name"]))
         ]
         there = {_name(entry["name"]): entry for entry in found}
         spelled = {name.lower(): name for name in there}

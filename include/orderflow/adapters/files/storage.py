@@ -83,7 +83,11 @@ class Storage:
             ) from error
         except Exception as error:
             kind = type(error).__name__
-            said = f" ({error})" if isinstance(error, (OSError, ftplib.Error)) and str(error) else ""
+            said = (
+                f" ({error})"
+                if isinstance(error, (OSError, ftplib.Error, paramiko.SSHException)) and str(error)
+                else ""
+            )
             if _is_denied(error):
                 raise DeniedError(
                     f"{where}: {kind}{said}; correct login and password of the connection, or its private key and "
@@ -118,7 +122,7 @@ class _Session(paramiko.Transport):
         try:
             super().start_client(*given, **named)
         except paramiko.ssh_exception.IncompatiblePeer as error:
-            if "host key" not in str(error):
+            if not told or "host key" not in str(error):
                 raise
         else:
             key = self.get_remote_server_key()

@@ -48,6 +48,10 @@ class BusyError(TransientError):
     """The site, or the proxy before it, takes no more requests for now: smaller pages would only be more of them."""
 
 
+class UnavailableError(TransientError):
+    """503: nginx's word for too many requests, and Varnish's and LiteSpeed's for a page that took too long."""
+
+
 class _GrownError(Exception):
     """The list is longer than it was."""
 

@@ -51,7 +51,7 @@ _BUSY = "the site, or the proxy before it, takes no more requests for now; the r
 TABLE = {
     404: (ConfigError, _ABSENT),
     429: (listing.BusyError, _BUSY),
-    503: (listing.BusyError, _BUSY),  # nginx's word for 429, unless it is told another
+    503: (listing.UnavailableError, _BUSY),
 }
 
 
@@ -171,12 +171,13 @@ class WooCommerce:
         )
 
     def _list(self, params: Mapping[str, JsonValue]) -> httpx.Response:
-        """One page. A site that is too slow for it is soon asked for a smaller one, a busy one for the same again."""
+        """One page. A slow site is soon asked for a smaller one, a busy one for the same again; 503 may be either."""
         path, wanted = f"{API}/orders", "a page of orders"
         try:
             return self._get(path, params, wanted, attempts=ATTEMPTS)
-        except listing.BusyError as error:
-            if error.retry_after is not None:
+        except (listing.BusyError, listing.UnavailableError) as error:
+            smaller = isinstance(error, listing.UnavailableError) and params["per_page"] != str(LIMITS.page_size)
+            if smaller or error.retry_after is not None:
                 raise
             return self._get(path, params, wanted)
 
