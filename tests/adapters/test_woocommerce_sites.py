@@ -225,8 +225,9 @@ def test_a_proxy_that_lets_nothing_through_is_left_alone(status: int):
         asked.append(request)
         return httpx.Response(status)
 
-    with pytest.raises(TransientError, match="takes no more requests for now"):
+    with pytest.raises(TransientError, match="takes no more requests for now") as raised:
         fetched(answer)
+    assert raised.type is TransientError  # the name that people look up in the README
     assert len(asked) < 16
 
 

@@ -50,7 +50,7 @@ def test_tally_sorts_by_frequency_then_name():
 @pytest.mark.parametrize(
     "error",
     [
-        TransientError("later", retry_after=3.5),
+        TransientError("later", retry_after=3.5, status=429),
         RecordError("AMOUNT_MALFORMED", "total", "1,5", "no"),
         TooManyError("many", found=5, ceiling=4),
     ],

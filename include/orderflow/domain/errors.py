@@ -29,20 +29,24 @@ class SourceError(OrderflowError):
 class TransientError(SourceError):
     """Trying again may help.
 
-    `retry_after` is the number of seconds the other side asked us to wait, or None when it did not say.
+    `retry_after` is the number of seconds the other side asked us to wait, or None when it did not say; `status` is the
+    HTTP status of its answer, or None without one.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep `retry_after` when the error crosses a process border."""
-        return (_transient, (type(self), self.args[0], self.retry_after))
+        """Keep what it knows when the error crosses a process border."""
+        return (_transient, (type(self), self.args[0], self.retry_after, self.status))
 
 
-def _transient(cls: type[TransientError], message: str, retry_after: float | None) -> TransientError:
-    return cls(message, retry_after=retry_after)
+def _transient(
+    cls: type[TransientError], message: str, retry_after: float | None, status: int | None
+) -> TransientError:
+    return cls(message, retry_after=retry_after, status=status)
 
 
 class DeniedError(SourceError):

@@ -100,7 +100,7 @@ def refusal(
     reason = f" ({words(said)})" if said else ""
     message = f"{told(response.request)}: status {status}{reason} instead of {wanted}; {cure}"
     if issubclass(kind, TransientError):
-        return kind(message, retry_after=retry_after(response.headers, now))
+        return kind(message, retry_after=retry_after(response.headers, now), status=status)
     return kind(message)
 
 

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 SMALLER = {100: 50, 50: 25, 25: 5, 5: 1}
 """Page sizes for a site that cannot answer a larger page in time; each divides the one before."""
+BUSY, UNAVAILABLE = 429, 503
+"""The site, or the proxy before it, takes no more requests for now: smaller pages would only be more of them. 503 says
+so (nginx), or that a page took too long (Varnish, LiteSpeed)."""
 READINGS = 3
 """How often a growing list is begun anew."""
 
@@ -42,14 +45,6 @@ class Place:
     page: int
     size: int
     total: int
-
-
-class BusyError(TransientError):
-    """The site, or the proxy before it, takes no more requests for now: smaller pages would only be more of them."""
-
-
-class UnavailableError(TransientError):
-    """503: nginx's word for too many requests, and Varnish's and LiteSpeed's for a page that took too long."""
 
 
 class _GrownError(Exception):
@@ -119,7 +114,7 @@ def _smaller(size: int, error: TransientError) -> int:
     it is busy.
     """
     smaller = SMALLER.get(size)
-    if smaller is None or error.retry_after is not None or isinstance(error, BusyError):
+    if smaller is None or error.retry_after is not None or error.status == BUSY:
         raise error
     log.warning("page too large for the site size=%d next=%d", size, smaller)
     return smaller

@@ -50,8 +50,8 @@ _ABSENT = (
 _BUSY = "the site, or the proxy before it, takes no more requests for now; the run tries again by itself"
 TABLE = {
     404: (ConfigError, _ABSENT),
-    429: (listing.BusyError, _BUSY),
-    503: (listing.UnavailableError, _BUSY),
+    listing.BUSY: (TransientError, _BUSY),
+    listing.UNAVAILABLE: (TransientError, _BUSY),
 }
 
 
@@ -175,9 +175,9 @@ class WooCommerce:
         path, wanted = f"{API}/orders", "a page of orders"
         try:
             return self._get(path, params, wanted, attempts=ATTEMPTS)
-        except (listing.BusyError, listing.UnavailableError) as error:
-            smaller = isinstance(error, listing.UnavailableError) and params["per_page"] != str(LIMITS.page_size)
-            if smaller or error.retry_after is not None:
+        except TransientError as error:
+            smaller = error.status == listing.UNAVAILABLE and params["per_page"] != str(LIMITS.page_size)
+            if error.status not in (listing.BUSY, listing.UNAVAILABLE) or smaller or error.retry_after is not None:
                 raise
             return self._get(path, params, wanted)
 
