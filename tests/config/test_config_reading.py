@@ -109,6 +109,15 @@ def test_the_same_shop_twice_is_a_warning_and_both_run(channels):
     )
 
 
+@pytest.mark.parametrize(
+    "since", ["2026-03-01", "2026-03-01T00:00", "2026-02-28T16:00:00Z", "2026-03-01 01:00:00+09:00"]
+)
+def test_a_hand_over_is_a_day_or_a_moment_in_the_channels_own_zone(channels, since):
+    write(channels, text=GOOD.replace("{target: demo}", f"{{target: demo, since: {since}}}"))
+    (channel,) = config.read(channels, now=NOW).channels
+    assert channel.delivers_since == datetime(2026, 2, 28, 16, tzinfo=UTC)
+
+
 def test_the_future_is_judged_in_the_channels_own_zone(channels):
     write(channels, text=GOOD.replace("start: 2026-01-01", "start: 2026-11-23"))
     late = datetime(2026, 11, 22, 16, 30, tzinfo=UTC)  # half past midnight of the 23rd in Taipei

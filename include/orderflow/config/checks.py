@@ -33,7 +33,7 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\{\{.*?\}\}")
 _OFFSET = re.compile(r"(?i:UTC|GMT)?\s*[+-]\d[\d:]*|[A-Z]{1,5}")
 _STEP = re.compile(r"/(\d+)")
 _LARGEST_STEPS = (("minute", 60), ("hour", 24), ("day", 31), ("month", 12), ("weekday", 7))
-_EARLIEST = date(1970, 1, 1)
+_EARLIEST, _LATEST = date(1970, 1, 1), date(2199, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ def check(value: Mapping[str, Any], around: Surroundings) -> Iterator[Fault]:
     yield from _volume(judged.get("orders_per_window"))
     yield from expected(judged.get("expectations"))
     yield from _target(oms.get("target"), around.targets)
+    yield from _since(oms.get("since"))
 
 
 def _block(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -116,6 +117,21 @@ def _start(schedule: Mapping[str, Any], now: datetime | None) -> Iterator[Fault]
         yield Fault(
             path, f"{start} lies in the future (today is {today})", "write the first day whose orders are wanted"
         )
+
+
+def _since(since: object) -> Iterator[Fault]:
+    """A day that is still to come is one of a planned hand-over."""
+    if since is None:
+        return
+    path, cure = ("oms", "since"), "write a day like 2026-03-01, or a moment like 2026-03-01T10:00"
+    try:
+        day = datetime.fromisoformat(str(since)).date() if _DAY.match(str(since)) else None
+    except ValueError:
+        day = None
+    if day is None:
+        yield Fault(path, f"{shown(since)} is neither a day nor a moment", cure)
+    elif not _EARLIEST <= day <= _LATEST:
+        yield Fault(path, f"{since} is no day of a hand-over", f"write one from {_EARLIEST} to {_LATEST}")
 
 
 def _zone(path: tuple[str, str], name: object) -> Iterator[Fault]:

@@ -14,8 +14,6 @@ from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Adapter, Options, WriteBack
 from orderflow.domain.window import Window
 
-EARLIEST, LATEST = 1995, 2200
-"""Years: nobody sold over the web before, and no channel is planned for then."""
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 
@@ -66,12 +64,6 @@ def _within_a_year(length: timedelta) -> timedelta:
     if length > timedelta(days=366):
         raise ValueError(f"{print_duration(length)} is more than a year; write at most 366d")
     return length
-
-
-def _plausible(moment: datetime | date | None) -> datetime | date | None:
-    if moment is not None and not EARLIEST <= moment.year < LATEST:
-        raise ValueError(f"{moment} is no day on which orders were created; write it like 2026-03-01")
-    return moment
 
 
 _DURATION_TEXT = Annotated[str, Field(pattern=r"^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$")]
@@ -221,7 +213,7 @@ class Validation(Block):
 class Delivery(Block):
     target: str
     """Name of a file in `include/targets`."""
-    since: Annotated[datetime | date | None, AfterValidator(_plausible)] = None
+    since: datetime | date | None = None
     """Only orders created on the channel from this day or moment on go to the OMS (in the schedule's zone, where it has
     no offset): something else handed over the earlier ones. What it delivered once, a channel goes on delivering."""
     batch: Annotated[Whole, Field(ge=1, le=1000)] = 100
