@@ -18,7 +18,7 @@ SPAN = business_day(DAY, "Asia/Taipei")
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory):
-    with servers(tmp_path_factory.mktemp("oms"), ["woocommerce"] * 19) as running:
+    with servers(tmp_path_factory.mktemp("oms"), ["woocommerce"] * 20) as running:
         yield running
 
 
@@ -327,3 +327,20 @@ def test_the_list_may_spell_currencies_and_statuses_as_the_records_do(shop):
     for told in ({"currency": listed.currency.lower()}, {"currency": "NT$ "}, {"status": "fertig"}):
         shop.source = Listing(inner, listed.order_id, **told)
         assert shop.reconcile()[1] == []
+
+
+def test_what_is_put_away_when_it_is_pulled_anew_is_no_longer_missed(shop, ask):
+    shop.run(HISTORY)
+    shop.clock.moment = NOON
+    bad = shop.add_order(defect="no_lines")
+    shop.clock.moment = NOW
+    with shop.store.connection, shop.store.connection.cursor() as cursor:  # as if its rule left nothing to decide
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION orderflow.waiting_state(reasons jsonb) RETURNS text LANGUAGE sql IMMUTABLE"
+            " AS $$ SELECT 'discarded' $$"
+        )
+    certificate, found = shop.reconcile()
+    assert causes(found) == {(bad, "missed", True)}
+    assert "LINES_MISSING" in found[0].note
+    assert certificate.unexplained == 0
+    assert [(each.order_id, each.cause) for each in shop.reconcile()[1]] == [(bad, "discarded")]
