@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
 import os
@@ -21,6 +22,11 @@ from orderflow.sandbox.postgres import Postgres, start
 MEMORY, ROOM = Path("/dev/shm"), 2**31
 """Files that never reach a disk, and the bytes that must be free there: a database is made five times as fast."""
 _names = itertools.count(1)
+
+if "AIRFLOW_HOME" not in os.environ:
+    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="orderflow-airflow-")  # before anything imports Airflow
+    atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

@@ -1,11 +1,5 @@
 """Alerts with everything real: PostgreSQL, a mail server and a web hook on loopback; only the clock is a test's own."""
 
-import os
-import tempfile
-
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="orderflow-airflow-"))
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-
 import contextlib
 import email
 import email.policy

@@ -1,10 +1,4 @@
-"""Airflow gets a home of its own before anything imports it; no test here needs its database."""
-
-import os
-import tempfile
-
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="orderflow-airflow-"))
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+"""The project's DAG files; no test here needs Airflow's database."""
 
 import pytest
 from dag_project import Project

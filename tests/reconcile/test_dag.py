@@ -1,11 +1,5 @@
 """The DAG `reconcile`, and its task with real ports: a shop, PostgreSQL, the OMS; of Airflow, a context only."""
 
-import os
-import tempfile
-
-os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="orderflow-airflow-"))
-os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
-
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path

@@ -16,8 +16,9 @@ import seed
 from airflow_server import Server
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from web_site import NOW, VAULT, Started, channel_files, free_port, identify
+from web_site import NOW, VAULT, Started, channel_files, identify
 
+from loopback import free_port
 from orderflow.sandbox.postgres import Postgres
 from orderflow.staging.migrate import migrate
 from orderflow.staging.store import Store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,9 +63,3 @@ def identify(request: Request) -> User:
     known = {path.stem for path in (request.app.state.site.include / "channels").glob("*.yml")}
     seen = known if name != "stranger" else known & {"channel_02"}
     return User(name, frozenset(seen), lambda _: name == "editor")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
