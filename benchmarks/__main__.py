@@ -164,7 +164,7 @@ def by_two_workers(bench: Bench) -> None:
 def ratios(costs: Iterable[Cost], others: Iterable[Cost], of: Callable[[Cost], float]) -> str:
     """Median and spread of neighbours' ratios."""
     found = [of(one) / of(other) for one, other in zip(costs, others, strict=False)]
-    return f"{statistics.median(found):.2f} ({min(found):.2f}-{max(found):.2f})"
+    return f"{statistics.median(found):.3g} ({min(found):.3g}-{max(found):.3g})"
 
 
 def report(bench: Bench, sent: dict[str, float], slow: dict[str, float]) -> None:

@@ -53,3 +53,10 @@ def test_a_folder_that_is_a_file_gives_a_config_error(tmp_path: Path):
     (tmp_path / "pg").write_text("not a folder")
     with pytest.raises(ConfigError, match=r"PostgreSQL does not start in .*make clean"):
         start(tmp_path / "pg")
+
+
+def test_what_a_command_of_postgresqls_says_is_told(tmp_path: Path):
+    (tmp_path / "pg").mkdir()
+    (tmp_path / "pg" / "notes.txt").write_text("somebody else's folder")
+    with pytest.raises(ConfigError, match=r'"[^"]*pg" exists but is not empty.*; remove the folder'):
+        start(tmp_path / "pg")

