@@ -24,7 +24,7 @@ ANYTHING = {
 }
 MAY = {
     "domain": set(),
-    "wire": set(),
+    "wire": {"domain"},
     "adapters": {"domain", "wire"},
     "staging": {"domain"},
     "oms": {"domain", "wire"},

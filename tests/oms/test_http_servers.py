@@ -10,13 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from test_http_target import BOTH, KNOWN, LOOK_UP, Oms, accept_all, accepted, submission
 
+from loopback import Proxy, certificate
 from orderflow import wire
-from orderflow.domain.errors import ConfigError, DriftError, TransientError
+from orderflow.domain.errors import ConfigError, DeniedError, DriftError, TransientError
 from orderflow.domain.source import Account, Runtime, Secret
 from orderflow.oms import http, odoo, tryton
 from orderflow.oms.http.client import AmbiguousError
@@ -267,12 +265,24 @@ def test_a_private_authority_is_trusted_when_it_is_named_and_told_when_not(tmp_p
     authority = tmp_path / "authority.pem"
     with _Https(authority) as url:
         account = Account("oms", url, password=Secret("s"))
-        with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+        with pytest.raises(ConfigError, match="extra field verify"):
             list(http.open(http.OPTIONS.model_validate(BOTH), account, _real()).submit([submission()]))
         monkeypatch.setenv("SSL_CERT_FILE", str(authority))
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
         (receipt,) = http.open(http.OPTIONS.model_validate(BOTH), account, _real()).submit([submission()])
     assert receipt.outcome == "accepted"
+
+
+@pytest.mark.parametrize(("status", "error"), [(407, DeniedError), (502, TransientError)])
+def test_what_a_proxy_stopped_was_seen_by_no_oms_and_needs_no_look_up(status, error):
+    with Proxy(refuses=status) as proxy:
+        way = {"proxy": f"http://{proxy.place}"}
+        account = Account("oms", "https://oms.example", login="me", password=Secret("s"), extra=way)
+        for kind, options in ((http, BOTH), (odoo, {"database": "shop"}), (tryton, {"database": "shop"})):
+            target = kind.open(kind.OPTIONS.model_validate(options), account, _real())
+            with pytest.raises(error, match="the proxy on the way") as caught:
+                list(target.submit([submission()]))
+            assert type(caught.value) is error
 
 
 def _real():
@@ -297,23 +307,9 @@ class _Https:
         self.authority = authority
 
     def __enter__(self):
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        builder = (
-            builder.serial_number(1)
-            .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-            .not_valid_after(datetime(2049, 1, 1, tzinfo=UTC))
-        )
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        pem = serialization.Encoding.PEM
-        self.authority.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(pem))
-        private = self.authority.with_suffix(".key")
-        plain = serialization.NoEncryption()
-        private.write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
+        certificate(self.authority)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.authority, private)
+        context.load_cert_chain(self.authority)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _Accepting)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()

@@ -114,8 +114,9 @@ def _recording(account: Account) -> Recording:
     """A transport that keeps every exchange, scrubbed of the account's secrets and of buyers' data."""
     import httpx
 
+    from orderflow import wire
     from orderflow.adapters.record import Recording, Scrubber
 
     secrets = [account.password.reveal()] if account.password else []
     secrets += [str(value) for value in account.extra.values()]
-    return Recording(httpx.HTTPTransport(), Scrubber(secrets))
+    return Recording(wire.network(account, httpx.Limits()), Scrubber(secrets))

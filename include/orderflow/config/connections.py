@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from orderflow.domain.errors import ConfigError
-from orderflow.domain.source import Account, Secret
+from orderflow.domain.source import WAY_OUT, Account, Secret
 
 _HTTP = {"http", "https"}
 _FOLDERS = {"file", "fs", "generic", ""}
@@ -76,7 +76,8 @@ def account(connection: Connection, *, token: Mapping[str, Any] | None = None) -
 
 def fingerprint(connection: Connection) -> str:
     """Changes when somebody gives the connection other credentials, which outdates the tokens got with the old ones."""
-    credentials = [connection.host, connection.login, connection.password, sorted(connection.extra.items())]
+    extra = sorted((name, value) for name, value in connection.extra.items() if name not in WAY_OUT)
+    credentials = [connection.host, connection.login, connection.password, extra]
     return hashlib.sha256(json.dumps(credentials, default=str).encode()).hexdigest()
 
 

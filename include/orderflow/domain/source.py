@@ -124,6 +124,10 @@ class Account:
     extra: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
 
 
+WAY_OUT = frozenset({"proxy", "verify", "cert"})
+"""Extra fields that say how a server is reached (`wire`), and nothing of who asks."""
+
+
 class Throttle(Protocol):
     """The budget of one account, shared by all that talk to it."""
 

@@ -12,11 +12,11 @@ import httpx
 import msgspec
 
 from orderflow import wire
-from orderflow.domain.errors import ConfigError
+from orderflow.domain.errors import ConfigError, OrderflowError
 from orderflow.domain.source import Account, Runtime
 
-AT_ONCE = 64
-"""Connections kept open: as many as a channel may have requests in flight."""
+CONNECTIONS = httpx.Limits(max_connections=None, max_keepalive_connections=64)
+"""As many are kept open as a channel may have requests in flight."""
 
 _LONGEST_RETRY_AFTER = 86400.0
 """Seconds; who asks for more than a day is asked again after a day."""
@@ -54,16 +54,11 @@ def header_secret(account: Account) -> str:
 
 
 class Network(httpx.BaseTransport):
-    """The way out. No variable of the environment says where requests go; `SSL_CERT_FILE` says whom to trust.
+    """The way out, as the connection says. Answers come whole, within the bounds of `wire` and of `seconds`."""
 
-    Answers come whole, within the bounds of `wire` and of `seconds`.
-    """
-
-    def __init__(self, runtime: Runtime, seconds: float) -> None:
+    def __init__(self, account: Account, runtime: Runtime, seconds: float) -> None:
         self._seconds = seconds
-        self._inner = runtime.transport or httpx.HTTPTransport(
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=AT_ONCE)
-        )
+        self._inner = runtime.transport or wire.network(account, CONNECTIONS)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         request.headers["accept-encoding"] = "identity"
@@ -73,13 +68,15 @@ class Network(httpx.BaseTransport):
         self._inner.close()
 
 
-def distrust(place: str, error: httpx.RequestError) -> ConfigError | None:
-    """The error for a server whose certificate is not trusted; None for any other fault."""
+def barred(place: str, error: httpx.RequestError) -> OrderflowError | None:
+    """The error for what no OMS has seen: its certificate is not trusted, or a proxy stopped it. None for the rest."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return ConfigError(
             f"{place}: its certificate is not trusted (expired, of another name, or of an unknown authority); renew "
-            "it, or name a file with its authority in SSL_CERT_FILE"
+            "it, or name a PEM file with its authority in the connection's extra field verify"
         )
+    if isinstance(error, httpx.ProxyError):
+        return wire.proxy_fault(place, error)
     return None
 
 

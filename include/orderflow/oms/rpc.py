@@ -36,7 +36,7 @@ class Rpc:
         self._runtime = runtime
         self._client = httpx.Client(
             base_url=answers.address(account),
-            transport=answers.Network(runtime, timeout),
+            transport=answers.Network(account, runtime, timeout),
             timeout=timeout,
             trust_env=False,
         )
@@ -71,7 +71,7 @@ class Rpc:
             try:
                 answer = self._client.post(path, content=content, headers=headers)
             except httpx.RequestError as error:
-                if fault := answers.distrust(f"{self.name}: {endpoint}", error):
+                if fault := answers.barred(f"{self.name}: {endpoint}", error):
                     raise fault from error
                 if isinstance(error, wire.UnfitError):
                     raise DriftError(f"{self.name}: {endpoint}: {error}") from error

@@ -2,9 +2,10 @@
 
 LocalExecutor forks every task from a worker, which is forked from the scheduler, and the DAG processor forks every
 parse. What these two have in memory their children need not import again, which is most of a short task's CPU. Airflow
-calls `on_starting` in both before they fork. Only modules are imported: no connection, client or pool of ours is open
-then. Where tasks are not forked from the scheduler (Celery, Kubernetes), or where an import fails, which Airflow logs,
-each task imports what it needs by itself. New code is seen when scheduler and DAG processor start again.
+calls `on_starting` in both before they fork. Modules are imported, and the certificates read that are trusted: no
+connection, client or pool of ours is open then. Where tasks are not forked from the scheduler (Celery, Kubernetes), or
+where an import fails, which Airflow logs, each task imports what it needs by itself. New code is seen when scheduler
+and DAG processor start again.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def import_for(command: str = "") -> None:
             _import_all(name)
         for name in LATE:
             importlib.import_module(name)
+        importlib.import_module("orderflow.wire").trusted()
 
 
 def _import_all(name: str) -> None:

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 
 import httpx
 
+from orderflow import wire
 from orderflow.adapters.http.bucket import Bucket
 from orderflow.adapters.http.transport import Authorized, Costs, Measured, Retrying, Throttled
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.source import Account, Limits, Runtime, Throttle
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
-AT_ONCE = 16
-"""Open connections to one account."""
+CONNECTIONS = httpx.Limits(max_connections=16, max_keepalive_connections=16)
+"""To one account."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -34,12 +35,10 @@ def client(
     """A client whose paths are relative to the account's address, with everything of `transport` on the way.
 
     Answers arrive read to the end, redirects are not followed (credentials must not travel), and no environment
-    variable changes where requests go. Raises `ConfigError` for an address that is none.
+    variable changes where requests go. Raises `ConfigError` for an address that is none, and as `wire.network` does.
     """
     costs = Costs(runtime.meter)
-    network = runtime.transport or httpx.HTTPTransport(
-        limits=httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
-    )
+    network = runtime.transport or wire.network(account, CONNECTIONS)
     budgets: list[Throttle] = [runtime.throttle] if runtime.throttle else []
     if limits.rate:
         budgets.append(Bucket(limits.rate, limits.burst, clock=runtime.clock, sleep=runtime.sleep))

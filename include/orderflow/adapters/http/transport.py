@@ -104,9 +104,12 @@ def _fault(request: httpx.Request, error: httpx.RequestError) -> OrderflowError:
     where = f"{told(request)} at {request.url.host}"
     if isinstance(error, wire.UnfitError):
         return DriftError(f"{where}: {error}")
+    if isinstance(error, httpx.ProxyError):
+        return wire.proxy_fault(where, error)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return DeniedError(
-            f"{where}: its certificate is not trusted; ask the platform for a valid one, or trust its authority here"
+            f"{where}: its certificate is not trusted; ask the platform for a valid one, or name a PEM file with its "
+            "authority in the connection's extra field verify"
         )
     if refused := _TLS.search(str(error)):
         return TransientError(
@@ -122,7 +125,7 @@ def _fault(request: httpx.Request, error: httpx.RequestError) -> OrderflowError:
         return ConfigError(f"{where}: the address cannot be asked over HTTP; correct it in the connection")
     kinds: Sequence[tuple[type[httpx.RequestError], str]] = (
         (httpx.ConnectTimeout, "no connection in time"),
-        (httpx.ConnectError, "no connection (the name is unknown, or nothing listens there)"),
+        (httpx.ConnectError, "no connection (the name is unknown, or nothing listens there, or at the proxy)"),
         (httpx.TimeoutException, "no answer in time"),
         (httpx.DecodingError, "a damaged body"),
         (httpx.RequestError, "the connection broke before the answer was complete"),

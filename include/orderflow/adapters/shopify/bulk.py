@@ -25,12 +25,13 @@ from typing import Any, BinaryIO, NamedTuple
 import httpx
 import msgspec
 
+from orderflow import wire
 from orderflow.adapters.graph import Graph
 from orderflow.adapters.http import words
 from orderflow.adapters.shopify import queries
 from orderflow.adapters.shopify.shapes import ENCODER, EXACT, ONE_OPERATION, RECENT_OPERATIONS, RUN, Operation
 from orderflow.domain.errors import DriftError, TransientError
-from orderflow.domain.source import Runtime
+from orderflow.domain.source import Account, Runtime
 
 log = logging.getLogger(__name__)
 
@@ -105,12 +106,12 @@ def _begun(graph: Graph, query: str) -> Operation | None:
     return answer.bulk_operation
 
 
-def pages(operation: Operation, runtime: Runtime, size: int) -> Iterator[list[Bulked]]:
+def pages(operation: Operation, account: Account, runtime: Runtime, size: int) -> Iterator[list[Bulked]]:
     """The orders of a finished operation, `size` at a time, put together on disk."""
     if operation.url is None:
         return
     with tempfile.TemporaryFile() as file, closing(sqlite3.connect("")) as table:
-        _download(operation.url, file, runtime)
+        _download(operation.url, file, account, runtime)
         table.execute("CREATE TABLE lines (place INTEGER PRIMARY KEY, owner TEXT, child BOOLEAN, body BLOB)")
         table.executemany("INSERT INTO lines (owner, child, body) VALUES (?, ?, ?)", _lines(file))
         (count,) = table.execute("SELECT count(*) FROM lines").fetchone()
@@ -130,9 +131,10 @@ def pages(operation: Operation, runtime: Runtime, size: int) -> Iterator[list[Bu
             yield found
 
 
-def _download(url: str, file: BinaryIO, runtime: Runtime) -> None:
+def _download(url: str, file: BinaryIO, account: Account, runtime: Runtime) -> None:
     """The result into a file, without our credentials; its signed address stays out of every message."""
-    client = httpx.Client(transport=runtime.transport, timeout=READ_SECONDS, trust_env=False)
+    way = runtime.transport or wire.network(account, httpx.Limits())
+    client = httpx.Client(transport=way, timeout=READ_SECONDS, trust_env=False)
     cost = runtime.meter.endpoint("GET bulk result")
     cost.calls += 1
     try:

@@ -46,7 +46,7 @@ class Shopify:
     """One shop; a `Source`, `Countable`, `Counting`, `ById` and `Fulfilling`."""
 
     def __init__(self, options: Options, account: Account, runtime: Runtime) -> None:
-        self._options, self._runtime = options, runtime
+        self._options, self._account, self._runtime = options, account, runtime
         self._path = f"/admin/api/{options.version}/graphql.json"
         signed = client(account, runtime, LIMITS, auth=auth(account, runtime))
         self._graph = Graph(signed, self._path, runtime, table=TABLE, bearable=_withholds)
@@ -100,7 +100,7 @@ class Shopify:
         These pages have no cursors: after a break the window is asked for again.
         """
         since = _floor(window.start)
-        for number, orders in enumerate(bulk.pages(operation, self._runtime, LIMITS.page_size)):
+        for number, orders in enumerate(bulk.pages(operation, self._account, self._runtime, LIMITS.page_size)):
             for order in orders:
                 self._check_since(order.updated_at, since)
             yield Page([order.record for order in orders if order.is_whole], self._origin(f"bulk {asked} {number}"))

@@ -65,7 +65,7 @@ class Client:
             timeout=httpx.Timeout(
                 options.timeout.total_seconds(), connect=options.connect_timeout.total_seconds(), pool=None
             ),
-            transport=answers.Network(runtime, options.timeout.total_seconds()),
+            transport=answers.Network(account, runtime, options.timeout.total_seconds()),
             follow_redirects=False,
             trust_env=False,
         )
@@ -108,7 +108,7 @@ class Client:
             response = self._client.request(method, path, content=content, headers=sent)
         except httpx.RequestError as error:
             self._count(endpoint, "error", time.perf_counter() - began, 0, waited)
-            if fault := answers.distrust(self._place(endpoint), error):
+            if fault := answers.barred(self._place(endpoint), error):
                 raise fault from error
             if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                 raise TransientError(

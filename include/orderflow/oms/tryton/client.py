@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import httpx
+
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, RecordError, TransientError
 from orderflow.domain.source import Account, JsonValue, Runtime
 from orderflow.oms.one_by_one import UnsettledError
@@ -65,7 +67,9 @@ class Client:
         body = {"id": 1, "method": method, "params": params}
         try:
             return self._rpc.post(self._path, body, endpoint=method, headers={"Authorization": session})
-        except DeniedError:
+        except DeniedError as error:
+            if isinstance(error.__cause__, httpx.ProxyError):
+                raise  # Tryton was never asked
             return 401, None
 
     def _result(self, method: str, status: int, answer: Any) -> Any:
