@@ -16,6 +16,13 @@ def test_an_order_of_which_amazon_shows_nothing_is_absent_and_hides_no_other():
     assert numbers(opened(amazon, "v0", personal_data=False).fetch_ids(ids(1, 2))) == ids(2)
 
 
+@pytest.mark.parametrize("bad", [None, "", "昨天", "0001-01-01T00:00:00+08:00", 10**18, [], {"at": "noon"}])
+@pytest.mark.parametrize("field", ["lastUpdatedTime", "fulfillment", "proceeds", "orderItems"])
+def test_a_listed_order_with_broken_fields_stops_nobody(field, bad):
+    listed = httpx.Response(200, json={"orders": [order(ids(1)[0]) | {field: bad}, order(ids(2)[0])]})
+    assert [stub.order_id for stub in opened(Amazon(first=[listed])).identify(WINDOW)] == ids(1, 2)
+
+
 @pytest.mark.parametrize("how", ["fetch", "identify"])
 def test_a_title_that_is_no_utf8_hides_no_order(how):
     titled = [order(each) | {"orderItems": [{"title": each[-1]}]} for each in ids(1, 2)]

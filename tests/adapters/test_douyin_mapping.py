@@ -298,9 +298,9 @@ def test_masks_are_kept_and_told_and_ciphertext_stays_out(raw):
     assert (clear.masking, clear.contacts[0].name, clear.contacts[0].address[-1]) == ("plain", "李雷", "某路 1 號")
 
 
-def test_an_order_under_review_names_nobody(raw):
+def test_an_order_that_names_nobody_is_masked_unless_it_waits_to_be_sent(raw):
     hidden = dict.fromkeys(("encrypt_post_receiver", "mask_post_receiver", "encrypt_post_tel", "mask_post_tel"), "")
-    for status, masking in ((2, "plain"), (105, "masked"), (1, "masked")):
+    for status, masking in ((2, "plain"), (105, "masked"), (1, "masked"), (4, "masked"), (5, "masked")):
         order = mapped(raw, **hidden, post_addr=None, buyer_words="", order_status=status)
         assert (order.contacts, order.masking) == ([], masking)
     assert [contact.role for contact in mapped(raw, **hidden, post_addr=None).contacts] == ["sold_to"]

@@ -43,6 +43,13 @@ def test_a_total_that_holds_the_tax_without_naming_it_again_is_understood(order)
     assert (mapped(order).grand_total, residue(mapped(order))) == ("124.00", 0)
 
 
+@pytest.mark.parametrize(("left", "paid"), [("107.10", "124.00"), ("117.02", "124.00"), ("100.00", "100.00")])
+def test_a_payment_without_ebays_fees_is_the_whole_total(order, left, paid):
+    order |= {"totalMarketplaceFee": money("16.90")}
+    order["paymentSummary"]["payments"][0]["amount"] = money(left)
+    assert (mapped(order).payments[0].amount, mapped(order).paid) == (paid, paid)
+
+
 def test_tax_that_the_seller_collects_stands_on_top(order):
     for each, tax in zip(order["lineItems"], ("3.85", "6.07"), strict=True):
         each["taxes"] = [{"taxType": "STATE_SALES_TAX", "amount": money(tax)}]
@@ -68,6 +75,17 @@ def test_a_recycling_fee_among_the_taxes_is_a_fee(order):
     found = mapped(order)
     assert (found.grand_total, found.taxes, found.lines[0].tax, residue(found)) == ("125.50", [], "0", 0)
     assert [(each.title, each.total) for each in found.charges] == [("shipping", "7.90"), ("fee", "1.50")]
+
+
+def test_a_fee_that_ebay_collects_with_the_tax_is_no_tax(order):
+    order = with_breakdown(order)
+    fee = {"taxType": "ELECTRONIC_RECYCLING_FEE", "amount": money("6.00")}
+    for name in ("taxes", "ebayCollectAndRemitTaxes"):
+        order["lineItems"][0][name].append(fee)
+    order["pricingSummary"] |= {"fee": money("6.00"), "total": money("139.92")}
+    found = mapped(order)
+    assert (found.grand_total, Decimal(found.tax_total), residue(found)) == ("130.00", 0, 0)
+    assert found.ext["ebayCollectAndRemitTax"] == "9.92"
 
 
 @pytest.mark.parametrize(
@@ -246,7 +264,7 @@ def test_personal_data_that_aged_out_is_called_so(order):
     to = order["fulfillmentStartInstructions"][0]["shippingStep"]["shipTo"]
     assert mapped(order).masking == "plain"
     del to["email"]
-    assert mapped(order).masking == "masked"
+    assert mapped(order).masking == "plain"  # who knew the address keeps it, and the street is still the buyer's word
     del to["fullName"], to["contactAddress"]["addressLine1"]
     assert mapped(order).masking == "erased"
     order["fulfillmentStartInstructions"] = []

@@ -190,7 +190,18 @@ def test_orders_are_counted_without_being_fetched():
     assert dict(shop.requests[0].url.params)["limit"] == "1"
 
 
-BAD = [None, "", "0000-00-00T00:00:00", "昨天", "2026-02-30T00:00:00", 10**18, -5, {"at": "noon"}, []]
+BAD = [
+    None,
+    "",
+    "0000-00-00T00:00:00",
+    "0001-01-01T00:00:00+08:00",
+    "昨天",
+    "2026-02-30T00:00:00",
+    10**18,
+    -5,
+    {"at": "noon"},
+    [],
+]
 
 
 @pytest.mark.parametrize("bad", BAD)

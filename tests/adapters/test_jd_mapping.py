@@ -263,8 +263,34 @@ def test_one_hidden_part_of_a_person_is_enough(raw, hidden):
     assert mapped(raw).masking == "masked"
 
 
-def test_an_order_without_a_person_has_no_contact(raw):
-    assert mapped(raw | {"consigneeInfo": None}).contacts == []
+@pytest.mark.parametrize(
+    ("state", "masking"),
+    [("WAIT_SELLER_STOCK_OUT", "plain"), ("FINISHED_L", "masked"), ("TRADE_CANCELED", "masked")],
+)
+def test_an_order_that_names_nobody_is_masked_unless_it_waits_to_be_sent_and_keeps_the_wish(raw, state, masking):
+    for nobody in (None, dict.fromkeys(raw["consigneeInfo"], "")):
+        order = mapped(raw | {"consigneeInfo": nobody, "orderState": state})
+        assert (order.masking, [(each.role, each.note) for each in order.contacts]) == (
+            masking,
+            [("sold_to", "麻煩週末送 🚚")],
+        )
+
+
+def test_a_full_address_does_not_say_its_parts_twice(raw):
+    raw["consigneeInfo"] |= {"fullAddress": "廣東深圳市南山區粵海街道深南大道1號", "mobile": "13800001234"}
+    assert mapped(raw).contacts[0].address == ["廣東深圳市南山區粵海街道深南大道1號"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "note"),
+    [
+        ("不需要开具发票", "麻煩週末送 🚚"),
+        ("发票抬头:个人(张三);发票内容:明细", "麻煩週末送 🚚\n发票抬头:个人(张三);发票内容:明细"),
+    ],
+)
+def test_to_whom_an_invoice_goes_is_personal_data(raw, wish, note):
+    order = mapped(raw | {"invoiceInfo": wish})
+    assert (order.contacts[0].note, "invoiceInfo" in order.ext) == (note, False)
 
 
 def test_what_jds_warehouses_send_is_told_and_a_part_names_its_whole(raw):

@@ -197,6 +197,42 @@ def test_stars_are_kept_and_told_and_the_note_goes_with_the_address(raw):
     assert mapped(clear).masking == "plain"
 
 
+def test_an_address_says_state_town_and_postal_code_once(raw):
+    raw["order"]["address_shipping"] = {
+        "first_name": "วนิดา", "address1": "99/1 หมู่ 5", "address2": "", "address3": "นนทบุรี/ Nonthaburi",
+        "address4": "บางใหญ่/ Bang Yai", "address5": "11140", "addressDistrict": "เสาธงหิน",
+        "city": "บางใหญ่/ Bang Yai", "post_code": "11140", "country": "Thailand",
+    }  # fmt: skip
+    to = mapped(raw).contacts[0]
+    assert (to.address, to.city, to.region, to.postal_code) == (
+        ["99/1 หมู่ 5", "เสาธงหิน"],
+        "บางใหญ่/ Bang Yai",
+        "นนทบุรี/ Nonthaburi",
+        "11140",
+    )
+
+
+def test_what_the_buyer_wrote_and_the_tax_number_are_personal_data(raw):
+    raw["order"] |= {"remarks": "โทรก่อน", "buyer_note": "red", "gift_message": "חג שמח", "tax_code": "110"}
+    raw["items"][2] |= {"personalization": "Åsa", "gift_wrapping": "生日快樂"}
+    order = mapped(raw)
+    assert order.contacts[0].note == "โทรก่อน\nred\nחג שמח\n杯蓋 Lid: Åsa\n杯蓋 Lid: 生日快樂"
+    assert order.contacts[1].tax_id == "110"
+    assert not order.ext.keys() & {"gift_message", "tax_code"}
+
+
+def test_digital_goods_go_to_an_e_mail_address(raw):
+    raw["order"] |= {"address_shipping": None, "address_billing": None, "remarks": ""}
+    raw["items"][0] |= {"is_digital": 1, "digital_delivery_info": "li@example.test"}
+    assert [(each.role, each.email) for each in mapped(raw).contacts] == [("sold_to", "li@example.test")]
+
+
+@pytest.mark.parametrize(("status", "masking"), [("pending", "plain"), ("delivered", "masked"), ("canceled", "masked")])
+def test_an_emptied_order_is_masked_unless_it_waits_to_be_sent(raw, status, masking):
+    raw["order"] |= {"address_shipping": {"first_name": "", "address1": ""}, "address_billing": {}}
+    assert of(raw, *[status] * 3).masking == masking
+
+
 def test_a_buyer_who_wants_to_call_it_off_holds_the_order(raw):
     raw["items"][1]["need_cancel_confirm"] = "true"
     order = mapped(raw)

@@ -177,6 +177,27 @@ def test_an_order_with_a_broken_time_stops_nobody():
     assert numbers(pulled(shop)) == list(range(6))
 
 
+def test_an_order_with_broken_fields_stops_nobody():
+    shop = Lazada({})
+    odd = [{"statuses": "pending"}, {"statuses": [{}]}, {"updated_at": "0001-01-01 00:00:00 +0800"}]
+    rows = [{"order_id": number} | fields for number, fields in enumerate([*odd, {"statuses": ["delivered"]}], 1)]
+    shop.orders_get = lambda query: answer(data={"count": 4, "countTotal": 4, "orders": rows})
+    shop.orders_items_get = lambda query: answer(
+        data=[
+            {"order_id": number} | ({"order_items": [{}]} if number > 2 else {})
+            for number in json.loads(query["order_ids"])
+        ]
+    )
+    found = [json.loads(record) for page in pulled(shop) for record in page.records]
+    assert [(each["order"]["order_id"], each["items"]) for each in found] == [
+        (1, None),
+        (2, None),
+        (3, [{}]),
+        (4, [{}]),
+    ]
+    assert [stub.status for stub in opened(shop).identify(WINDOW)] == [None, "{}", None, "completed"]
+
+
 def test_orders_are_counted_without_being_fetched():
     shop = Lazada(each_second(150))
     assert opened(shop).count(WINDOW) == 150

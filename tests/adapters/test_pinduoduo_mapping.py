@@ -189,7 +189,9 @@ def test_ciphertext_is_kept_as_it_is_and_what_was_withdrawn_is_told(raw):
     order = mapped(raw)
     assert (order.masking, order.contacts[0].name, order.contacts[0].country) == ("erased", "陳*", "CN")
     raw["detail"] |= {"receiver_name": "陳小明", "receiver_phone": "13800000000", "address": "一路 2 號"}
-    assert mapped(raw).masking == "plain"
+    assert (mapped(raw).masking, mapped(raw).contacts[0].address) == ("plain", ["一路 2 號", "吳中區"])
+    raw["detail"]["address"] = "江蘇省蘇州市吳中區一路 2 號"
+    assert mapped(raw).contacts[0].address == ["江蘇省蘇州市吳中區一路 2 號"]
 
 
 def test_an_order_without_people_has_no_contact(raw):

@@ -109,9 +109,46 @@ def test_stars_in_the_address_are_kept_and_told(raw):
     assert order.masking == "masked"
     assert order.contacts[0].name == "王**"
     assert order.contacts[0].note == "請幫我包裝 🎁"
-    raw["detail"]["buyer_username"] = "cat"
     raw["detail"]["recipient_address"] |= {"name": "王小明", "phone": "886912345678", "full_address": "忠孝東路 1 號"}
-    assert mapped(raw).masking == "plain"
+    assert mapped(raw).masking == "plain"  # whatever stars the buyer's user name has
+    raw["detail"]["recipient_address"]["zipcode"] = "1**"
+    assert mapped(raw).masking == "masked"
+
+
+@pytest.mark.parametrize(
+    ("status", "masking"), [("READY_TO_SHIP", "plain"), ("COMPLETED", "masked"), ("CANCELLED", "masked")]
+)
+def test_an_emptied_order_is_masked_unless_it_waits_to_be_sent_and_keeps_its_note(raw, status, masking):
+    raw["detail"] |= {"order_status": status, "package_list": []}
+    raw["detail"]["recipient_address"] = dict.fromkeys(raw["detail"]["recipient_address"], "")
+    order = mapped(raw)
+    assert (order.masking, [(each.role, each.note) for each in order.contacts]) == (
+        masking,
+        [("sold_to", "請幫我包裝 🎁")],
+    )
+
+
+def test_a_full_address_does_not_say_its_district_twice(raw):
+    raw["detail"]["recipient_address"] |= {"full_address": "Jl. Mustika 5, MUSTIKA JAYA, KOTA BEKASI, 17158"}
+    raw["detail"]["recipient_address"] |= {"district": "MUSTIKA JAYA", "town": "RW 11"}
+    assert mapped(raw).contacts[0].address == ["Jl. Mustika 5, MUSTIKA JAYA, KOTA BEKASI, 17158", "RW 11"]
+
+
+def test_the_article_that_brings_a_gift_is_none(raw):
+    mug, lid = raw["detail"]["item_list"]
+    mug["promotion_type"], lid["promotion_type"] = "add_on_free_gift_main", "add_on_free_gift_sub"
+    assert [each.kind for each in mapped(raw).lines] == ["product", "gift"]
+
+
+def test_the_items_of_a_settlement_say_who_pays_for_a_gift(raw):
+    raw["detail"]["item_list"][1] |= {"model_discounted_price": 0, "promotion_type": "add_on_free_gift_sub"}
+    raw["escrow"]["order_income"] |= {
+        "seller_discount": 80,
+        "shopee_discount": 0,
+        "items": [{"item_id": 1, "model_id": 2, "seller_discount": each, "shopee_discount": 0} for each in (80, 199)],
+    }
+    (promotion, *_) = mapped(raw).discounts
+    assert (promotion.title, promotion.funded_by, promotion.amount) == ("item promotions", "seller", "279")
 
 
 def test_a_bundle_costs_what_the_settlement_says(raw):

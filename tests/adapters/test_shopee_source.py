@@ -57,20 +57,15 @@ class Shopee:
         place = int(query.get("cursor", 0))
         rows = [{"order_sn": each, "order_status": "SHIPPED"} for each in self.pages[place]] if self.pages else []
         more = place + 1 < len(self.pages)
-        response = {"more": more, "next_cursor": str(place + 1) if more else ""} | (
-            {"order_list": rows} if rows else {}
-        )
-        return answer(response=response)
+        response = {"more": more, "next_cursor": str(place + 1) if more else ""}
+        return answer(response=response | ({"order_list": rows} if rows else {}))
 
     def get_order_detail(self, query, body):
         ids = query["order_sn_list"].split(",")
         if self.unknown & set(ids):
             return answer(error="error_not_found", message="The order is not found.")
-        return answer(
-            response={
-                "order_list": [{"order_sn": each, "order_status": "SHIPPED"} for each in ids if each not in self.hidden]
-            }
-        )
+        found = [{"order_sn": each, "order_status": "SHIPPED"} for each in ids if each not in self.hidden]
+        return answer(response={"order_list": found})
 
     def get_escrow_detail_batch(self, query, body):
         return answer(response=[{"escrow_detail": {"order_sn": each}} for each in body["order_sn_list"]])
@@ -290,10 +285,8 @@ def test_orders_by_number_that_shopee_does_not_know_are_absent():
 
 
 def test_unpaid_orders_are_not_settled():
-    shop = Shopee(["A"])
-    shop.get_order_detail = lambda query, body: answer(
-        response={"order_list": [{"order_sn": "A", "order_status": "UNPAID"}]}
-    )
+    shop, unpaid = Shopee(["A"]), {"order_sn": "A", "order_status": "UNPAID"}
+    shop.get_order_detail = lambda query, body: answer(response={"order_list": [unpaid]})
     assert records(pulled(shop))[0]["escrow"] is None
     assert not [path for path, _, _ in shop.requests if "escrow" in path]
 
@@ -302,6 +295,14 @@ def test_settlements_are_only_asked_for_where_the_channel_wants_them():
     shop = Shopee(["A"])
     assert records(pulled(shop, escrow=False))[0]["escrow"] is None
     assert not [path for path, _, _ in shop.requests if "escrow" in path]
+
+
+def test_an_order_whose_status_is_none_stops_nobody():
+    shop, odd = Shopee(["A"]), {"order_sn": "A", "order_status": ["odd"]}
+    shop.get_order_list = lambda query, body: answer(response={"more": False, "order_list": [odd]})
+    shop.get_order_detail = lambda query, body: answer(response={"order_list": [odd]})
+    assert records(pulled(shop))[0]["detail"] == odd
+    assert [stub.status for stub in opened(shop).identify(WINDOW)] == ["['odd']"]
 
 
 def test_orders_created_in_a_window_are_listed_without_details():

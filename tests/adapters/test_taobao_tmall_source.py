@@ -222,12 +222,13 @@ def test_a_listed_trade_that_waits_tells_no_status_because_only_its_detail_says_
         {"tid": 2, "status": "TRADE_CLOSED", "consign_time": "2026-03-09 09:00:00"},
         {"tid": 3, "status": "TRADE_CLOSED"},
         {"tid": 4, "status": {"odd": 1}, "modified": 7},
+        {"tid": 5, "modified": "0001-01-01 00:00:00"},
     ]
     shop = Gateway()
-    shop.first = [{f"{CREATED}_response": {"total_results": 4, "trades": {"trade": rows}}}]
+    shop.first = [{f"{CREATED}_response": {"total_results": 5, "trades": {"trade": rows}}}]
     stubs = list(opened(shop)[0].identify(WINDOW))
-    assert [stub.status for stub in stubs] == [None, "completed", "cancelled", "{'odd': 1}"]
-    assert (stubs[0].total, stubs[3].updated_at) == ("5.00", None)
+    assert [stub.status for stub in stubs] == [None, "completed", "cancelled", "{'odd': 1}", None]
+    assert (stubs[0].total, stubs[3].updated_at, stubs[4].updated_at) == ("5.00", None, None)
 
 
 def test_a_dead_session_is_renewed_once_and_stored_before_it_is_used():

@@ -159,6 +159,20 @@ def test_whatever_the_type_of_a_line_its_articles_are_what_has_to_be_packed(raw)
     ]
 
 
+def test_a_blind_box_has_the_sku_that_was_in_it(raw):
+    raw["line_items"][2]["unboxing_sku_code"] = "FIGURE-7"
+    assert [each.sku for each in mapped(raw).lines] == ["TORCH-01", "TORCH-01", "FIGURE-7"]
+
+
+@pytest.mark.parametrize(("total", "charged"), [("134.42", ["pfand_fee"]), ("133.92", []), ("135.00", [])])
+def test_a_deposit_is_a_charge_where_the_total_holds_it(raw, total, charged):
+    raw["line_items"][0]["pfand_fee"] = raw["line_items"][1]["pfand_fee"] = "0.25"
+    raw["payment"]["total_amount"] = total
+    order = mapped(raw)
+    assert [each.title for each in order.charges][1:] == charged
+    assert (residue(order) == 0) == (total != "135.00")
+
+
 def test_gifts_and_virtual_goods_are_lines_of_their_own_kind(raw):
     raw["line_items"][0] |= {"is_gift": True}
     raw["line_items"][1] |= {"sku_type": "VIRTUAL"}
@@ -248,13 +262,23 @@ def test_stars_are_kept_and_told(raw):
     clear = {"name": "Żaneta", "phone_number": "+1505", "full_address": "8 Plaza", "address_line1": "8 Plaza"}
     raw["recipient_address"] |= clear
     assert mapped(raw).masking == "plain"
+    raw["recipient_address"]["district_info"][3]["address_name"] = "Es*******"
+    assert mapped(raw).masking == "masked"
 
 
-def test_an_order_that_is_not_released_yet_does_not_say_where_it_goes_and_is_masked(raw):
-    raw["recipient_address"] = None
-    for status, masking in (("UNPAID", "masked"), ("ON_HOLD", "masked"), ("AWAITING_SHIPMENT", "plain")):
-        raw["status"] = status
-        assert mapped(raw).masking == masking
+@pytest.mark.parametrize("emptied", [None, {"name": "", "full_address": "", "postal_code": "", "region_code": ""}])
+@pytest.mark.parametrize(
+    ("status", "masking"),
+    [("UNPAID", "masked"), ("ON_HOLD", "masked"), ("AWAITING_SHIPMENT", "plain"), ("CANCELLED", "masked")],
+)
+def test_an_order_that_names_nobody_is_masked_unless_it_waits_to_be_sent(raw, emptied, status, masking):
+    raw |= {"recipient_address": emptied, "status": status}
+    assert (mapped(raw).masking, [each.role for each in mapped(raw).contacts]) == (masking, ["sold_to"])
+
+
+def test_a_town_of_the_united_kingdom_is_its_post_town(raw):
+    raw["recipient_address"]["post_town"] = "Ribbleton"
+    assert mapped(raw).contacts[0].city == "Ribbleton"
 
 
 def test_an_order_without_address_keeps_the_note_and_the_tax_number(raw):

@@ -146,9 +146,9 @@ def moment(value: Any) -> datetime | None:
     """A time of the list; None where it is none, which is the order's fault and not the list's."""
     try:
         told = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return told.astimezone(UTC) if told.tzinfo else None
+    except (TypeError, ValueError, OverflowError):
         return None
-    return told.astimezone(UTC) if told.tzinfo else None
 
 
 def status(value: Any) -> str | None:

@@ -15,7 +15,8 @@ from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Contact, Shipment
 from orderflow.domain.source import Raw
 
-LINES = ("addressLine1", "addressLine2", "addressLine3")
+LINES = ("addressLine1", "addressLine2", "addressLine3", "districtOrCounty", "municipality")
+"""What stands above the town; the last two often repeat it."""
 FEES = {"SHIPPING": "shipping", "GIFT_WRAP": "gift_wrap", "COD_FEE": "cod", "OTHER": "service"}
 """Types of a breakdown that are no goods, and our kind of charge."""
 KNOWN = frozenset({"ITEM", "TAX", "DISCOUNT", *FEES})
@@ -40,7 +41,7 @@ def read(order: Raw) -> Reading:
     holds = [state.hold] if state.hold else []
     recipient, sales = order.get("recipient") or {}, order["salesChannel"]
     address, by_amazon = recipient.get("deliveryAddress") or {}, fulfilment.get("fulfilledBy") == "AMAZON"
-    packages = [each for each in order.get("packages") or () if each["packageStatus"]["status"] not in NOT_SENT]
+    packages = [each for each in order.get("packages") or () if _has_left(each)]
     ways = [
         Paid(
             each.get("paymentMethod"),
@@ -52,7 +53,7 @@ def read(order: Raw) -> Reading:
     head = {
         "order_id": order["orderId"],
         "order_number": order["orderId"],
-        "parent_id": next((each["orderId"] for each in originals), None),
+        "parent_id": next((each["orderId"] for each in originals if each.get("orderId")), None),
         "placed_at": order["createdTime"],
         "channel_created_at": order["createdTime"],
         "channel_updated_at": order["lastUpdatedTime"],
@@ -74,7 +75,7 @@ def read(order: Raw) -> Reading:
         deliver_by=(fulfilment.get("deliverByWindow") or {}).get("latestDateTime"),
         fulfilled_by="marketplace" if by_amazon else "merchant",
         shipments=[_shipment(package) for package in packages],
-        parcels=[_happened(package["packageStatus"]) for package in packages],
+        parcels=[_happened(package) for package in packages],
         contacts=_contacts(order, recipient, address),
         masked=not (address.get("name") or address.get("addressLine1")),
     )
@@ -177,7 +178,14 @@ def _quantity(item: Raw, unit: Decimal | None, goods: Decimal | None, state: Sta
     return str(ordered if fits_all else left)
 
 
-def _happened(status: Raw) -> str:
+def _has_left(package: Raw) -> bool:
+    """Whether a package is under way; one whose status Amazon leaves out is, once it has a time of shipping."""
+    status = (package.get("packageStatus") or {}).get("status")
+    return status not in NOT_SENT if status else bool(package.get("shipTime"))
+
+
+def _happened(package: Raw) -> str:
+    status = package.get("packageStatus") or {"status": "SHIPPED"}
     return str(status["status"] if status["status"] in DELIVERED else status.get("detailedStatus") or status["status"])
 
 
@@ -185,7 +193,7 @@ def _shipment(package: Raw) -> Shipment:
     number = package.get("trackingNumber")
     return Shipment(
         shipment_id=package["packageReferenceId"],
-        status=_happened(package["packageStatus"]),
+        status=_happened(package),
         carrier=package.get("carrier") or None,
         tracking_numbers=[number] if number else [],
         shipped_at=package.get("shipTime"),
@@ -228,7 +236,7 @@ def _address(role: Any, address: Raw, **more: Any) -> Contact:
         name=address.get("name") or None,
         company=address.get("companyName") or None,
         phone=address.get("phone") or None,
-        address=[address[line] for line in LINES if address.get(line)],
+        address=[text for line in LINES if (text := address.get(line)) and text != address.get("city")],
         city=address.get("city") or None,
         region=address.get("stateOrRegion") or None,
         postal_code=address.get("postalCode") or None,

@@ -12,7 +12,8 @@ from orderflow.domain.order import Contact
 from orderflow.domain.source import Raw
 
 CASH = "COD"
-LINES = ("AddressLine1", "AddressLine2", "AddressLine3")
+LINES = ("AddressLine1", "AddressLine2", "AddressLine3", "District", "Municipality")
+"""What stands above the town; the last two often repeat it."""
 PROGRAMS = {
     "IsAccessPointOrder": "access_point",
     "IsBusinessOrder": "amazon_business",
@@ -133,7 +134,8 @@ def _contacts(order: Raw, address: Raw, items: Sequence[Raw]) -> list[Contact]:
     note = "\n".join(text for text in (wishes, *gifts) if text) or None
     found: list[Contact] = []
     if address:
-        found.append(_address("ship_to", address, note=note, name=address.get("Name")))
+        company = address.get("CompanyName") or None
+        found.append(_address("ship_to", address, note=note, name=address.get("Name"), company=company))
     if buyer.get("BuyerName") or buyer.get("BuyerEmail"):
         found.append(
             Contact(
@@ -160,7 +162,7 @@ def _address(role: Any, address: Raw, **more: Any) -> Contact:
     return Contact(
         role=role,
         phone=address.get("Phone") or None,
-        address=[address[line] for line in LINES if address.get(line)],
+        address=[text for line in LINES if (text := address.get(line)) and text != address.get("City")],
         city=address.get("City") or None,
         region=address.get("StateOrRegion") or None,
         postal_code=address.get("PostalCode") or None,

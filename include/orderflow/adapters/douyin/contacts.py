@@ -10,12 +10,12 @@ from orderflow.domain.source import Raw
 
 COUNTRY = "CN"
 LEVELS = ("town", "street")
-UNRELEASED = frozenset({"1", "105"})
-"""Statuses in which an order is not paid, or under review: it may name nobody."""
+TO_SHIP = frozenset({"2", "101"})
+"""Statuses of orders that have to say where they go; before and long after, Douyin may name nobody."""
 
 
 def contacts_of(raw: Raw) -> list[Contact]:
-    """The delivery address with the buyer's note. An order that is still under review names nobody."""
+    """The delivery address with the buyer's note."""
     address, hidden = raw.get("post_addr") or {}, raw.get("mask_post_addr") or {}
     name = raw.get("post_receiver") or raw.get("mask_post_receiver") or None
     phone = raw.get("post_tel") or raw.get("mask_post_tel") or None
@@ -39,10 +39,10 @@ def contacts_of(raw: Raw) -> list[Contact]:
 
 
 def masking_of(raw: Raw) -> str:
-    """`masked` where Douyin keeps something for those who may decrypt it, writes stars over it, or names nobody yet."""
+    """`masked` where Douyin keeps something for those who may decrypt it, writes stars over it, or names nobody."""
     address, hidden = raw.get("post_addr") or {}, raw.get("mask_post_addr") or {}
-    if str(raw["order_status"]) in UNRELEASED and not any(each.role == "ship_to" for each in contacts_of(raw)):
-        return "masked"
+    if not any(each.role == "ship_to" for each in contacts_of(raw)):
+        return "plain" if str(raw["order_status"]) in TO_SHIP else "masked"
     pairs = [
         (raw.get("post_receiver"), raw.get("mask_post_receiver"), raw.get("encrypt_post_receiver")),
         (raw.get("post_tel"), raw.get("mask_post_tel"), raw.get("encrypt_post_tel")),

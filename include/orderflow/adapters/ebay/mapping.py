@@ -220,13 +220,14 @@ def _contact(role: Any, to: Raw, note: str | None, tax_id: str | None = None) ->
 
 
 def _masking(order: Raw) -> str:
-    """After 14 days eBay shows the e-mail address no more, after 90 neither name nor street nor phone."""
+    """After 90 days eBay shows neither name nor street nor phone.
+
+    The e-mail address goes after 14 days already. That hides nobody: what is left still says where to send to, and who
+    knew the address keeps it.
+    """
     to = _ship_to(order)
-    if not to:
-        return "plain"
-    if not to.get("fullName") and not (to.get("contactAddress") or {}).get("addressLine1"):
-        return "erased"
-    return "plain" if to.get("email") else "masked"
+    shown = not to or to.get("fullName") or (to.get("contactAddress") or {}).get("addressLine1")
+    return "plain" if shown else "erased"
 
 
 def _ext(order: Raw, by_ebay: Any) -> dict[str, str]:

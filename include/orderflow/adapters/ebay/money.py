@@ -60,8 +60,9 @@ def reduction(line: Raw) -> Decimal:
 
 
 def collected(line: Raw) -> Decimal:
-    """Tax that eBay collects for this line."""
-    return total_of(tax.get("amount") for tax in line.get("ebayCollectAndRemitTaxes") or ())
+    """Tax that eBay collects for this line. Special fees stand there too, but the summary has them in `fee`."""
+    by_ebay = line.get("ebayCollectAndRemitTaxes") or ()
+    return total_of(tax.get("amount") for tax in by_ebay if not str(tax.get("taxType")).endswith(FEE))
 
 
 def seller_taxes(line: Raw) -> list[Raw]:

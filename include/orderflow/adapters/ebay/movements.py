@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import product
 
 from orderflow.adapters.ebay.money import NOTHING, amount, text
 from orderflow.adapters.ebay.statuses import MONEY, meaning
@@ -15,23 +16,31 @@ UNDER_WAY = "PENDING"
 
 
 def payments_of(order: Raw, by_ebay: Decimal, grand: str | None) -> list[Payment]:
-    """The buyer's payments; without the tax that eBay keeps, where one payment holds it."""
-    found = []
-    for each in (order.get("paymentSummary") or {}).get("payments") or ():
-        paid = text(each.get("amount"))
-        if by_ebay and grand is not None and amount(each.get("amount")) - by_ebay == Decimal(grand):
-            paid = grand
-        found.append(
-            Payment(
-                payment_id=each.get("paymentReferenceId") or None,
-                kind="sale",
-                status=meaning(MONEY, "paymentSummary.payments.paymentStatus", each.get("paymentStatus")),
-                method=each.get("paymentMethod") or None,
-                amount=paid,
-                at=each.get("paymentDate") or None,
-            )
+    fees = amount(order.get("totalMarketplaceFee"))
+    return [
+        Payment(
+            payment_id=each.get("paymentReferenceId") or None,
+            kind="sale",
+            status=meaning(MONEY, "paymentSummary.payments.paymentStatus", each.get("paymentStatus")),
+            method=each.get("paymentMethod") or None,
+            amount=_paid(each, by_ebay, fees, grand),
+            at=each.get("paymentDate") or None,
         )
-    return found
+        for each in (order.get("paymentSummary") or {}).get("payments") or ()
+    ]
+
+
+def _paid(payment: Raw, by_ebay: Decimal, fees: Decimal, grand: str | None) -> str | None:
+    """What the buyer paid. eBay states what is left of it for the seller, without its fees, or with the tax it keeps.
+
+    One that is the total with or without these is the whole total; any other one is taken as it stands.
+    """
+    stated = text(payment.get("amount"))
+    if stated is None or grand is None:
+        return stated
+    readings = product((NOTHING, fees), (NOTHING, by_ebay))
+    whole = any(amount(payment["amount"]) + fee - tax == Decimal(grand) for fee, tax in readings)
+    return grand if whole else stated
 
 
 def refunds_of(order: Raw) -> list[Refund]:

@@ -272,6 +272,6 @@ def _moment(value: Any) -> datetime | None:
     """A time of the list; None where it is none, which is the order's fault and not the list's."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return moment.astimezone(UTC) if moment and moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment and moment.tzinfo else None

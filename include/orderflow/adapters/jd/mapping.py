@@ -42,11 +42,12 @@ EXT = (
     "orderSource",
     "storeOrder",
     "deliveryType",
-    "invoiceInfo",
     "venderRemark",
     "orderTotalPrice",
     "orderSellerPrice",
 )
+NO_INVOICE = re.compile("不需要")
+"""`invoiceInfo` where the buyer wants none; else it says to whom, in the buyer's words."""
 SENT = frozenset({"shipped", "delivered", "returned_to_sender"})
 CASH = "1"
 """`payType` of cash on delivery."""
@@ -87,6 +88,8 @@ def _order(raw: Raw) -> Order:
     lines, discounts, charges = _lines(raw, state, on_lines), discounts_of(raw, on_lines), charges_of(raw)
     payments = _payments(raw, state)
     consignee = raw.get("consigneeInfo") or {}
+    contacts = _contacts(raw, consignee)
+    named = any(each.role == "ship_to" for each in contacts)
     parent, ended = str(raw.get("parentOrderId") or "0"), time_text(raw.get("orderEndTime"))
     buyer = raw.get("open_id_buyer") or raw.get("xid_buyer") or raw.get("pin")
     return Order(
@@ -114,13 +117,13 @@ def _order(raw: Raw) -> Order:
         charge_total=sum_text(charge.total for charge in charges),
         grand_total=total,
         paid=sum_text(payment.amount for payment in payments if payment.status == "success"),
-        masking="masked" if is_hidden(consignee) else "plain",
+        masking="masked" if is_hidden(consignee) or not (named or state.waits) else "plain",
         lines=lines,
         charges=charges,
         discounts=discounts,
         payments=payments,
         shipments=_shipments(raw, state),
-        contacts=_contacts(raw, consignee),
+        contacts=contacts,
         ext={name: str(raw[name]) for name in EXT if raw.get(name)},
     )
 
@@ -212,20 +215,30 @@ def _shipments(raw: Raw, state: State) -> list[Shipment]:
 
 
 def _contacts(raw: Raw, consignee: Raw) -> list[Contact]:
-    """Where it goes. JD names no country: `clean.country` of the channel says it."""
+    """Where it goes, with what the buyer wrote. JD names no country: `clean.country` of the channel says it."""
+    words = (raw.get("orderRemark"), _invoice_wish(raw))
+    note = "\n".join(text for text in words if text) or None
     if not any(consignee.get(name) for name in ("fullname", "fullAddress", "mobile", "telephone")):
-        return []
+        return [Contact(role="sold_to", note=note)] if note else []
+    full = consignee.get("fullAddress") or ""
+    parts = (part for name in ("town", "county") if (part := consignee.get(name)) and part not in full)
     return [
         Contact(
             role="ship_to",
             name=consignee.get("fullname") or None,
             phone=consignee.get("mobile") or consignee.get("telephone") or None,
-            address=[text for name in ("fullAddress", "town", "county") if (text := consignee.get(name))],
+            address=[text for text in (full, *parts) if text],
             city=consignee.get("city") or None,
             region=consignee.get("province") or None,
-            note=raw.get("orderRemark") or None,
+            note=note,
         )
     ]
+
+
+def _invoice_wish(raw: Raw) -> str | None:
+    """To whom and for what the buyer wants an invoice; None for none."""
+    wish = raw.get("invoiceInfo")
+    return None if not wish or NO_INVOICE.search(wish) else str(wish)
 
 
 def is_hidden(consignee: Raw) -> bool:

@@ -15,6 +15,11 @@ class State(NamedTuple):
     produced: bool = False
     hold: str | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether goods wait to be sent, so that somebody has to know where to."""
+        return self.order == "open" and self.fulfilment == "unfulfilled"
+
 
 STATES = {
     "WAIT_SELLER_STOCK_OUT": State("open", produced=True),

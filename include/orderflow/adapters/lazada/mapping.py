@@ -9,7 +9,7 @@ total; what the buyer owes is price - voucher + shipping fee of the *order*, and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from orderflow.adapters.amounts import amount, amount_text, located, sum_text
 from orderflow.adapters.lazada.money import charges_of, discounts_of, grand_total
@@ -22,12 +22,15 @@ from orderflow.domain.source import Raw
 if TYPE_CHECKING:
     from orderflow.adapters.lazada import Options
 
-EXT = ("branch_number", "delivery_info", "extra_attributes", "gift_message", "promised_shipping_times", "tax_code")
+EXT = ("branch_number", "delivery_info", "extra_attributes", "promised_shipping_times")
 TRUE = frozenset({True, "true", "True", "1"})
 """Lazada spells truth in every way, 1 included."""
 CASH = "COD"
 BALANCE_DUE = "balance_due"
-ADDRESS_LINES = ("address1", "address2", "address3", "address4", "address5")
+ADDRESS_LINES = ("address1", "address2", "address4", "address5", "addressDistrict")
+"""`address3` is the state. The last three repeat town and postal code here, and name districts there."""
+WORDS, WISHES = ("remarks", "buyer_note", "gift_message"), ("personalization", "gift_wrapping")
+"""What the buyer wrote: of the order, and of single items, which are to be engraved or wrapped so."""
 
 
 def order_id(raw: Raw) -> str:
@@ -92,13 +95,13 @@ def _order(order: Raw, items: list[Raw]) -> Order:
         charge_total=sum_text(charge.total for charge in charges),
         grand_total=total,
         paid=total if payment and payment.status == "success" else "0",
-        masking="masked" if _masked(delivery, billing) else "plain",
+        masking="masked" if _masked(delivery, billing, waits=state.waits) else "plain",
         lines=lines,
         charges=charges,
         discounts=discounts,
         payments=[payment] if payment else [],
         shipments=_shipments(items),
-        contacts=_contacts(order, delivery, billing),
+        contacts=_contacts(order, items, delivery, billing),
         ext={name: str(order[name]) for name in EXT if order.get(name)},
     )
 
@@ -183,22 +186,44 @@ def _shipments(items: list[Raw]) -> list[Shipment]:
     ]
 
 
-def _contacts(order: Raw, delivery: Raw, billing: Raw) -> list[Contact]:
+def _contacts(order: Raw, items: list[Raw], delivery: Raw, billing: Raw) -> list[Contact]:
+    """Where it goes, digital goods to an e-mail address; and who is billed, with the number that tax is paid under."""
+    told = (str(item.get("digital_delivery_info") or "") for item in items)
+    mail, note = next((text for text in told if "@" in text), None), _note(order, items)
+    tax_id = order.get("tax_code") or order.get("national_registration_number") or None
     found = []
     if delivery:
-        found.append(_contact("ship_to", delivery, order.get("remarks") or order.get("buyer_note") or None))
-    if billing:
-        found.append(_contact("bill_to", billing, None, order.get("national_registration_number") or None))
+        found.append(_contact("ship_to", delivery, mail=mail, note=note))
+    elif mail or note:
+        found.append(Contact(role="sold_to", email=mail, note=note))
+    if billing or tax_id:
+        found.append(_contact("bill_to", billing, tax_id=tax_id))
     return found
 
 
-def _contact(role: str, address: Raw, note: str | None, tax_id: str | None = None) -> Contact:
+def _note(order: Raw, items: list[Raw]) -> str | None:
+    wishes = (f"{item['name']}: {item[name]}" for item in items for name in WISHES if item.get(name))
+    return "\n".join(dict.fromkeys([*(order[name] for name in WORDS if order.get(name)), *wishes])) or None
+
+
+def _contact(
+    role: Literal["ship_to", "bill_to"],
+    address: Raw,
+    *,
+    mail: str | None = None,
+    note: str | None = None,
+    tax_id: str | None = None,
+) -> Contact:
+    told = {address.get(name) for name in ("address3", "city", "post_code")}
+    lines = dict.fromkeys(address[line] for line in ADDRESS_LINES if address.get(line))
     return Contact(
-        role="ship_to" if role == "ship_to" else "bill_to",
+        role=role,
         name=" ".join(text for text in (address.get("first_name"), address.get("last_name")) if text) or None,
+        email=mail or address.get("customer_email") or None,
         phone=address.get("phone") or address.get("phone2") or None,
-        address=[address[line] for line in ADDRESS_LINES if address.get(line)],
+        address=[line for line in lines if line not in told],
         city=address.get("city") or None,
+        region=address.get("address3") or None,
         postal_code=address.get("post_code") or None,
         country=address.get("country") or None,
         tax_id=tax_id,
@@ -206,6 +231,7 @@ def _contact(role: str, address: Raw, note: str | None, tax_id: str | None = Non
     )
 
 
-def _masked(*addresses: Raw) -> bool:
-    """Lazada writes stars over what it hides."""
-    return any("*" in str(text) for address in addresses for text in address.values() if text)
+def _masked(*addresses: Raw, waits: bool) -> bool:
+    """Lazada writes stars over what it hides; of an order that waits for nothing any more it may name nobody at all."""
+    shown = [str(text) for address in addresses for text in address.values() if text]
+    return any("*" in text for text in shown) or not (shown or waits)

@@ -39,6 +39,9 @@ class _UnknownOrderError(Exception):
     """Lazada refuses a whole request for one id that it does not know; never leaves this module."""
 
 
+_NOTHING = msgspec.Raw(b"null")
+
+
 class _Answer(msgspec.Struct):
     code: str
     data: msgspec.Raw
@@ -54,13 +57,13 @@ class _Row(msgspec.Struct):
     order_id: int | str
     updated_at: Any = None
     created_at: Any = None
-    statuses: list[str] | None = None
+    statuses: Any = None
     items_count: Any = None
 
 
 class _Items(msgspec.Struct):
     order_id: int | str
-    order_items: msgspec.Raw
+    order_items: msgspec.Raw = _NOTHING
 
 
 class _Listed(NamedTuple):
@@ -163,7 +166,9 @@ class Lazada:
     def _items(self, ids: Sequence[str]) -> dict[str, bytes]:
         params = {"order_ids": f"[{','.join(ids)}]"}
         rows = self._ask(ITEMS, params, _ITEMS, wanted=f"items of {len(ids)} orders")
-        return _asked_for(ids, {str(row.order_id): bytes(row.order_items) for row in rows}, ITEMS)
+        found = {str(row.order_id): bytes(row.order_items) for row in rows}
+        shown = {order_id: items for order_id, items in found.items() if items != bytes(_NOTHING)}
+        return _asked_for(ids, shown, ITEMS)
 
     def _one(self, ids: Sequence[str]) -> dict[str, bytes]:
         order = bytes(self._ask(ONE, {"order_id": ids[0]}, _RAW, wanted="one order"))
@@ -265,12 +270,12 @@ def _status(row: _Row) -> str | None:
 
     None for an order with goods that wait to be sent: whether it is held is told by its items alone.
     """
-    if not row.statuses:
+    if not isinstance(row.statuses, list) or not row.statuses:
         return None
     try:
         state = state_of((), row.statuses)
-    except RecordError:
-        return ",".join(row.statuses)
+    except (RecordError, TypeError):
+        return ",".join(map(str, row.statuses))
     return None if state.waits else state.order
 
 
@@ -278,9 +283,9 @@ def _moment(value: Any) -> datetime | None:
     """A time of the list; None where it is none, which is the order's fault and not the list's."""
     try:
         moment = datetime.fromisoformat(time_text(str(value or "")) or "")
+        return moment.astimezone(UTC) if moment.tzinfo else None
     except (ValueError, OverflowError, OSError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def _count(value: Any) -> int | None:

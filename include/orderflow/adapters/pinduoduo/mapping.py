@@ -163,6 +163,7 @@ def _contact(order: Raw) -> tuple[Contact | None, str]:
     sealed = [text for text in shown if text]
     masks = [order.get(name) or "" for name in ("receiver_name_mask", "receiver_phone_mask", "address_mask")]
     name, phone, street = (text or mask or None for text, mask in zip(shown, masks, strict=True))
+    town = order.get("town") or ""
     if not any((name, phone, street, order.get("city"))):
         return None, "erased"
     readable = sealed and not any(text.startswith("~") or "*" in text for text in sealed)
@@ -170,7 +171,7 @@ def _contact(order: Raw) -> tuple[Contact | None, str]:
         role="ship_to",
         name=name,
         phone=phone,
-        address=[text for text in (street, order.get("town")) if text],
+        address=[text for text in (street, town if town not in (street or "") else None) if text],
         city=order.get("city") or None,
         region=order.get("province") or None,
         country="CN" if order.get("country") in {None, "", "中国"} else order["country"],

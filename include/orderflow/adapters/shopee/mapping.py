@@ -36,6 +36,8 @@ DETAIL_EXT = (
     "note",
     "split_up",
 )
+FREE_GIFT = "add_on_free_gift_sub"
+"""`promotion_type` of a gift; the article that it comes with has `add_on_free_gift_main`."""
 INCOME_EXT = ("escrow_amount", "commission_fee", "service_fee", "seller_transaction_fee", "seller_return_refund")
 
 
@@ -112,7 +114,7 @@ def _order(detail: Raw, escrow: Raw) -> Order:
         charge_total=sum_text([charge.total for charge in charges]),
         grand_total=total,
         paid=sum_text([payment.amount for payment in payments if payment.status == "success"]),
-        masking="masked" if _masked(detail, address) else "plain",
+        masking="masked" if _masked(address, waits=state.waits) else "plain",
         lines=lines,
         charges=charges,
         discounts=discounts,
@@ -146,7 +148,7 @@ def _lines(detail: Raw, income: Raw) -> tuple[list[Line], Iterator[Discount]]:
             Line(
                 number=number,
                 line_id=line_id(item),
-                kind="gift" if "free_gift" in (item.get("promotion_type") or "") else "product",
+                kind="gift" if item.get("promotion_type") == FREE_GIFT else "product",
                 sku=item.get("model_sku") or item.get("item_sku") or None,
                 product_id=str(item["item_id"]),
                 variant_id=str(item["model_id"]) if item["model_id"] else None,
@@ -209,33 +211,38 @@ def _place(item: Raw) -> tuple[Any, ...]:
 
 
 def _contacts(detail: Raw, address: Raw) -> list[Contact]:
-    """Where it goes. Brazil adds the buyer's tax number."""
-    found = []
+    """Where it goes; the full address names most of what lies above the street. Brazil adds the tax number."""
+    found, note = [], detail.get("message_to_seller") or None
     if address.get("name") or address.get("full_address"):
+        full = address.get("full_address") or ""
+        parts = (part for name in ("district", "town") if (part := address.get(name)))
         found.append(
             Contact(
                 role="ship_to",
                 name=address.get("name") or None,
                 phone=address.get("phone") or None,
-                address=[
-                    text for text in (address.get("full_address"), address.get("district"), address.get("town")) if text
-                ],
+                address=[text for text in (full, *(part for part in parts if part not in full)) if text],
                 city=address.get("city") or None,
                 region=address.get("state") or None,
                 postal_code=address.get("zipcode") or None,
                 country=address.get("region") or detail.get("region"),
-                note=detail.get("message_to_seller") or None,
+                note=note,
             )
         )
+    elif note:
+        found.append(Contact(role="sold_to", note=note))
     if detail.get("buyer_cpf_id"):
         found.append(Contact(role="bill_to", tax_id=detail["buyer_cpf_id"], country=detail.get("region")))
     return found
 
 
-def _masked(detail: Raw, address: Raw) -> bool:
-    """Shopee writes stars over what it hides, in single markets and for single carriers."""
-    shown = (detail.get("buyer_username"), address.get("name"), address.get("phone"), address.get("full_address"))
-    return any("*" in text for text in shown if text)
+def _masked(address: Raw, *, waits: bool) -> bool:
+    """Shopee writes stars over what it hides, in single markets and for single carriers.
+
+    Of an order that waits for nothing any more it may name nobody at all. Stars in `buyer_username` hide no recipient.
+    """
+    shown = [text for name, text in address.items() if isinstance(text, str) and text and name != "region"]
+    return any("*" in text for text in shown) or not (shown or waits)
 
 
 def _plain(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderflow.adapters.amounts import amount, amount_text, epoch_text
+from orderflow.adapters.amounts import amount, amount_text, epoch_text, total_of
 from orderflow.domain.order import Charge, Discount, Payment
 from orderflow.domain.source import Raw
 
@@ -41,12 +41,22 @@ REDUCTIONS = {
 
 
 def promotions(taken_off: str, income: Raw) -> Iterator[Discount]:
-    """Reductions that already stand in the line totals. Who pays is known where the escrow's two parts explain all."""
+    """Reductions that already stand in the line totals. Who pays is known where the escrow's two parts explain all.
+
+    The parts of the whole settlement leave out what makes a gift free; those of its items do not.
+    """
     if not amount(taken_off):
         return
-    parts = {"seller": amount(income.get("seller_discount")), "platform": amount(income.get("shopee_discount"))}
-    if sum(parts.values()) != amount(taken_off):
-        parts = {"unknown": amount(taken_off)}
+    items = income.get("items") or []
+    sums = (
+        {"seller": amount(income.get("seller_discount")), "platform": amount(income.get("shopee_discount"))},
+        {
+            "seller": total_of(item.get("seller_discount") for item in items),
+            "platform": total_of(item.get("shopee_discount") for item in items),
+        },
+    )
+    explained = (parts for parts in sums if sum(parts.values()) == amount(taken_off))
+    parts = next(explained, {"unknown": amount(taken_off)})
     for funder, less in parts.items():
         if less:
             kind, off = "platform" if funder == "platform" else "automatic", f"{less:f}"

@@ -31,7 +31,7 @@ AT_A_TIME = 50
 """Orders in one request for details or settlements."""
 AT_ONCE = 3
 """List pages whose details are fetched side by side."""
-UNSETTLED = frozenset({"UNPAID"})
+UNSETTLED = ("UNPAID",)
 """Nothing to settle yet."""
 OPTIONAL = (
     "actual_shipping_fee,actual_shipping_fee_confirmed,buyer_cancel_reason,buyer_cpf_id,buyer_user_id,buyer_username,"
@@ -68,7 +68,7 @@ class _Settlement(msgspec.Struct):
 
 class _Row(msgspec.Struct):
     order_sn: str
-    order_status: str | None = None
+    order_status: Any = None
 
 
 class _Listed(NamedTuple):
@@ -113,8 +113,7 @@ class Shopee:
         for listed in self._lists("create_time", window):
             for row in listed.rows.values():
                 known = _row(row)
-                state = STATES.get(known.order_status or "")
-                yield OrderStub(known.order_sn, state.order if state else known.order_status)
+                yield OrderStub(known.order_sn, _status(known.order_status))
 
     def _lists(self, field: str, window: Window, after: JsonValue = None) -> Iterator[_Listed]:
         """Every page; a list of several is read again from its beginning until a reading brings nothing new.
@@ -220,6 +219,12 @@ def _following(answer: _List) -> JsonValue:
     if answer.more and not answer.next_cursor:
         raise DriftError("get_order_list: `more` is true and there is no `next_cursor`; the paging of Shopee changed")
     return answer.next_cursor if answer.more else None
+
+
+def _status(value: Any) -> str | None:
+    """Our status of a listed order, or Shopee's word where nobody documented it."""
+    state = STATES.get(value) if isinstance(value, str) else None
+    return state.order if state else None if value is None else str(value)
 
 
 def _row(data: msgspec.Raw | bytes) -> _Row:

@@ -17,6 +17,11 @@ class State(NamedTuple):
     returning: str = "none"
     hold: str | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether goods wait to be sent, so that somebody has to know where to."""
+        return self.order == "open" and self.fulfilment == "unfulfilled"
+
 
 STATES = {
     "UNPAID": State("pending"),

@@ -26,6 +26,7 @@ from orderflow.adapters.taobao_tmall.statuses import (
     PAID_BACK,
     REFUNDED,
     SENT,
+    WAITING,
     State,
     payment_status,
     refunded_unsent,
@@ -60,6 +61,8 @@ EXT = (
 )
 STAR = ("receiver_name", "receiver_mobile", "receiver_phone", "receiver_address", "receiver_town")
 """Where TOP writes stars over what it hides."""
+NO_CODE = "000000"
+"""The postal code of those who gave none."""
 
 
 def order_id(raw: Raw) -> str:
@@ -96,7 +99,7 @@ def _order(trade: Raw) -> Order:
     lines = [_line(number, orders[number - 1], trade, counts=each) for number, each in enumerate(counts, 1)]
     charges = [*charges_of(trade, live), *map(paid_back, gone)]
     discounts = discounts_of(trade, live, gone)
-    payments = payments_of(trade, orders)
+    payments, contacts = payments_of(trade, orders), _contacts(trade)
     return Order(
         order_id=id_text(trade, "tid"),
         order_number=id_text(trade, "tid"),
@@ -122,13 +125,13 @@ def _order(trade: Raw) -> Order:
         charge_total=sum_text(charge.total for charge in charges),
         grand_total=amount_text(trade.get("payment")),
         paid=sum_text(payment.amount for payment in payments if payment.status == "success"),
-        masking="masked" if any("*" in (trade.get(name) or "") for name in STAR) else "plain",
+        masking=_masking(trade, contacts),
         lines=lines,
         charges=charges,
         discounts=discounts,
         payments=payments,
         shipments=_shipments(trade, orders),
-        contacts=_contacts(trade),
+        contacts=contacts,
         ext={name: str(trade[name]) for name in EXT if trade.get(name)} | _gifts(trade),
     )
 
@@ -146,6 +149,7 @@ def _line(number: int, order: Raw, trade: Raw, *, counts: bool) -> Line:
     """One order. What was closed before it was sent counts nothing any more; what came back later counts as it did."""
     units = str(order["num"])
     status = order.get("status") or trade["status"]
+    sent = status in SENT or bool(order.get("consign_time") and counts)
     total = f"{line_total(order):f}" if amount_text(order["total_fee"]) else None
     return Line(
         number=number,
@@ -157,8 +161,8 @@ def _line(number: int, order: Raw, trade: Raw, *, counts: bool) -> Line:
         title=" ".join(text for text in (order.get("title"), order.get("sku_properties_name")) if text) or None,
         quantity=units if counts else "0",
         quantity_ordered=units,
-        quantity_fulfilled=units if status in SENT or (order.get("consign_time") and counts) else "0",
-        quantity_returned=units if counts and order.get("refund_status") == REFUNDED else None,
+        quantity_fulfilled=units if sent else "0",
+        quantity_returned=units if counts and sent and order.get("refund_status") == REFUNDED else None,
         unit_price=amount_text(order["price"]),
         discount=f"{line_discount(order):f}" if counts else "0",
         total=total if counts else "0",
@@ -221,11 +225,20 @@ def _contacts(trade: Raw) -> list[Contact]:
         address=[text for text in parts if text],
         city=city or district,
         region=trade.get("receiver_state") or None,
-        postal_code=trade.get("receiver_zip") or None,
+        postal_code=code if (code := trade.get("receiver_zip")) and code != NO_CODE else None,
         country=trade.get("receiver_country") or None,
         note=trade.get("buyer_message") or None,
     )
-    return [contact] if contact.name or contact.address or contact.city else []
+    if contact.name or contact.address or contact.city:
+        return [contact]
+    return [Contact(role="sold_to", note=contact.note)] if contact.note else []
+
+
+def _masking(trade: Raw, contacts: list[Contact]) -> str:
+    """TOP writes stars over what it hides. Of a trade that waits for nothing any more it may name nobody at all."""
+    if not any(each.role == "ship_to" for each in contacts):
+        return "plain" if trade["status"] in WAITING else "masked"
+    return "masked" if any("*" in (trade.get(name) or "") for name in STAR) else "plain"
 
 
 def _gifts(trade: Raw) -> dict[str, str]:

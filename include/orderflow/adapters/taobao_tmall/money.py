@@ -101,7 +101,8 @@ def _of_the_trade(trade: Raw, live: Sequence[Raw], gone: Sequence[Raw]) -> Itera
 
 def _of_orders(trade: Raw, live: Sequence[Raw]) -> Iterator[Discount]:
     """TOP may leave out the amount of such a promotion, so that it is the order's that counts."""
-    named = {str(each["id"]): each for each in _promotions(trade)}
+    worth_most = sorted(_promotions(trade), key=lambda each: amount(each.get("discount_fee")))
+    named = {str(each["id"]): each for each in worth_most}
     for order in live:
         less = amount(order.get("discount_fee"))
         if less:

@@ -284,6 +284,6 @@ def _moment(value: Any) -> datetime | None:
     """A time of the list; None where it is none, which is the trade's fault and not the list's."""
     try:
         moment = datetime.fromisoformat(time_text(value) or "")
-    except ValueError:
+        return moment.replace(tzinfo=moment.tzinfo or ZONE).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=moment.tzinfo or ZONE).astimezone(UTC)

@@ -6,8 +6,9 @@ from orderflow.domain.order import Contact
 from orderflow.domain.source import Raw
 
 LINES = ("address_line1", "address_line2", "address_line3", "address_line4")
-UNRELEASED = frozenset({"UNPAID", "ON_HOLD"})
-SHOWN = ("name", "first_name", "last_name", "phone_number", "full_address", "address_detail", *LINES)
+TO_SHIP = frozenset({"AWAITING_SHIPMENT", "PARTIALLY_SHIPPING", "AWAITING_COLLECTION"})
+"""Statuses of orders that have to say where they go."""
+SHOWN = ("name", "first_name", "last_name", "phone_number", "full_address", "address_detail", "postal_code", *LINES)
 
 
 def contacts(raw: Raw) -> list[Contact]:
@@ -23,7 +24,9 @@ def contacts(raw: Raw) -> list[Contact]:
                 name=to.get("name") or None,
                 phone=to.get("phone_number") or None,
                 address=street or [text for text in (to.get("address_detail") or to.get("full_address"),) if text],
-                city=_place(levels, "City") or (levels[-1]["address_name"] if len(levels) > 1 else None),
+                city=to.get("post_town")
+                or _place(levels, "City")
+                or (levels[-1]["address_name"] if len(levels) > 1 else None),
                 region=_place(levels, "State") or _place(levels, "Province"),
                 postal_code=to.get("postal_code") or None,
                 country=to.get("region_code") or None,
@@ -45,8 +48,13 @@ def _place(levels: list[Raw], level: str) -> str | None:
 
 
 def masking(raw: Raw) -> str:
-    """TikTok writes stars over what it hides, and says nothing at all of an order that is not released yet."""
+    """TikTok writes stars over what it hides, and names nobody before an order is released, nor long after it is over.
+
+    Who is named nowhere is hidden, too, unless the order waits to be sent: then the address is missing.
+    """
     to = raw.get("recipient_address") or {}
-    if not to and raw["status"] in UNRELEASED:
-        return "masked"
-    return "masked" if any("*" in (to.get(field) or "") for field in SHOWN) else "plain"
+    places = [each["address_name"] or "" for each in to.get("district_info") or []]
+    shown = [*(to.get(field) or "" for field in SHOWN), *places]
+    if not any(shown):
+        return "plain" if raw["status"] in TO_SHIP else "masked"
+    return "masked" if any("*" in text for text in shown) else "plain"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orderflow.adapters.amounts import epoch_text, located, sum_text, total_of
 from orderflow.adapters.tiktok_shop.contacts import contacts, masking
-from orderflow.adapters.tiktok_shop.money import charges_of, discounts_of, tax_of, taxes_of, totals_of
+from orderflow.adapters.tiktok_shop.money import charges_of, discounts_of, extras_of, tax_of, taxes_of, totals_of
 from orderflow.adapters.tiktok_shop.statuses import ARRIVED, CANCELLED, SENT, STATES, State
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Line, Order, Payment, Shipment
@@ -59,6 +59,7 @@ def _order(raw: Raw) -> Order:
     totals = totals_of(payment, items, gone)
     lines = _lines(raw, items, cancelled=bool(gone))
     charges = charges_of(payment, raw.get("delivery_option_name") or None)
+    charges += extras_of(payment, items, totals) if not gone else []
     discounts = list(discounts_of(payment, items, gone))
     paid = _payment(raw, state, totals.grand)
     holds = _holds(raw)
@@ -130,7 +131,7 @@ def _lines(raw: Raw, items: list[Raw], *, cancelled: bool) -> list[Line]:
                 number=len(lines) + 1,
                 line_id=item["id"],
                 kind=kind,
-                sku=item["seller_sku"] or None,
+                sku=item.get("unboxing_sku_code") or item.get("seller_sku") or None,
                 product_id=item["product_id"],
                 variant_id=item["sku_id"],
                 title=" ".join(text for text in (item["product_name"], _variant(item)) if text),

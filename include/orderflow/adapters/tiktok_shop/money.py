@@ -53,14 +53,31 @@ def totals_of(payment: Raw, lines: Sequence[Raw], gone: Sequence[Raw]) -> Totals
     tax, stated = amount(payment.get("tax")), payment.get("total_amount")
     if stated is None or stated == "":
         return Totals(None, f"{tax:f}", taxes_included=payment.get("currency") != "USD")
-    grand, sub_total = amount(stated), amount(payment.get("sub_total"))
-    fees = total_of(payment.get(name) for name in ("shipping_fee", *FEES)) - amount(payment.get(PAYMENT_DISCOUNT))
+    grand, sub_total, fees = amount(stated), amount(payment.get("sub_total")), _fees(payment)
     included = grand == sub_total + fees if tax else payment.get("currency") != "USD"
     if gone and sub_total == total_of(line["sale_price"] for line in lines):
         lost = sum(map(tax_of, gone), Decimal(0))
         grand -= total_of(line["sale_price"] for line in gone) + (0 if included else lost)
         tax -= lost
     return Totals(f"{grand:f}", f"{tax:f}", included)
+
+
+def _fees(payment: Raw) -> Decimal:
+    """What the buyer pays beside goods and tax."""
+    return total_of(payment.get(name) for name in ("shipping_fee", *FEES)) - amount(payment.get(PAYMENT_DISCOUNT))
+
+
+def extras_of(payment: Raw, lines: Sequence[Raw], totals: Totals) -> list[Charge]:
+    """Deposits for bottles (Germany) and the tax on an insurance, where they are what the total holds beside all else.
+
+    No source says whether it does.
+    """
+    deposit, taxed = total_of(line.get("pfand_fee") for line in lines), amount(payment.get("item_insurance_tax"))
+    known = amount(payment.get("sub_total")) + _fees(payment) + (0 if totals.taxes_included else amount(totals.tax))
+    if totals.grand is None or not (deposit or taxed) or amount(totals.grand) - known != deposit + taxed:
+        return []
+    parts = (("surcharge", "pfand_fee", deposit), ("service", "item_insurance_tax", taxed))
+    return [_charge(kind, name, f"{fee:f}", "0", f"{fee:f}", None, None) for kind, name, fee in parts if fee]
 
 
 def charges_of(payment: Raw, method: str | None) -> list[Charge]:

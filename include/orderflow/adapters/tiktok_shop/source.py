@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from orderflow.adapters.http import Question, by_cursor, client, judge, named, read, walk
+from orderflow.adapters.http import Question, by_cursor, client, judge, legible, named, read, walk
 from orderflow.adapters.tiktok_shop import LIMITS, Options
 from orderflow.adapters.tiktok_shop.answers import UNKNOWN_ORDER, failure, said
 from orderflow.adapters.tiktok_shop.auth import auth
@@ -48,28 +48,21 @@ class _ById(msgspec.Struct):
     orders: list[msgspec.Raw] = []
 
 
-class _Money(msgspec.Struct):
-    currency: str | None = None
-    total_amount: str | None = None
-
-
-class _Item(msgspec.Struct):
-    display_status: str | None = None
-
-
 class _Row(msgspec.Struct):
+    """What reconciliation compares; only the id has to be there, the rest is the mapping's business."""
+
     id: str
-    status: str | None = None
+    status: Any = None
     update_time: Any = None
-    payment: _Money | None = None
-    line_items: list[_Item] | None = None
+    payment: Any = None
+    line_items: Any = None
     is_buyer_request_cancel: Any = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
 _LIST = msgspec.json.Decoder(_List)
 _BY_ID = msgspec.json.Decoder(_ById)
-_ROW = msgspec.json.Decoder(_Row)
+_ROW = msgspec.json.Decoder(_Row, float_hook=str)
 
 
 class TikTokShop:
@@ -155,20 +148,27 @@ def _stub(order: msgspec.Raw) -> OrderStub:
     where the buyer asks to call all of it off, because ours is held then.
     """
     try:
-        row = _ROW.decode(order)
+        row = _ROW.decode(legible(order))
     except msgspec.ValidationError as error:
-        raise DriftError(f"an order of TikTok Shop has another shape ({error}); the platform changed it") from None
-    state, payment, items = STATES.get(row.status or ""), row.payment or _Money(), row.line_items
+        raise DriftError(f"an order of TikTok Shop names no id ({error}); the platform changed its shape") from None
+    status, items = _text(row.status), row.line_items if isinstance(row.line_items, list) else None
+    state, payment = STATES.get(status or ""), row.payment if isinstance(row.payment, dict) else {}
     held = str(row.is_buyer_request_cancel).lower() in {"true", "1"}
-    partly = row.status != CANCELLED and any(item.display_status == CANCELLED for item in items or [])
+    partly = status != CANCELLED and any(
+        isinstance(item, dict) and item.get("display_status") == CANCELLED for item in items or []
+    )
     return OrderStub(
         order_id=row.id,
-        status=None if held else state.order if state else row.status,
-        total=None if partly else payment.total_amount,
-        currency=payment.currency,
+        status=None if held else state.order if state else status,
+        total=None if partly else _text(payment.get("total_amount")),
+        currency=_text(payment.get("currency")),
         lines=None if items is None else len(items),
         updated_at=_moment(row.update_time),
     )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _moment(seconds: Any) -> datetime | None:
