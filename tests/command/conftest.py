@@ -24,11 +24,12 @@ __all__ = ["ask", "migrated", "store", "template"]
 
 
 @pytest.fixture
-def run(migrated, monkeypatch):
+def run(migrated, monkeypatch, tmp_path):
     """`orderflow ...` against the test's database: its exit code and what it prints, or the error that it ends with."""
     monkeypatch.setenv("AIRFLOW_CONN_ORDERFLOW_DB", json.dumps({"conn_type": "postgres", "extra": {"dsn": migrated}}))
     monkeypatch.setenv("AIRFLOW_CONN_DEMO_CSV", json.dumps({"conn_type": "fs", "extra": {"path": "/nowhere"}}))
     monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY", f"k1:{base64.b64encode(KEY).decode()}")
+    monkeypatch.setenv("ORDERFLOW_LANDING", str(tmp_path))
     for module in ("explain", "quarantine", "readiness", "reconcile"):
         monkeypatch.setattr(getattr(orderflow.command, module).console, "_width", 200)
 

@@ -97,6 +97,7 @@ def call(loop, tmp_path, monkeypatch):
     connection("DEMO_OMS", "http", host=loop.oms_url, password="demo-oms-token")
     connection("BACK", "http", host=loop.account.url, password="shpat_demo")
     monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY", "k1:" + "A" * 43 + "=")
+    monkeypatch.setenv("ORDERFLOW_LANDING", str(tmp_path))
     of = ports.channel
     monkeypatch.setattr(ports, "channel", lambda name: of(name, channels))
 

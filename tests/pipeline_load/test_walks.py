@@ -152,3 +152,11 @@ def test_a_load_reads_what_it_brings_and_not_what_is_staged(store, known):
         before = grown.read()
         load(store, *orders, channel=CHANNEL)
         assert grown.read() - before < 1000, said
+
+
+def test_orders_that_another_channel_delivers_are_found_without_a_walk_through_either(store):
+    grown = Grown(store, "another channel")
+    load(store, *grown.orders("№ both {}")[:9], channel="another")
+    before = grown.read()
+    assert load(store, *grown.orders("№ both {}"), channel=CHANNEL).notes
+    assert grown.read() - before < 1000

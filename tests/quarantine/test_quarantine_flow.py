@@ -35,6 +35,7 @@ def analyst(store, migrated, monkeypatch, tmp_path):
     """Run `orderflow ...` against the test's database; returns what it prints, as text or JSON."""
     monkeypatch.setenv("AIRFLOW_CONN_ORDERFLOW_DB", json.dumps({"conn_type": "postgres", "extra": {"dsn": migrated}}))
     monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY", f"k1:{base64.b64encode(KEY).decode()}")
+    monkeypatch.setenv("ORDERFLOW_LANDING", str(tmp_path))
     monkeypatch.setattr(ports, "channel", lambda name: IN_TAIPEI)
     for module in (orderflow.command.quarantine, orderflow.command.sku):
         monkeypatch.setattr(module.console, "_width", 200)  # whatever width the runner of the tests has

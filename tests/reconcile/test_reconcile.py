@@ -149,20 +149,26 @@ def test_quarantined_and_refused_orders_are_accounted_for(shop, ask):
     bad = shop.add_order(defect="no_lines")
     shop.clock.moment = NOW
     shop.run(HISTORY)
-    refused = of_day(shop)[0]
-    ask("DELETE FROM orderflow.receipts WHERE order_id = %s", refused)
-    ask(
-        """
-        INSERT INTO orderflow.quarantine (channel, subject, order_id, source, state, reasons, landing, fetched_at,
-            window_start, window_end)
-        SELECT channel, order_id, order_id, 'oms', 'open', '[{"code": "SKU_UNKNOWN"}]', landing, fetched_at,
-            window_start, window_end FROM orderflow.orders WHERE order_id = %s
-        """,
-        refused,
-    )
+    refused, elsewhere = of_day(shop)[:2]
+    for order_id, code in ((refused, "SKU_UNKNOWN"), (elsewhere, "DELIVERED_ELSEWHERE")):
+        ask("DELETE FROM orderflow.receipts WHERE order_id = %s", order_id)
+        ask(
+            """
+            INSERT INTO orderflow.quarantine (channel, subject, order_id, source, state, reasons, landing, fetched_at,
+                window_start, window_end)
+            SELECT channel, order_id, order_id, 'oms', 'open', jsonb_build_array(jsonb_build_object('code', %s::text)),
+                landing, fetched_at, window_start, window_end FROM orderflow.orders WHERE order_id = %s
+            """,
+            code,
+            order_id,
+        )
     certificate, found = shop.reconcile()
-    assert causes(found) == {(bad, "quarantined", False), (refused, "refused_by_oms", False)}
-    assert {each.note for each in found} >= {"SKU_UNKNOWN"}
+    assert causes(found) == {
+        (bad, "quarantined", False),
+        (refused, "refused_by_oms", False),
+        (elsewhere, "quarantined", False),
+    }
+    assert {each.note for each in found} >= {"SKU_UNKNOWN", "DELIVERED_ELSEWHERE"}
     assert (certificate.unexplained, certificate.state) == (0, "settled")
 
 

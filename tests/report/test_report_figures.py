@@ -263,25 +263,29 @@ def test_questions_of_the_report_use_indexes_and_cannot_write(migrated):
 
 
 def test_an_order_has_one_fate_whatever_stands_of_it_in_staging_and_in_quarantine(tmp_path, store, ask):
-    """One whose version the OMS refused and a person discarded, one with a newer version discarded, one released."""
+    """One whose version the OMS refused and a person discarded, one with a newer version discarded, one released, one
+    that the OMS refused, one that another channel delivers."""
     staged(tmp_path, store, [*(order(number) for number in range(1, 6)), replace(order(9), lines=[])])
     ask(
         "INSERT INTO orderflow.quarantine (channel, subject, order_id, source, state, reasons, document, landing,"
         " raw_sha256, fetched_at, window_start, window_end)"
-        " SELECT channel, order_id, order_id, CASE order_id WHEN 'A1' THEN 'oms' ELSE 'validate' END, 'discarded',"
-        ' \'[{"code": "OMS_REFUSED"}]\', document::jsonb, landing, raw_sha256, fetched_at, window_start, window_end'
-        " FROM orderflow.orders WHERE order_id IN ('A1', 'A2')"
+        " SELECT channel, order_id, order_id, CASE order_id WHEN 'A2' THEN 'validate' ELSE 'oms' END,"
+        " CASE WHEN order_id IN ('A1', 'A2') THEN 'discarded' ELSE 'open' END,"
+        " jsonb_build_array(jsonb_build_object("
+        "     'code', CASE order_id WHEN 'A4' THEN 'DELIVERED_ELSEWHERE' ELSE 'OMS_REFUSED' END)),"
+        " document::jsonb, landing, raw_sha256, fetched_at, window_start, window_end"
+        " FROM orderflow.orders WHERE order_id IN ('A1', 'A2', 'A3', 'A4')"
     )
     ask("UPDATE orderflow.quarantine SET state = 'released', replay_asked_at = now() WHERE order_id = 'A9'")
     found = read(store)
     assert {name: found.total(name).orders for name in ("accepted", "waiting", "oms", "discarded")} == {
-        "accepted": 3,
-        "waiting": 1,
-        "oms": 0,
+        "accepted": 1,
+        "waiting": 2,
+        "oms": 1,
         "discarded": 2,
     }
     assert sum(found.volume.days) == found.orders == 6
-    assert sum(cluster.orders for cluster in found.clusters) == 1, "it waits until it is judged again"
+    assert sum(cluster.orders for cluster in found.clusters) == 3, "what was released waits until it is judged again"
 
 
 def test_an_order_of_a_channel_that_tells_only_when_it_was_placed_belongs_to_that_day(tmp_path, store):

@@ -2,14 +2,17 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
 from good_orders import channel, land, order
+from orderflow.pipeline import landing
 from orderflow.pipeline.clean import clean
 from orderflow.pipeline.expiry import Expired, Keep, upkeep
 from orderflow.pipeline.load import load
 from orderflow.pipeline.validate import validate
+from orderflow.staging import erasure
 from orderflow.staging import upkeep as rows
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -27,6 +30,7 @@ def run(store, tmp_path, *, dry_run, **days):
         landing=tmp_path / "landing",
         reports=tmp_path / "reports",
         rows=lambda kind, age: rows.expire(store.connection, kind, days=age, now=NOW, dry_run=dry_run),
+        forget=partial(erasure.again, store.connection, dry_run=dry_run),
         needed=rows.needed_landings(store.connection),
         now=NOW,
         dry_run=dry_run,
@@ -66,6 +70,21 @@ def test_old_raw_folders_go_unless_an_order_of_theirs_waits(tmp_path, store, ask
     assert (aged_report.exists(), report.exists()) == (False, True)
     assert ask("SELECT order_id FROM orderflow.quarantine WHERE sealed_raw IS NOT NULL") == [("A3",)]
     assert all(each.count == 0 for each in run(store, tmp_path, dry_run=False).values())
+
+
+def test_a_forgotten_buyer_whom_a_backup_brought_back_goes_again(tmp_path, store, ask):
+    """Also where nothing is loaded any more, so that nothing finds out that staging went back."""
+    folder, shop = tmp_path / "landing" / "shop_tw" / "w" / "run", channel()
+    folder.mkdir(parents=True)
+    load(shop, validate(shop, clean(shop, land(folder, [order(1), order(2)]))), store)
+    landing.forget(tmp_path / "landing" / "shop_tw", ["A1", "A9"])
+    found = [run(store, tmp_path, dry_run=dry_run)["forgotten buyers"].count for dry_run in (True, False, False)]
+    assert found == [1, 1, 0]
+    assert ask("SELECT order_id, erased_at IS NOT NULL, sealed IS NULL FROM orderflow.order_contacts ORDER BY 1") == [
+        ("A1", True, True),
+        ("A2", False, False),
+        ("A9", True, True),
+    ]
 
 
 def test_rows_go_by_their_age_in_small_transactions(store, ask, monkeypatch):

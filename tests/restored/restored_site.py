@@ -141,6 +141,22 @@ class Site:
             cursor.execute(sql)
 
 
+def lose(shop: Site) -> tuple[str, str]:
+    """Two hours of orders and changes, of which staging forgets all but the first order."""
+    first = shop.add()
+    shop.pull()
+    shop.back_up()
+    second = shop.add()
+    shop.change(first)
+    shop.pull()
+    shop.change(first)
+    shop.pull()
+    assert shop.versions() == {first: 3, second: 1}
+    shop.restore()
+    assert shop.versions() == {first: 1}
+    return first, second
+
+
 @contextmanager
 def site(
     platform: str, postgres: Postgres, template: str, folder: Path, patch: pytest.MonkeyPatch, target: str = "demo"

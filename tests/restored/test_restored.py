@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import yaml
 from postgres_target import rows
-from restored_site import HOUR, START, Site, oms_connection, site
-from shop import Oms, oms_running
+from restored_site import HOUR, START, Site, lose
 
 from orderflow.command import ports
 from orderflow.command.flow import stage_window
@@ -35,40 +31,6 @@ TABLE = {
     "unique": ["channel", "code"],
     "columns": {"channel": "channel", "code": "order_id", "version": "version", "key": "key", "total": "grand_total"},
 }
-Opened = Callable[..., Site]
-
-
-@pytest.fixture
-def opened(postgres, template, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
-    """`opened(platform)`: a channel; its OMS is set already."""
-    with ExitStack() as stack:
-        yield lambda platform, **more: stack.enter_context(
-            site(platform, postgres, template, tmp_path, monkeypatch, **more)
-        )
-
-
-@pytest.fixture
-def oms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Oms]:
-    """Its rules may be given as a parameter."""
-    with oms_running(picking_after=1e9, shipping_after=1e9, **getattr(request, "param", {})) as found:
-        monkeypatch.setenv("AIRFLOW_CONN_DEMO_OMS", oms_connection(found.url))
-        yield found
-
-
-def lose(shop: Site) -> tuple[str, str]:
-    """Two hours of orders and changes, of which staging forgets all but the first order."""
-    first = shop.add()
-    shop.pull()
-    shop.back_up()
-    second = shop.add()
-    shop.change(first)
-    shop.pull()
-    shop.change(first)
-    shop.pull()
-    assert shop.versions() == {first: 3, second: 1}
-    shop.restore()
-    assert shop.versions() == {first: 1}
-    return first, second
 
 
 def go_on(shop: Site, first: str, second: str) -> None:

@@ -134,6 +134,7 @@ def command_line(store, migrated, monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_CONN_ORDERFLOW_DB", migrated.replace("postgresql", "postgres", 1))
     key = base64.b64encode(bytes(range(32))).decode()
     monkeypatch.setenv("AIRFLOW_VAR_ORDERFLOW_VAULT_KEY", f"k1:{key}")
+    monkeypatch.setenv("ORDERFLOW_LANDING", str(tmp_path))
     shops = {"shop_tw": channel("shop_tw"), "dark": channel("dark", shadow=True)}
     monkeypatch.setattr(ports, "channel", shops.__getitem__)
     return lambda *told: CliRunner().invoke(app, ["channel", *told])
@@ -145,6 +146,7 @@ def test_the_commands_ask_before_they_change_anything(store, ask, command_line):
     told = command_line("live", "shop_tw", "--since", "2026-03-01", "--json")
     assert json.loads(told.stdout) | {"since": ""} == {
         "since": "", "queued": False, "orders": 2, "values": {"TWD": "49.000000"}, "states": {"open": 2}, "earlier": 0,
+        "elsewhere": 0,
     }  # fmt: skip
     assert ask("SELECT count(*) FROM orderflow.outbox") == [(0,)]
     assert "still in shadow" in str(command_line("live", "dark", "--since", "2026-03-01", "--go").exception)

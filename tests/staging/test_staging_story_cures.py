@@ -21,6 +21,18 @@ def deliver(store):
     return len(sent)
 
 
+def test_what_another_channel_delivers_says_so_and_goes_on_when_it_is_released(store):
+    load(store, order(minute=10), channel="shop_jp")
+    load(store, order(minute=10))
+    assert deliver(store) == 0
+    verdict = here(store)
+    assert verdict.standing == "quarantined"
+    assert verdict.step.endswith("discard this one if they are one order, release it if they are two")
+    actions.release(store.connection, backlog.identify(store.connection, ["A-1"]), who="anna", why="two shops")
+    assert deliver(store) == 1
+    assert here(store).standing == "in the OMS"
+
+
 def test_what_was_staged_in_shadow_and_never_handed_over_is_handed_over(store):
     load(store, order(minute=10), deliver=False)
     load(store, order(minute=10), fetched=20)

@@ -46,10 +46,12 @@ def edit(
     """
     from orderflow.quality.raw_view import personal
     from orderflow.staging import backlog, edits
+    from orderflow.staging.breakdown import channels_of
 
     wanted = [_edit(text) for text in changes or ()] + [Edit(path, None) for path in empty or ()]
     with ports.staging() as store:
         (row_id,) = backlog.identify(store.connection, [order], channel)
+        ports.recall(store, channels_of(store.connection, [row_id]))
         outcome = edits.edit(
             store.connection, store.vault, row_id, wanted, who=ports.login(who), why=why, dry_run=dry_run,
             personal=[each.path for each in wanted if personal(each.path)],

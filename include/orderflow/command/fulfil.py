@@ -44,7 +44,6 @@ def fulfil(
 
     Example: [bold]orderflow fulfil shop_tw --tell[/bold]
     """
-    from orderflow.pipeline.load import recall
     from orderflow.staging.notices import ChannelNotices
 
     channel = ports.channel(name)
@@ -53,8 +52,7 @@ def fulfil(
             f"{name}: nothing says what the channel is to be told; write a block fulfilment into {name}.yml, such as "
             "fulfilment: {tell: [shipments], carriers: {PN: PostNord}}"
         )
-    with ports.staging() as store:
-        recall(channel, ports.landing() / channel.name, store)
+    with ports.staging_of(name) as store:
         notices = ChannelNotices(store.connection, channel.name)
         if again is not None and not notices.again(again):
             raise ConfigError(f"{name}: the channel refused nothing of order {again!r}; look: orderflow explain {name}")

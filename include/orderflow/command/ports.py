@@ -10,7 +10,7 @@ import getpass
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -179,6 +179,41 @@ def staging() -> Iterator[Store]:
         yield Store(connection, _vault())
     finally:
         connection.close()
+
+
+@contextmanager
+def staging_of(name: str) -> Iterator[Store]:
+    """Staging with all that the landing zone knows of this channel, should a backup have been restored."""
+    with staging() as store:
+        recall(store, [name])
+        yield store
+
+
+def recall(store: Store, names: Iterable[str]) -> None:
+    """Repeat what staging lacks of these channels, should a backup have been restored; before anybody acts on it.
+
+    Raises `ConfigError` where that cannot be known, or not be done: no landing zone is here, or no channel file.
+    """
+    from orderflow.pipeline import landing as zone
+    from orderflow.pipeline.load import recall as repeat
+
+    root = landing()
+    for name in names:
+        have = store.loads(name)
+        if have and not root.is_dir():
+            raise ConfigError(
+                f"there is no landing zone {root}, and it alone knows whether staging lacks loads of {name} (a backup "
+                "was restored): set ORDERFLOW_LANDING to the folder or bucket that the channels' tasks write to"
+            )
+        if have < (newest := zone.newest(root / name)):
+            try:
+                about = channel(name)
+            except ConfigError as error:
+                raise ConfigError(
+                    f"staging went back: it has {have} of the {newest} loads of {name} that the landing zone knows, "
+                    f"which cannot be repeated without the channel's file: {error}"
+                ) from error
+            repeat(about, root / name, store)
 
 
 def target(of: Channel) -> Target:

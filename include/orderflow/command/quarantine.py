@@ -241,6 +241,7 @@ def _decide(
 ) -> None:
     """An action on these orders, or in bulk on what the filter finds."""
     from orderflow.staging import actions, backlog
+    from orderflow.staging.breakdown import channels_of
 
     if not orders and not which.narrow and not everything:
         raise ConfigError(
@@ -248,13 +249,13 @@ def _decide(
             "--dry-run counts without doing"
         )
     with ports.staging() as store:
-        if not orders:
-            outcome = act(store, which)
-        else:
-            rows = backlog.identify(store.connection, orders, which.channel)
-            outcome = act(store, rows)
-            if len(rows) == 1:
-                actions.only(outcome)
+        ports.recall(store, [which.channel] if which.channel else [])
+        rows = backlog.identify(store.connection, orders, which.channel) if orders else None
+        taken = which if rows is None else rows
+        ports.recall(store, channels_of(store.connection, taken))
+        outcome = act(store, taken)
+        if rows is not None and len(rows) == 1:
+            actions.only(outcome)
     tell(done, outcome, dry_run, as_json)
 
 

@@ -255,15 +255,18 @@ def live(
             f"{name} is still in shadow, so that orders which come meanwhile would not be queued; take `shadow: true` "
             f"out of {name}.yml, wait until Airflow has read it, then run this again"
         )
-    with ports.staging() as store:
+    with ports.staging_of(name) as store:
         found = shadow.hand_over(store.connection, name, moment, dry_run=not go)
     if as_json:
         values = {unit: f"{value:f}" for unit, value in found.queued.values.items()}
         told = {"orders": found.queued.orders, "values": values, "states": found.states, "earlier": found.earlier}
+        told["elsewhere"] = found.elsewhere
         print(json.dumps({"since": moment.isoformat(), "queued": go, **told}))
         return
     what = "queued for the OMS" if go else "would be queued for the OMS (dry run; --go does it)"
     states = ", ".join(f"{count:,} {state}" for state, count in sorted(found.states.items())) or "none"
+    if found.elsewhere:
+        what += f"; {found.elsewhere:,} wait in quarantine, as another channel delivers them"
     console.print(f"{_orders(found.queued.orders)} created since {moment:%Y-%m-%d %H:%M %Z} {what}", highlight=False)
     console.print(f"{_amounts(found.queued)}; {states}", highlight=False)
     earlier = "{n} staged order is older and stays where it is|{n} staged orders are older and stay where they are"

@@ -98,7 +98,7 @@ def _reconciled(channel: Channel, day: date, *, keep: bool) -> Iterator[tuple[Ce
     target = None if channel.shadow else ports.target(channel)
     window = business_day(day, channel.schedule.timezone)
     with (
-        ports.staging() as store,
+        ports.staging_of(channel.name) as store,
         closing(connect(ports.dsn(), name="orderflow reconcile")) as own,
         ports.source(channel, healing=True) as (source, runtime),
     ):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from orderflow.command import ports
@@ -68,7 +68,11 @@ def replay(
     choice = _choice(quarantined or bool(reason or sku), reason, sku, waiting, window, ids, rows)
     about, now = ports.channel(channel), datetime.now(UTC)
     target = None if dry_run or about.shadow else ports.target(about)
-    with ports.staging() as store, shown(quiet=as_json) as progress, tempfile.TemporaryDirectory() as scratch:
+    with (
+        ports.staging_of(channel) as store,
+        shown(quiet=as_json) as progress,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         records = Raws(store.connection, store.vault, about.name)
         root = Path(scratch) if dry_run else ports.landing()
         collected = again.collect(about, choice, root, now=now, records=records, progress=progress)
@@ -128,7 +132,8 @@ def _tell_changes(changes: Changes, choice: Choice, as_json: bool) -> None:
             table.add_row(Text(f"{code} newly broken", style="red"), f"{count:,}")
         console.print(table)
     if changes.examples:
-        table = Table("order", "field", "now", "then", title="for instance", title_justify="left")
+        columns = (Column(name, overflow="fold") for name in ("order", "field", "now", "then"))
+        table = Table(*columns, title="for instance", title_justify="left")
         for each in changes.examples:
             table.add_row(*map(Text, (each.order_id, each.place, each.before or "", each.after or "")))
         console.print(table)

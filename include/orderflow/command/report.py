@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -155,10 +156,13 @@ def upkeep(
 ) -> None:
     """Remove what is older than its days; raw records that quarantine or an unloaded window needs always stay.
 
+    Buyers that were forgotten and that a restored backup brought back go as well.
+
     Example: [bold]orderflow upkeep --dry-run --raw-days 30[/bold]
     """
     from orderflow.pipeline.expiry import Keep
     from orderflow.pipeline.expiry import upkeep as tidy
+    from orderflow.staging import erasure
     from orderflow.staging import upkeep as rows
 
     now = datetime.now(UTC)
@@ -170,6 +174,7 @@ def upkeep(
             landing=ports.landing(),
             reports=ports.home() / "reports",
             rows=lambda kind, days: rows.expire(connection, kind, days=days, now=now, dry_run=dry_run),
+            forget=partial(erasure.again, connection, dry_run=dry_run),
             needed=rows.needed_landings(connection),
             now=now,
             dry_run=dry_run,

@@ -265,7 +265,7 @@ def _restored(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition 
     what = (
         f"staging went back {stood}, by a restored backup or a standby that lacked the last commits; "
         f"{recalled} of the {_count(lost, 'load', 'loads')} it lacked came back out of the landing zone"
-        f"{'' if recalled >= lost else ': compare the days'}; what people decided, corrected and erased since then is "
+        f"{'' if recalled >= lost else ': compare the days'}; what people decided and corrected since then is "
         "lost: do it again"
     )
     return raised(channel.name, "restored", what, lost=lost, recalled=recalled)

@@ -120,6 +120,10 @@ class Staging(Protocol):
         """Be the only one who repeats the channel's loads up to the number `newest`; gives the number staging has."""
         ...
 
+    def forget(self, channel: str, order_ids: Collection[str]) -> None:
+        """Forget the buyers of these orders again, of those that come back later as well."""
+        ...
+
     def known(self, channel: str, basis: str, asked: Window) -> Collection[bytes]:
         """SHA-256 of raw records of orders modified within `asked`, as far as they were judged on this basis."""
         ...

@@ -87,7 +87,7 @@ def reconciled(channel: Channel, include: Path) -> dict[str, Any]:
     A day that fails does not keep the others from their certificates; its error is raised behind them.
     """
     now = datetime.now(UTC)
-    with ports.staging() as store:
+    with ports.staging_of(channel, tasks.teller()) as store:
         days = _asked_days(asked()) or _due(channel, store, now)
         target = None if channel.shadow else ports.target(channel, include / "targets")
         repair = _repair(channel, store, target)

@@ -84,10 +84,10 @@ def run(include: Path, params: Mapping[str, Any]) -> dict[str, Any]:
     from orderflow.pipeline import replay
 
     channel, choice, now = named(include, params["channel"]), choice_of(params), datetime.now(UTC)
-    with ports.staging() as store, tempfile.TemporaryDirectory(prefix="orderflow-replay-") as scratch:
+    told = tasks.teller()
+    with ports.staging_of(channel, told) as store, tempfile.TemporaryDirectory(prefix="orderflow-replay-") as scratch:
         records = _records(store, channel)
         root = Path(scratch) if params["dry_run"] else settings.landing_root()
-        told = tasks.teller()
         collected = replay.collect(channel, choice, root, now=now, records=records, progress=told)
         for place in collected.missing:
             log.warning("no raw record any more order_id=%s quarantine_id=%s", place.order_id, place.quarantine_id)

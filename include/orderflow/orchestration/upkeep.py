@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
@@ -19,7 +20,8 @@ LONGEST = timedelta(hours=4)
 
 _DOCUMENTATION = """\
 Removes, every night, what is older than the days given below. Raw landing folders stay as long as an order of theirs
-waits in quarantine, or their window is not loaded. **Trigger it with `dry_run`** to see what would go. Without Airflow:
+waits in quarantine, or their window is not loaded. Buyers that were forgotten and that a restored backup brought back
+go as well. **Trigger it with `dry_run`** to see what would go. Without Airflow:
 `orderflow upkeep --dry-run`.
 """
 _KEPT = {
@@ -62,6 +64,7 @@ def build() -> DAG:
 def run_upkeep() -> dict[str, Any]:
     """The task `expire`: counts by what was removed."""
     from orderflow.pipeline.expiry import Keep, upkeep
+    from orderflow.staging import erasure
     from orderflow.staging import upkeep as rows
 
     params, now = get_current_context()["params"], datetime.now(UTC)
@@ -72,6 +75,7 @@ def run_upkeep() -> dict[str, Any]:
             landing=settings.landing_root(),
             reports=reports_root(),
             rows=lambda kind, days: rows.expire(connection, kind, days=days, now=now, dry_run=dry_run),
+            forget=partial(erasure.again, connection, dry_run=dry_run),
             needed=rows.needed_landings(connection),
             now=now,
             dry_run=dry_run,

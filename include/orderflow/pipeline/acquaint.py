@@ -48,7 +48,7 @@ class Acquaintance:
     unused: dict[str, float] = field(default_factory=dict)
     """Places in the records that the mapping never looked at, with the share of records that have them."""
     unreadable: dict[str, int] = field(default_factory=dict)
-    """`code field: message` of records that could not be mapped, with how many."""
+    """`code field value: message` of records that could not be mapped (the value of the first), with how many."""
     reasons: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     examples: dict[str, Example] = field(default_factory=dict)
@@ -139,22 +139,29 @@ def _map(channel: Channel, folder: Path, found: Acquaintance) -> None:
     used = set(_fields(channel.adapter.record)) if channel.adapter.record else set()
     there: Counter[str] = Counter()
     filled: Counter[str] = Counter()
-    faults: Counter[str] = Counter()
+    faults: Counter[tuple[str, str, str]] = Counter()
+    first: dict[tuple[str, str, str], object] = {}
     for record in landing.records(folder):
         try:
             raw = decoded(record.data)
             there.update(set(places(raw)))
             order = mapped(Seen(raw, "", used), lambda seen: channel.adapter.to_order(seen, channel.options))
         except RecordError as error:
-            faults[f"{error.code} {error.field}: {error.message}"] += 1
+            fault = (error.code, error.field, error.message)
+            faults[fault] += 1
+            first.setdefault(fault, error.value)
             continue
         found.mapped += 1
         filled.update(_filled(order))
-    found.unreadable = dict(faults.most_common())
+    found.unreadable = {_told(*fault, first[fault]): count for fault, count in faults.most_common()}
     found.filled = {name: count / found.mapped for name, count in sorted(filled.items())}
     looked_at = used | {each.rpartition("[]")[0] for each in used}
     left = {place: count for place, count in there.items() if not _within(place, looked_at)}
     found.unused = {place: count / found.records for place, count in sorted(left.items())}
+
+
+def _told(code: str, field: str, message: str, value: object) -> str:
+    return f"{code} {field}{'' if value is None else f' {value}'}: {message}"
 
 
 def _fields(record: type[msgspec.Struct]) -> Iterator[str]:

@@ -11,6 +11,8 @@ from typing import cast
 
 from upath import UPath
 
+from orderflow.pipeline.landing import forgotten
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keep:
@@ -37,13 +39,26 @@ class Expired:
 
 Rows = Callable[[str, int], int]
 """Removes the rows of one kind that are older than so many days; returns how many."""
+Forget = Callable[[str, Collection[str]], int]
+"""Forgets the buyers of these orders of a channel, should staging know them again; returns how many it did."""
 
 
 def upkeep(
-    keep: Keep, *, landing: Path, reports: Path, rows: Rows, needed: Collection[str], now: datetime, dry_run: bool
+    keep: Keep,
+    *,
+    landing: Path,
+    reports: Path,
+    rows: Rows,
+    forget: Forget,
+    needed: Collection[str],
+    now: datetime,
+    dry_run: bool,
 ) -> dict[str, Expired]:
-    """Remove everything that is old, by what people call it; a dry run only counts."""
+    """Remove everything that is old, by what people call it, and buyers that a backup brought back; a dry run only
+    counts.
+    """
     return {
+        "forgotten buyers": Expired(_known_again(landing, forget)),
         "raw landing folders": batches(landing, days=keep.raw, now=now, needed=needed, dry_run=dry_run),
         "raw records of decided orders": Expired(rows("raw records of decided orders", keep.raw)),
         "expectation runs": Expired(rows("expectation runs", keep.expectations)),
@@ -52,6 +67,14 @@ def upkeep(
         "alerts": Expired(rows("alerts", keep.alerts)),
         "heartbeats": Expired(rows("heartbeats", keep.alerts)),
     }
+
+
+def _known_again(root: Path, forget: Forget) -> int:
+    """Forget buyers that a restored backup brought back. Loads find that out by themselves, and do it at once, but not
+    where nothing is loaded any more, or nothing was since the buyer was forgotten.
+    """
+    channels = root.iterdir() if root.is_dir() else ()
+    return sum(forget(each.name, forgotten(each)) for each in channels)
 
 
 def batches(root: Path, *, days: int, now: datetime, needed: Collection[str], dry_run: bool) -> Expired:

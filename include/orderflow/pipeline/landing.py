@@ -7,7 +7,7 @@ A batch has one folder. Its raw files are Zstandard-compressed text: for each pa
 followed by the records, byte for byte, each ended by a newline (`sizes` tells them apart even where a platform sends
 line breaks inside a record, `sha256` proves each). `zstdcat raw-00000.jsonl.zst` shows everything to a person.
 Older files have one SHA-256 for the whole page. Each load of the batch leaves a receipt beside them, with its number
-among the channel's loads: so the landing zone knows when staging went back.
+among the channel's loads: so the landing zone knows when staging went back. It keeps, too, whose buyers are forgotten.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ LOADED = "loaded-*.json"
 
 NEWEST = "loaded"
 """It stands in the channel's folder, and holds the number of its newest load."""
+
+ERASED = "erased"
+"""A folder in the channel's folder, with the ids of orders whose buyers are forgotten."""
 
 FILE_BYTES = 512 * 1024 * 1024
 """Raw bytes after which a new file is begun."""
@@ -139,6 +142,24 @@ def remembered(channel: Path, behind: int) -> Iterator[tuple[int, Batch]]:
             log.exception("load not repeated, its receipt is torn number=%d landing=%s", number, folder)
             continue
         yield number, msgspec.structs.replace(batch, landing=str(folder))
+
+
+def forget(channel: Path, order_ids: Sequence[str]) -> None:
+    """Write down that the buyers of these orders are forgotten, before they are: backups know them still."""
+    content = msgspec.json.encode(sorted(order_ids))
+    (channel / ERASED).mkdir(0o750, parents=True, exist_ok=True)
+    (channel / ERASED / f"{hashlib.sha256(content).hexdigest()}.json").write_bytes(content)
+
+
+def forgotten(channel: Path) -> set[str]:
+    """The ids of all orders of the channel whose buyers are forgotten."""
+    found: set[str] = set()
+    for path in (channel / ERASED).glob("*.json"):
+        try:
+            found |= msgspec.json.decode(path.read_bytes(), type=set[str])
+        except msgspec.MsgspecError:  # the machine lost its power over it, before anybody was forgotten
+            log.warning("list of forgotten buyers is torn path=%s", path)
+    return found
 
 
 def counted(batch_folder: Path) -> Counts:

@@ -48,14 +48,16 @@ def recall(channel: Channel, home: Path, staging: Staging, *, progress: Progress
     """Repeat the loads that the channel's landing folder knows and staging does not; returns how many.
 
     Staging went back: a backup was restored, or a standby took over that lacked the last commits. In their old order
-    the loads give the same versions and keys again, so that the OMS does nothing twice. To be done before a channel is
-    asked, too: a run that has the name of a lost one would write over its files.
+    the loads give the same versions and keys again, so that the OMS does nothing twice. Buyers that were forgotten are
+    forgotten first, so that none comes back. To be done before a channel is asked, too: a run that has the name of a
+    lost one would write over its files.
     """
     newest = landing.newest(home)
     if newest <= staging.loads(channel.name):
         return 0
     repeated = 0
     with staging.recalling(channel.name, newest) as have:
+        staging.forget(channel.name, landing.forgotten(home))
         for number, batch in landing.remembered(home, have):
             try:
                 _load(channel, _judged(channel, batch, staging), staging, recalled=number, progress=progress)

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from orderflow.domain.message import Message
+from orderflow.staging.quarantine import DELIVERED_ELSEWHERE
 from orderflow.staging.reviews import Review
 from orderflow.staging.story import Answer, Pending, Span, Story, Waiting
 
@@ -213,7 +214,7 @@ def _waits(waiting: Waiting) -> Verdict:
     standing: Standing = "quarantined"
     if any(code.startswith("CONFLICT_") for code in waiting.codes):
         standing = "conflict"
-    elif waiting.source == "oms":
+    elif waiting.source == "oms" and DELIVERED_ELSEWHERE not in waiting.codes:
         standing = "refused by the OMS"
         step = Message("{told}; release it when that is settled", told=step)
     return Verdict(standing, fact, step, f"orderflow quarantine show '#{waiting.id}'")

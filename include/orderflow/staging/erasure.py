@@ -62,6 +62,22 @@ def erase(
     return found
 
 
+def again(connection: Connection, channel: str, order_ids: Collection[str], *, dry_run: bool = False) -> int:
+    """Forget buyers that were forgotten before staging went back; returns how many were known again.
+
+    Orders that are still to come back will come without them. A dry run forgets nobody.
+    """
+    if not order_ids:
+        return 0
+    said = {"who": "recall", "why": "was erased before staging went back"}
+    found = erase(connection, channel, order_ids, **said, dry_run=dry_run)
+    if found.unknown and not dry_run:
+        with transaction(connection) as cursor:
+            lock_channel(cursor, channel)
+            cursor.execute(_CONTACTS, {"channel": channel, "order_ids": found.unknown, **said})
+    return len(found.now)
+
+
 def without_buyer(document: bytes) -> bytes:
     """The document of an order without what it says of its buyer."""
     order = msgspec.json.decode(document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,6 +16,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from orderflow.domain.batch import Batch, tally
 from orderflow.domain.errors import BalanceError
+from orderflow.domain.message import said
 from orderflow.domain.staging import Chunk, Lines, RawRecord, Refused, Table
 from orderflow.staging import history, inbox, ledger, loads, measures, merge, reviews, twins
 from orderflow.staging.compare import Run
@@ -70,7 +71,7 @@ def load(
             number = loads.count(cursor, batch.channel, batch.target)
         else:
             number = loads.repeat(cursor, batch.channel, recalled)
-        twins.demand_none(cursor, batch.channel, behind=batch.behind)
+        loaded = _noted(loaded, twins.hold(cursor, batch.channel, behind=batch.behind))
         ledger.record_load(cursor, loaded)
         measures.loaded(cursor, loaded)
         history.learn(cursor, loaded)
@@ -96,6 +97,15 @@ def _told(batch: Batch, unstorable: int) -> Batch:
         accepted=batch.counts.accepted - unstorable, quarantined=batch.counts.quarantined + unstorable
     )
     return msgspec.structs.replace(moved, reasons=tally(moved.reasons, {UNSTORABLE: unstorable}))
+
+
+def _noted(batch: Batch, held: Sequence[str]) -> Batch:
+    """The batch with a note on staged orders that the OMS is not to get yet."""
+    if not held:
+        return batch
+    waits = "{n} order waits in quarantine|{n} orders wait in quarantine"
+    note = f"{said(waits, n=len(held))}: delivered by another channel"
+    return msgspec.structs.replace(batch, notes=[*batch.notes, note])
 
 
 def _store(run: Run, orders: Table, lines: Lines, counts: Counter[str]) -> Iterator[Refused]:

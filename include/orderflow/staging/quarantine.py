@@ -19,6 +19,9 @@ from orderflow.staging.vault import Vault
 OMS_REFUSED = "OMS_REFUSED"
 """Code of an order that the OMS did not take."""
 
+DELIVERED_ELSEWHERE = "DELIVERED_ELSEWHERE"
+"""Code of a staged order that another channel delivers (`staging.twins`)."""
+
 
 def any_waiting(cursor: Cursor, channel: str) -> bool:
     """Whether the channel has rows that a good version would end."""
@@ -42,7 +45,8 @@ def supersede(
     What a person discarded gives way to another content only: as it is, it is staged and goes no further, whatever rule
     would let it pass now. What was released has gone on and stays released. What the OMS refused gives
     way to a changed version only (`changed` are their rows): the same one would be refused again. What it took too late
-    people settle alone: of an order that broke a rule besides, this is what stays.
+    people settle alone: of an order that broke a rule besides, this is what stays. What another channel delivers goes
+    nowhere until it is released, whatever changes.
 
     An order that broke a rule after the OMS had refused it, and is now again as the OMS refused it, is sent to it once
     more (with `deliver`): nothing else would tell of it. So is one whose discarding somebody took back, unless it was
@@ -51,7 +55,8 @@ def supersede(
     cursor.execute(
         """
         WITH met AS (
-            SELECT q.id, k.order_id, k.row = ANY(%(changed)s) AS changed, q.state = 'discarded'
+            SELECT q.id, k.order_id, k.row = ANY(%(changed)s) AS changed,
+                q.source = 'oms' AND q.reasons @> %(elsewhere)s OR q.state = 'discarded'
                 AND q.decided_by IS NOT NULL AND q.source <> 'oms'
                 AND (q.raw_sha256 = k.raw_sha256 OR coalesce(q.content_hash = k.content_hash, false)) AS never,
                 late, CASE WHEN q.state = 'parked' AND late <> '[]' OR q.state = 'released' AND late = '[]'
@@ -128,18 +133,27 @@ def supersede(
             "replay": batch.purpose == "replay",
             "until": batch.decided_until,
             "since": since,
+            "elsewhere": f'[{{"code": "{DELIVERED_ELSEWHERE}"}}]',
         },
     )
     for (order_id,) in cursor.fetchall() if deliver else ():
         enqueue_again(cursor, batch.channel, order_id)
 
 
-def refuse(cursor: Cursor, channel: str, refusals: Sequence[tuple[str, int, Sequence[dict[str, Any]]]]) -> None:
-    """Quarantine staged orders that the OMS refused, or took too late: `(order_id, version, reasons)`."""
+def refuse(
+    cursor: Cursor,
+    channel: str,
+    refusals: Sequence[tuple[str, int, Sequence[dict[str, Any]]]],
+    *,
+    who: str = "sync",
+    why: str = "refused by the OMS",
+) -> None:
+    """Quarantine staged orders that the OMS refused, took too late or shall not get: `(order_id, version, reasons)`."""
     encoded = [
         {"order_id": order_id, "version": version, "reasons": reasons} for order_id, version, reasons in refusals
     ]
-    cursor.execute(_REFUSED_BY_OMS, {"channel": channel, "refusals": storable(msgspec.json.encode(encoded))})
+    of = {"channel": channel, "who": who, "why": why}
+    cursor.execute(_NOT_FOR_OMS, of | {"refusals": storable(msgspec.json.encode(encoded))})
 
 
 def raw(connection: Connection, vault: Vault, quarantine_id: int) -> bytes | None:
@@ -183,7 +197,7 @@ def enqueue_again(cursor: Cursor, channel: str, order_id: str) -> None:
 
 
 # A newer version that waits for a rule of ours keeps the row; the order goes to the OMS again when that is settled.
-_REFUSED_BY_OMS = """
+_NOT_FOR_OMS = """
 WITH refusal AS (
     SELECT * FROM jsonb_to_recordset(%(refusals)s::jsonb) AS r(order_id text, version integer, reasons jsonb)
 ), before AS (
@@ -229,8 +243,8 @@ WITH refusal AS (
     RETURNING q.id, q.state, q.reasons
 )
 INSERT INTO orderflow.quarantine_events (quarantine_id, who, what, why)
-SELECT w.id, 'sync', w.state,
-    CASE WHEN w.reasons @> '[{"taken": true}]' THEN 'came too late for the OMS' ELSE 'refused by the OMS' END
+SELECT w.id, %(who)s, w.state,
+    CASE WHEN w.reasons @> '[{"taken": true}]' THEN 'came too late for the OMS' ELSE %(why)s END
 FROM written AS w LEFT JOIN before AS b ON b.id = w.id
 WHERE b.state IS DISTINCT FROM w.state
 """

@@ -82,6 +82,8 @@ class Handover:
     states: dict[str, int]
     earlier: int
     """Staged orders that were created before."""
+    elsewhere: int
+    """Orders that wait in quarantine instead: another channel delivers them."""
 
 
 def hand_over(connection: Connection, channel: str, since: datetime, *, dry_run: bool) -> Handover:
@@ -89,7 +91,7 @@ def hand_over(connection: Connection, channel: str, since: datetime, *, dry_run:
 
     What waits in quarantine stays there. The key is the one that a load would have given, so that a second call, and a
     version that the OMS has already, change nothing; what the OMS refused has a key of its own. They go behind live
-    orders. A dry run takes everything back. Raises `ConfigError` for orders that another channel delivers.
+    orders. A dry run takes everything back. Raises `ConfigError` when another channel delivers most of them.
     """
     queued, states = Some(), dict[str, int]()
     with transaction(connection) as cursor:
@@ -97,19 +99,23 @@ def hand_over(connection: Connection, channel: str, since: datetime, *, dry_run:
         cursor.execute(_OWED, {"channel": channel, "since": since})
         owed = cursor.fetchall()
         rows = []
-        for order_id, version, content, people, updated, answers, start, end, status, currency, value in owed:
+        for order_id, version, content, people, updated, answers, start, end, *_ in owed:
             moment = str(updated.astimezone(UTC) if updated else None)
             told = (f"again {answers}" if answers else moment).encode()
             key = idempotency_key(channel, order_id, version, bytes(content) + bytes(people) + told)
             rows.append((channel, order_id, version, key, start, end, True))
-            queued.add(1, currency, value)
-            states[status] = states.get(status, 0) + 1
         [(earlier,)] = _asked(cursor, _EARLIER, channel, since=since)
-        if not dry_run:
-            execute_values(cursor, _ENQUEUE, rows)
-            twins.demand_none(cursor, channel, behind=True)
+        execute_values(cursor, _ENQUEUE, rows)
+        held = set(twins.hold(cursor, channel, behind=True))
+        for order_id, *_, status, currency, value in owed:
+            if order_id not in held:
+                queued.add(1, currency, value)
+                states[status] = states.get(status, 0) + 1
+        if dry_run:
+            connection.rollback()
+        else:
             log.info("handed over channel=%s since=%s orders=%d", channel, since.isoformat(), queued.orders)
-    return Handover(queued, states, earlier)
+    return Handover(queued, states, earlier, len(held))
 
 
 def _asked(cursor: Cursor, question: str, channel: str, **values: Any) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.staging import Chunk, RawRecord
 from orderflow.domain.target import Receipt, Submission
 from orderflow.domain.window import Window
-from orderflow.staging import load, loads, outbox
+from orderflow.staging import erasure, load, loads, outbox
 from orderflow.staging.known import known
 from orderflow.staging.pooler import demand_own_session
 from orderflow.staging.raws import Raws
@@ -74,6 +74,9 @@ class Store:
 
     def recalling(self, channel: str, newest: int) -> AbstractContextManager[int]:
         return loads.recalling(self.connection, channel, newest)
+
+    def forget(self, channel: str, order_ids: Collection[str]) -> None:
+        erasure.again(self.connection, channel, order_ids)
 
     def known(self, channel: str, basis: str, asked: Window) -> frozenset[bytes]:
         return known(self.connection, channel, basis, asked)

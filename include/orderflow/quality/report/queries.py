@@ -51,7 +51,8 @@ ACCEPTED = f"""
     GROUP BY 1, 2
 """
 REFUSED = f"""
-    SELECT day, source, waits, currency, count(*) AS orders, sum(value) AS value FROM ({_REFUSED}) AS q
+    SELECT day, CASE WHEN codes @> '{{DELIVERED_ELSEWHERE}}' THEN 'validate' ELSE source END AS source, waits, currency,
+        count(*) AS orders, sum(value) AS value FROM ({_REFUSED}) AS q
     WHERE {_IN_DAYS} AND (waits OR state = 'discarded') GROUP BY 1, 2, 3, 4
 """
 REASONS = f"""

@@ -13,6 +13,12 @@ RULES: tuple[Rule, ...] = (
         "read the database's reason in quarantine; teach cleaning or a rule what it means, and replay",
     ),
     always_refuse(
+        "DELIVERED_ELSEWHERE",
+        "channel team",
+        "another channel delivers an order of the same id, number, created time and total",
+        "compare the two: discard this one if they are one order, and look for two files of one shop; else release",
+    ),
+    always_refuse(
         "OMS_REFUSED",
         "fulfilment",
         "the OMS did not take the order",
