@@ -281,12 +281,21 @@ def test_a_folder_that_may_not_be_read_is_denied(tmp_path: Path):
         ("a,ö\n菜,刀\n".encode("utf-16"), "utf-16"),
         ("a,ö\n菜,刀\n".encode("utf-16-le"), "utf-16-le"),
         ("a,ö\n菜,刀\n".encode("gb18030"), "gb18030"),
+        ("\ufeffa,ö\n菜,刀\n".encode(), "cp1252"),
+        ("a,ö\n菜,刀\n".encode("utf-16"), "utf-8"),
     ],
 )
 def test_text_is_read_in_its_declared_encoding(content: bytes, encoding: str, tmp_path: Path):
     with put(tmp_path / "a", content).open("rb") as file:
         assert list(text(file, encoding)) == ["a,ö\n", "菜,刀\n"]
         assert list(text(file, encoding)) == ["a,ö\n", "菜,刀\n"], "a file can be read again"
+
+
+@pytest.mark.parametrize("word", ["Zoë", "ROSÉ®", "»Gruß«", "é"])
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
+def test_letters_of_one_byte_are_not_taken_for_utf_8(word: str, encoding: str, tmp_path: Path):
+    with put(tmp_path / "a", f"{word}\n".encode(encoding)).open("rb") as file:
+        assert list(text(file, encoding)) == [f"{word}\n"]
 
 
 def test_lines_end_with_a_line_feed_and_nothing_else(tmp_path: Path):
@@ -299,7 +308,9 @@ def test_lines_end_with_a_line_feed_and_nothing_else(tmp_path: Path):
     ("content", "encoding", "line", "part"),
     [
         (b"a\nb\nZo\xeb\n", "utf-8", 3, "no utf-8; declare"),
-        ("a\nb\n".encode("utf-16"), "utf-8", 1, "mark of utf-16"),
+        ("Zoë\n".encode(), "cp1252", None, "written in UTF-8, and not in cp1252; declare encoding: utf-8"),
+        ("Öl €\n".encode(), "latin-1", None, "written in UTF-8, and not in latin-1"),
+        ("Zoë\nÁ\n".encode(), "cp1252", None, "written in UTF-8"),
         (b"a\n\x81\n", "cp1252", 2, "no cp1252"),
         (b"a\n\xff\xff\n", "gb18030", 2, "no gb18030"),
     ],

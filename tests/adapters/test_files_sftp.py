@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ import pytest
 from edi_mailbox import change, mailbox, one, x12
 from http_server import Time, account
 
-from orderflow.adapters.files import FileError, Inbox, storage
+from orderflow.adapters.files import FileError, Inbox, sftp
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Secret
 
@@ -46,6 +47,12 @@ class Plain(asyncssh.SFTPServer):
         if b"held" in path:
             raise asyncssh.SFTPFailure("Failure")
         return super().open(path, pflags, attrs)
+
+    def close(self, file_obj: BinaryIO) -> None:
+        is_full = "full" in str(file_obj.name) and file_obj.writable()
+        super().close(file_obj)
+        if is_full:
+            raise asyncssh.SFTPFailure("No space left on device")
 
     async def read(self, file_obj: BinaryIO, offset: int, size: int) -> bytes:
         if "silent" in str(file_obj.name):
@@ -113,6 +120,45 @@ def test_a_mailbox_keeps_its_archive_on_a_server_that_renames_over_nothing(serve
     (order,), refused = box.run()
     assert (order.lines[0].quantity, refused, box.left(), len(box.out())) == ("5", [], [], 2)
     assert len(list((root / "in" / "archive" / "orders").rglob("*.part"))) == 0
+
+
+def test_names_are_read_in_whatever_bytes_they_have(server: tuple[str, Path]):
+    url, root = server
+    box = mailbox(root / "in", url)
+    box.account = account(url, login="partner", password=Secret("secret-0001"))
+    box.drop(os.fsdecode("订单.edi".encode("gbk")), x12(one("PO-1")))
+    box.drop("b.edi", x12(one("PO-2"), control="000000102"))
+    orders, refused = box.run()
+    assert (sorted(order.order_id for order in orders), refused) == (["PO-1", "PO-2"], [])
+    assert (box.left(), len(box.out())) == ([], 2)
+    assert [name.partition(".")[0] for name in box.done()] == ["%B6%A9%B5%A5", "b"]
+
+
+def test_an_interchange_costs_no_more_requests_than_it_needs(server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch):
+    """Read, judged, remembered, answered and put away. This server needs three requests to rename a file."""
+    url, root = server
+    box = mailbox(root / "in", url)
+    box.account = account(url, login="partner", password=Secret("secret-0001"))
+    box.drop("first.edi", x12(one("PO-0")))
+    box.run()
+    asked: list[object] = []
+    ask = paramiko.SFTPClient._async_request
+    monkeypatch.setattr(paramiko.SFTPClient, "_async_request", lambda *given: asked.append(given[2]) or ask(*given))
+    for number in range(1, 21):
+        box.drop(f"{number}.edi", x12(one(f"PO-{number}"), control=f"{number:09d}"))
+    orders, _ = box.run()
+    assert (len(orders), len(box.out()), box.left()) == (20, 21, [])
+    assert len(asked) / 20 < 50
+
+
+def test_what_a_server_finds_no_room_for_at_the_end_of_a_file_is_not_written(server: tuple[str, Path]):
+    url, root = server
+    box = mailbox(root / "in", url)
+    box.account = account(url, login="partner", password=Secret("secret-0001"))
+    box.drop("a.edi", x12(one("full")))
+    with pytest.raises(TransientError, match=r"archive/orders/.*No space left on device"):
+        box.run()
+    assert (box.left(), box.done(), box.out()) == (["a.edi"], [], [])
 
 
 def test_an_interchange_that_cannot_be_opened_is_told_once_it_is_old(server: tuple[str, Path]):
@@ -195,7 +241,7 @@ def test_a_server_that_falls_silent_is_not_waited_for_forever(
     server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ):
     url, root = server
-    monkeypatch.setattr(storage, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(sftp, "ANSWER_SECONDS", 0.2)
     (root / "in" / "silent.csv").write_text("a\n")
     box = inbox(url)
     with pytest.raises(TransientError, match=r"silent\.csv: TimeoutError; the run tries again"):

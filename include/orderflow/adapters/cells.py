@@ -22,6 +22,16 @@ _ERROR = re.compile(
 )
 """What Excel and Calc write into text for a cell that shows an error; most of it in the language of who saved it."""
 
+_TOTALS = {
+    "total", "totals", "grand total", "subtotal", "sub-total", "sub total", "sum",
+    "summe", "gesamt", "gesamtsumme", "zwischensumme", "ergebnis", "gesamtergebnis",
+    "total général", "sous-total", "somme", "suma", "total general", "totale", "totale generale", "subtotale", "somma",
+    "totaal", "subtotaal", "eindtotaal", "soma", "summa", "totalt", "i alt", "razem", "celkem", "toplam",
+    "итого", "всего", "المجموع", "合計", "合计", "總計", "总计", "総計", "小計", "小计", "共計", "共计",
+    "합계", "총계", "소계",
+}  # fmt: skip
+"""What people write beside the sums of a table."""
+
 _ALIKE = " \xa0\u2009\u202f'\u2019"
 _PLAIN_MARKS = str.maketrans(_ALIKE, "    ''")
 """Blanks and apostrophes that group thousands: programs write one or the other, as the country's settings say."""
@@ -48,6 +58,11 @@ def whole(field: str, text: str, place: str = "") -> str:
             "column formatted as text, and the file sent again",
         )
     return text
+
+
+def is_total(text: str) -> bool:
+    """Whether a cell says that its row is no line of an order, but the sum of others."""
+    return " ".join(bare(text).rstrip(": ").casefold().split()) in _TOTALS
 
 
 def amount(field: str, text: str, *, decimal: str, grouping: str, place: str = "") -> str:

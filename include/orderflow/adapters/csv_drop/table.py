@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import difflib
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
-from orderflow.adapters.csv_drop.layout import Options
+from orderflow.adapters.cells import bare, is_total
+from orderflow.adapters.csv_drop.layout import ARTICLE, Options
 from orderflow.adapters.files import FileError, text
 
 Row: TypeAlias = tuple[int, Mapping[str, Any] | msgspec.Raw]
 """Number of the line on which the row begins, and the row: names to values, or a JSON object as it came."""
 
 _ENDS = "have the file sent again"
+_TOO_MANY = " (a value with a delimiter has no quotes, or rows end in a delimiter and the header does not)"
 _END = "\x1a"
 """What old systems write behind the last line."""
+HEADER_WITHIN = 100
+"""Rows at the top of a file among which the header must be."""
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -70,27 +74,44 @@ def _records(lines: Iterator[str], options: Options) -> Iterator[Row]:
     )
     names, needed = options.columns, options.needed()
     headings = {*(names or ()), *needed}
+    order_id = str(options.order["order_id"])
+    article = [column for name in ARTICLE if isinstance(column := options.line.get(name), str)]
+    above: list[tuple[int, list[str]]] = []
     begins = 1
     try:
         for values in reader:
             if not any(values) or _names_delimiter(begins, values):
                 pass
             elif names is None:
-                names = _header(values, needed)
-                headings.update(filter(None, values))  # every row has what columns without a name hold
+                above.append((begins, values))
+                if needed.keys() <= set(_spelled(values, needed)):
+                    names = _header(begins, _spelled(values, needed))
+                    headings.update(filter(None, values))  # every row has what columns without a name hold
+                elif len(above) == HEADER_WITHIN:
+                    raise _no_header(above, needed)
             elif not headings.isdisjoint(values) and needed.keys() <= set(again := _spelled(values, needed)):
                 _demand_same(begins, again, names)
             elif len(values) != len(names):
-                raise FileError(begins, f"has {len(values)} values for {len(names)} columns; {_ENDS}")
-            else:
-                yield begins, dict(zip(names, values, strict=True))
+                why = _TOO_MANY if len(values) > len(names) else ""
+                raise FileError(begins, f"has {len(values)} values for {len(names)} columns{why}; {_ENDS}")
+            elif not _is_total(row := dict(zip(names, values, strict=True)), order_id, article):
+                yield begins, row
             begins = reader.line_num + 1
     except csv.Error as error:
-        raise FileError(
-            begins, f"cannot be read ({error}): a quote is not closed, or stands where none may; {_ENDS}"
-        ) from error
+        why = "a quote is not closed, or stands where none may"
+        if "new-line" in str(error):
+            why = "its lines end as those of old Macs; have it saved with line feeds"
+        raise FileError(begins, f"cannot be read ({error}): {why}; {_ENDS}") from error
     if names is None:
-        raise FileError(None, f"is empty: not even a header; {_ENDS}, or declare the columns")
+        raise _no_header(above, needed)
+
+
+def _is_total(row: Mapping[str, str], order_id: str, article: Sequence[str]) -> bool:
+    """Whether a row holds the sums of others: it says so, and names no order and no article."""
+    named = bare(row.get(order_id, ""))
+    if any(bare(row.get(column, "")) for column in article) or (named and not is_total(named)):
+        return False
+    return any(map(is_total, row.values()))
 
 
 def _names_delimiter(line: int, values: list[str]) -> bool:
@@ -116,15 +137,21 @@ def _plain(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
-def _header(values: list[str], needed: Mapping[str, str]) -> list[str]:
-    """The header, checked: every declared column is there, and no name twice. Columns may be without a name."""
-    names = _spelled(values, needed)
+def _header(line: int, names: list[str]) -> list[str]:
+    """The header, checked: no name stands there twice. Columns may be without a name."""
     for name in filter(None, names):
         if names.count(name) > 1:
-            raise FileError(1, f"names the column {name!r} twice; which of them is meant cannot be known; {_ENDS}")
-    for column, field in needed.items():
-        if column not in names:
-            near = difflib.get_close_matches(column, names, n=1)
-            hint = f"perhaps {near[0]!r} now" if near else f"it has {', '.join(map(repr, names))}"
-            raise FileError(1, f"has no column {column!r} for {field} ({hint}); correct the channel file, or {_ENDS}")
+            raise FileError(line, f"names the column {name!r} twice; which of them is meant cannot be known; {_ENDS}")
     return names
+
+
+def _no_header(rows: list[tuple[int, list[str]]], needed: Mapping[str, str]) -> FileError:
+    """The fault of a file none of whose first rows has every column: what the one lacks that has most of them."""
+    if not rows:
+        return FileError(None, f"is empty: not even a header; {_ENDS}, or declare the columns")
+    spelled = [(line, _spelled(values, needed)) for line, values in rows]
+    line, names = max(spelled, key=lambda row: len(needed.keys() & set(row[1])))
+    column, field = next((column, field) for column, field in needed.items() if column not in names)
+    near = difflib.get_close_matches(column, names, n=1)
+    hint = f"perhaps {near[0]!r} now" if near else f"it has {', '.join(map(repr, names))}"
+    return FileError(line, f"has no column {column!r} for {field} ({hint}); correct the channel file, or {_ENDS}")

@@ -2,7 +2,7 @@
 
     archive/interchanges/<month>/<sender>.<control>.<hash>.json  one entry per interchange: what it said, in which file
     archive/orders/<xx>/<order>.json                             every accepted message about one order, oldest first
-    archive/pending/<sha256>/<acknowledgement>                   acknowledgements, sent once their file is put away
+    archive/pending/<name in done>/<acknowledgement>             acknowledgements, sent once their file lies in done
     archive/responses/<document>                                 that an answer to an order was, or is being, written
 
 Everything is written whole, under another name first, so that a crash leaves the old state or the new one. The files
@@ -14,19 +14,15 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ftplib import error_perm
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from orderflow.adapters.edi.message import Message
-from orderflow.adapters.files import Inbox
-
-_NAME = "file-name"
-"""Beside promised acknowledgements: the name of the file that they wait for."""
+from orderflow.adapters.files import Inbox, done_name
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +52,7 @@ class Archive:
 
     def put_away(self, name: str, sha256: str) -> bool:
         """Whether a file of this name and content lies in `done`."""
-        path = PurePosixPath(name)
-        return self._exists(f"done/{path.stem}.{sha256[:12]}{path.suffix}")
-
-    def waits(self, name: str) -> bool:
-        """Whether a file of this name lies in the inbox."""
-        return bool(name) and self._exists(name)
+        return self._exists(f"done/{done_name(name, sha256)}")
 
     def history(self, order_id: str) -> list[Message]:
         """Every accepted message about an order so far, oldest first."""
@@ -78,25 +69,32 @@ class Archive:
 
     def promise(self, name: str, sha256: str, acknowledgement: str, content: bytes) -> None:
         """Lay down an acknowledgement that is sent once the file of this name and content is put away."""
-        self._write(f"archive/pending/{sha256}/{_NAME}", name.encode())
-        self._write(f"archive/pending/{sha256}/{acknowledgement}", content)
+        folder = f"archive/pending/{done_name(name, sha256)}"
+        with self._storage.speaking(folder):
+            files, place = self._at(folder)
+            files.makedirs(place, exist_ok=True)
+        self._write(f"{folder}/{acknowledgement}", content)
 
-    def send(self) -> Iterator[str]:
-        """Move the acknowledgements whose files are put away to the outbox, and tell their names."""
-        for sha256 in self._listed("archive/pending"):
-            folder = f"archive/pending/{sha256}"
-            name = self._read(f"{folder}/{_NAME}")
-            if name is not None and self.put_away(name.decode(), sha256):
-                for acknowledgement in self._listed(folder):
-                    if acknowledgement != _NAME:
-                        self._move(f"{folder}/{acknowledgement}", f"{self._outbox}/{acknowledgement}")
-                        yield acknowledgement
-                self._remove(folder)
+    def send(self, name: str, sha256: str, acknowledgements: Collection[str]) -> None:
+        """Move these acknowledgements of a file that is put away to the outbox."""
+        folder = f"archive/pending/{done_name(name, sha256)}"
+        for acknowledgement in acknowledgements:
+            self._move(f"{folder}/{acknowledgement}", f"{self._outbox}/{acknowledgement}")
+        if acknowledgements:
+            self._remove(folder)
+
+    def send_rest(self) -> Iterator[str]:
+        """Send what a crash kept from being sent, and tell the names."""
+        for kept in self._listed("archive/pending"):
+            if self._exists(f"done/{kept}"):
+                for acknowledgement in self._listed(f"archive/pending/{kept}"):
+                    self._move(f"archive/pending/{kept}/{acknowledgement}", f"{self._outbox}/{acknowledgement}")
+                    yield acknowledgement
+                self._remove(f"archive/pending/{kept}")
 
     def kept(self, name: str, sha256: str) -> bytes | None:
         """What stands in a file that was put away; None when it is not there any more."""
-        path = PurePosixPath(name)
-        return self._read(f"done/{path.stem}.{sha256[:12]}{path.suffix}")
+        return self._read(f"done/{done_name(name, sha256)}")
 
     def is_said(self, name: str) -> bool:
         """Whether a document of this name was written to the outbox, or only its last step is missing."""
@@ -134,29 +132,33 @@ class Archive:
             files, place = self._at(path)
             try:
                 files.pipe_file(f"{place}.part", content)
-            except (FileNotFoundError, error_perm):  # the second one is FTP's
+            except (OSError, error_perm):  # many servers have one word for everything that fails
                 files.makedirs(posixpath.dirname(place), exist_ok=True)
                 files.pipe_file(f"{place}.part", content)
             self._storage.move(f"{place}.part", place)
 
     def _move(self, path: str, target: str) -> None:
-        with self._storage.speaking(path):
-            files, place = self._at(target)
-            files.makedirs(posixpath.dirname(place), exist_ok=True)
-            self._storage.move(self._at(path)[1], place)
+        with self._storage.speaking(target):
+            self._storage.move(self._at(path)[1], self._at(target)[1])
 
     def _remove(self, path: str) -> None:
         """Remove a folder with what a crash left half-written in it."""
         with self._storage.speaking(path):
             files, place = self._at(path)
-            if files.exists(place):
-                files.rm(place, recursive=True)
+            try:
+                files.rmdir(place)
+            except (OSError, error_perm):  # it is not empty, or buckets have no folders
+                if files.exists(place):
+                    files.rm(place, recursive=True)
 
     def _listed(self, path: str) -> list[str]:
         with self._storage.speaking(path):
             files, place = self._at(path)
             files.invalidate_cache()
-            names = files.ls(place, detail=False) if files.exists(place) else []
+            try:
+                names = files.ls(place, detail=False)
+            except FileNotFoundError:
+                names = []
             return sorted(
                 name for each in names if not (name := posixpath.basename(each.rstrip("/"))).endswith(".part")
             )

@@ -242,6 +242,8 @@ def altered(known: Line, said: Line, action: Action, currency: str | None) -> Li
         for name in Line.__struct_fields__
         if name not in fields and (value := getattr(said, name)) is not None
     }
+    if known.sku and said.sku in (known.gtin, known.product_id):
+        news.pop("sku", None)  # the change names the article by another one of its numbers
     line = msgspec.structs.replace(known, **news)
     if {"quantity", "unit_price", "discount"} & news.keys():
         total = news.get("total") or line_total(line, currency)

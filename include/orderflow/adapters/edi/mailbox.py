@@ -20,7 +20,7 @@ from orderflow.adapters.edi.message import Message, to_json
 from orderflow.adapters.edi.reading import WHOLE, File, Format, Terms, judge
 from orderflow.adapters.edi.responding import Write, respond
 from orderflow.adapters.edi.seen import Seen
-from orderflow.adapters.files import Drop, Inbox
+from orderflow.adapters.files import Inbox
 from orderflow.domain.errors import TransientError
 from orderflow.domain.fulfilment import Notice, Told
 from orderflow.domain.source import Account, JsonValue, Page, Runtime
@@ -56,15 +56,16 @@ class Mailbox:
 
     def acknowledge(self, origins: Collection[str]) -> None:
         """Answer, remember and put away the files that `origins` name, unless that was done or the file has changed."""
-        self._send()
-        taken: dict[str, str] = {}
-        there = [origin for origin in dict.fromkeys(origins) if self._archive.waits(origin.rpartition("#sha256=")[0])]
-        for origin in there:
-            with self._inbox.copy(Drop(origin.rpartition("#sha256=")[0], 0, None)) as copy:
-                if copy.origin == origin:
-                    self._prepare(judge(copy, self._format, self._terms, self._archive, taken))
-        self._inbox.acknowledge(there)
-        self._send()
+        for name in self._archive.send_rest():
+            log.info("acknowledgement sent name=%s", name)
+        for drop, sha256 in self._inbox.there(origins):
+            with self._inbox.copy(drop) as copy:
+                if copy.sha256 != sha256:
+                    log.warning("file left, it changed since it was read name=%s", drop.name)
+                    continue
+                promised = self._prepare(judge(copy, self._format, self._terms, self._archive, {}))
+            if self._inbox.put_away(drop, sha256):
+                self._archive.send(drop.name, sha256, promised)
 
     def fulfil(self, notice: Notice) -> Told:
         """Answer an order with a document in the outbox."""
@@ -159,9 +160,13 @@ class Mailbox:
         known.pop(message.place, None)
         return replace(message, history=[known[place] for place in sorted(known)]) if known else message
 
-    def _prepare(self, file: File) -> None:
-        """Enter the interchanges, remember their messages, promise their acknowledgements: all that may be repeated."""
+    def _prepare(self, file: File) -> list[str]:
+        """Enter the interchanges, remember their messages, promise their acknowledgements: all that may be repeated.
+
+        The names of the acknowledgements.
+        """
         verdicts: list[Verdict] = []
+        promised: list[str] = []
         for found in () if WHOLE in file.faults else self._format.walk(file.text()):
             interchange = file.of(found)
             if isinstance(found, Unit):
@@ -174,8 +179,9 @@ class Mailbox:
                 )
                 self._archive.enter(file.keys[interchange.number], entry)
             if interchange.number not in file.repeats:
-                self._promise(file, interchange, verdicts)
+                promised += self._promise(file, interchange, verdicts)
             verdicts = []
+        return promised
 
     def _verdict(self, file: File, interchange: Interchange, unit: Unit) -> Verdict:
         if unit.kind in self._format.answers:
@@ -186,21 +192,18 @@ class Mailbox:
             self._archive.remember(message)
         return Verdict(group=unit.group, kind=unit.kind, reference=unit.reference, faults=faults)
 
-    def _promise(self, file: File, interchange: Interchange, verdicts: Sequence[Verdict]) -> None:
+    def _promise(self, file: File, interchange: Interchange, verdicts: Sequence[Verdict]) -> list[str]:
         """The acknowledgement of an interchange; one that is refused for what its envelope says gets one, too."""
         now = self._runtime.clock()
         if interchange.number in file.faults and not file.is_answered(interchange, now):
-            return
+            return []
         text = self._format.acknowledgement(interchange, verdicts, now)
-        if text is not None:
-            control = quote(interchange.control, safe="")[:60]
-            name = f"ack-{control}-{file.digests[interchange.number][:12]}.edi"
-            self._archive.promise(file.copy.drop.name, file.copy.sha256, name, text.encode(file.charset))
-
-    def _send(self) -> None:
-        """Send what is promised; at the beginning too, because a crash may have come in between."""
-        for name in self._archive.send():
-            log.info("acknowledgement sent name=%s", name)
+        if text is None:
+            return []
+        control = quote(interchange.control, safe="")[:60]
+        name = f"ack-{control}-{file.digests[interchange.number][:12]}.edi"
+        self._archive.promise(file.copy.drop.name, file.copy.sha256, name, text.encode(file.charset))
+        return [name]
 
 
 def _fault(interchange: Interchange, unit: Unit) -> Fault | None:

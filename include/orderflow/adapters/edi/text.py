@@ -6,27 +6,11 @@ import codecs
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from orderflow.adapters.files import undeclared
+from orderflow.adapters.files import Disguise, undeclared
 from orderflow.domain.errors import RecordError
 
 CHUNK = 1 << 16
 _NO_LINE_ENDS = str.maketrans("", "", "\r\n")
-
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-
-
-def byte_order_mark(head: bytes) -> tuple[str, int] | None:
-    """The character set that a byte order mark at the start of a file announces, and the mark's length in bytes."""
-    for mark, charset in _MARKS:
-        if head.startswith(mark):
-            return charset, len(mark)
-    return None
 
 
 def decoded(stream: BinaryIO, charset: str, *, cure: str, skip: int = 0) -> Iterator[str]:
@@ -60,15 +44,18 @@ def _in_records(text: str) -> bool:
 
 
 def _strict(stream: BinaryIO, charset: str, *, cure: str, skip: int) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(charset)("strict")
+    decoder, disguise = codecs.getincrementaldecoder(charset)("strict"), Disguise(charset)
     at = skip
     stream.seek(skip)
     while True:
         chunk = stream.read(CHUNK)
+        disguise.see(chunk)
         pending = len(decoder.getstate()[0])
         try:
             text = _letters(decoder.decode(chunk, final=not chunk), chunk, charset)
         except UnicodeDecodeError as error:
+            if disguise.is_utf_8():
+                break
             if not chunk:
                 raise RecordError(
                     "INTERCHANGE_TORN",
@@ -88,4 +75,6 @@ def _strict(stream: BinaryIO, charset: str, *, cure: str, skip: int) -> Iterator
         if text:
             yield text
         if not chunk:
-            return
+            break
+    if disguise.is_utf_8():
+        raise RecordError("CHARACTER_SET", "file", charset, f"its letters are written in UTF-8; {cure}")

@@ -131,7 +131,7 @@ def _group_open(group: Group) -> Fault:
 
 
 def _group_fault(group: Group, trailer: list[str]) -> Fault | None:
-    if element(trailer, 2) != group.control:
+    if element(trailer, 2).lstrip("0") != group.control.lstrip("0"):
         return Fault(
             code="GROUP_UNBALANCED",
             field="GE02",

@@ -6,6 +6,7 @@ https://edihere.com/asc-x12-639-basis-of-unit-price-code/ and its neighbours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -37,6 +38,9 @@ _BASIS = (
 
 _PACK = {"DZ": 12, "GS": 144, "HC": 100, "TH": 1000}
 """Units of measure that are such a number themselves: a price per dozen of a quantity in dozens needs no division."""
+
+_UNIT = re.compile(r"\W")
+"""What ends a unit of measure, which in POC is the first part of a composite."""
 
 _EACH = {"PE", "LE", "QE", "TE", "WE"}
 """Basis codes of prices per each."""
@@ -74,7 +78,7 @@ def item(
     change = head[0] == "POC"
     quantity, uom, price, basis, pairs = (3, 5, 6, 7, 8) if change else (2, 3, 4, 5, 6)
     numbers = {element(head, at): element(head, at + 1) for at in range(pairs, len(head) - 1, 2)}
-    unit = element(head, uom).split(">")[0] or None
+    unit = _UNIT.split(element(head, uom), maxsplit=1)[0] or None
     per = _per(element(head, basis), unit)
     asked, priced = element(head, quantity) or None, element(head, price) or None
     if element(head, basis) == "NC":

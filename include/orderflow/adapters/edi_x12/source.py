@@ -7,10 +7,10 @@ from orderflow.adapters.edi.envelope import Interchange
 from orderflow.adapters.edi.mailbox import Mailbox
 from orderflow.adapters.edi.message import Message
 from orderflow.adapters.edi.reading import Format, Terms
-from orderflow.adapters.edi.text import byte_order_mark
 from orderflow.adapters.edi_x12.envelopes import walk
 from orderflow.adapters.edi_x12.mapping import faults, order_id
 from orderflow.adapters.edi_x12.response import acknowledgement, response
+from orderflow.adapters.files import byte_order_mark
 from orderflow.domain.order import Order
 from orderflow.domain.source import Account, Runtime
 
@@ -28,7 +28,7 @@ FORMAT = Format(
     faults=faults,
     acknowledgement=acknowledgement,
     answers=frozenset({"997", "999", "824"}),
-    cure="X12 declares no character set: set source.charset to the one agreed on, such as cp1252",
+    cure="X12 declares no character set: set source.charset to the one agreed on, such as utf-8 or cp1252",
 )
 
 

@@ -29,7 +29,9 @@ _FORMATS = {
     "203": "%Y%m%d%H%M",
     "204": "%Y%m%d%H%M%S",
 }
-"""Element 2379, as far as it names one moment; 718 is a period of two 102s, of which the end counts."""
+"""Element 2379, as far as it names one moment."""
+_PERIODS = {"718": "102", "719": "203"}
+"""Formats that are two of another one, of which the later counts."""
 
 
 def number(value: str) -> str | None:
@@ -40,12 +42,24 @@ def number(value: str) -> str | None:
 def moment(dtm: Segment) -> str | None:
     """ISO 8601 of a DTM; None when its format names no moment or no such day."""
     value, form = get(dtm, 1, 2), get(dtm, 1, 3)
-    if form == "718":
-        value, form = value[-8:], "102"
+    if form in _PERIODS:
+        form = _PERIODS[form]
+        value = value[-8:] if form == "102" else value[-12:]
     if form not in _FORMATS or not (value.isascii() and value.isdigit()):
         return None
     try:
         return datetime.strptime(value, _FORMATS[form]).isoformat()  # noqa: DTZ007  EDIFACT times are local to the sender
+    except ValueError:
+        return None
+
+
+def until(dtm: Segment) -> str | None:
+    """The moment of a DTM by which something is to be done: of a week (616, CCYYWW of ISO 8601) its last day."""
+    week = get(dtm, 1, 2)
+    if get(dtm, 1, 3) != "616":
+        return moment(dtm)
+    try:
+        return datetime.fromisocalendar(int(week[:4]), int(week[4:]), 7).isoformat()
     except ValueError:
         return None
 
@@ -98,7 +112,7 @@ def _content(kind: str, segments: Sequence[Segment]) -> Iterator[Fault]:
                 yield _fault(
                     "AMOUNT_MALFORMED", segment, position, place[0], "12", "a number has one decimal mark at most"
                 )
-        elif tag == "DTM" and get(segment, 1, 3) in (*_FORMATS, "718") and moment(segment) is None:
+        elif tag == "DTM" and get(segment, 1, 3) in (*_FORMATS, *_PERIODS, "616") and until(segment) is None:
             message = f"is no moment in the format {get(segment, 1, 3)} that it names"
             yield _fault("TIME_MALFORMED", segment, position, 1, "12", message)
     if not lines and kind == "ORDERS" and get(begin, 3) != "1":

@@ -14,7 +14,7 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from orderflow.adapters.edi.history import demand_one_unit, line_total, rounded, text
-from orderflow.adapters.edifact.check import moment, number
+from orderflow.adapters.edifact.check import number, until
 from orderflow.adapters.edifact.syntax import Segment, get
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Charge, Discount, Line
@@ -114,6 +114,21 @@ def within(item: Item, lin: Segment, above: Sequence[Line]) -> Item:
     if any(each.line_id == parent and each.total and Decimal(each.total) for each in above):
         line = replace(line, unit_price="0", discount=None, tax=None, total="0")
     return Item(line, item.charges, item.ext)
+
+
+def gifts(group: Sequence[Segment], line: Line) -> list[Line]:
+    """The goods that come beside the ordered quantity and are not charged (QTY 192), as a line of their own.
+
+    https://gs1-germany.de/internet/common/files/eEurope_english/orders/english/all/h5123.htm
+    """
+    told = _first(group, "QTY", ("192",))
+    quantity = number(get(told, 1, 2)) if told else None
+    if told is None or quantity is None or not Decimal(quantity):
+        return []
+    free = {"unit_price": "0", "discount": None, "tax": None, "total": "0", "quantity": quantity}
+    name = f"{line.line_id}/free"
+    unit = get(told, 1, 3) or line.uom
+    return [replace(line, **free, kind="gift", line_id=name, parent_line_id=line.line_id, uom=unit)]
 
 
 _HANDLED = {"PIA", "IMD", "PRI", "TAX", "MOA", "NAD", "CTA", "COM", "FTX"}
@@ -218,7 +233,7 @@ def _title(group: Sequence[Segment]) -> str | None:
 
 def when(segments: Sequence[Segment], qualifiers: Sequence[str]) -> str | None:
     dtm = _first(segments, "DTM", qualifiers)
-    return moment(dtm) if dtm else None
+    return until(dtm) if dtm else None
 
 
 def leftovers(segments: Iterable[Segment], prefix: str = "") -> dict[str, str]:

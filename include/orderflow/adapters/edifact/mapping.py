@@ -136,12 +136,14 @@ def step(message: Message, options: Partner) -> Step:
 
 
 def _sections(whole: Sequence[Segment]) -> _Sections:
-    """Header, LIN groups and summary, which begins at UNS."""
+    """Header, LIN groups and summary, which begins at UNS+S; UNS+D only says that lines follow."""
     header: list[Segment] = []
     groups: list[list[Segment]] = []
     summary: list[Segment] = []
     for segment in whole[1:-1]:
         tag = segment[0][0]
+        if tag == "UNS" and get(segment, 1) == "D":
+            continue
         if tag == "UNS" or summary:
             summary.append(segment)
         elif tag == "LIN":
@@ -168,8 +170,11 @@ def _order(message: Message, bgm: Segment, parts: _Sections, kind: str, options:
         lines.refuse_own_address(group)
         item = lines.within(lines.item(group, place, currency, options.sku, days), group[0], held)
         items.append(item)
-        held.append(replace(item.line, number=len(held) + 1, quantity_ordered=item.line.quantity if whole else None))
+        free = lines.gifts(group, item.line) if action != "delete" else []
+        for line in [item.line, *free]:
+            held.append(replace(line, number=len(held) + 1, quantity_ordered=line.quantity if whole else None))
         actions.append(action)
+        actions.extend("child" for _ in free)
     base = sum((decimal(line.total) for line in held if line.total), Decimal(0))
     if whole:
         _check_lines_total(

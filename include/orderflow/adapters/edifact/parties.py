@@ -21,6 +21,9 @@ ROLES: tuple[tuple[str, Role], ...] = (
 )
 """Party qualifiers (element 3035) that are contacts of an order; the first of a role that is there has it."""
 
+_PART = 70
+"""Characters of each part of a free text (4440) in D.96A."""
+
 TAGS = {"NAD", "CTA", "COM", "FTX"}
 """Segments that may hold personal data; none of them goes to `ext`."""
 
@@ -91,7 +94,9 @@ def _joined(nad: Segment, element: int) -> str | None:
 
 
 def _words(ftx: Segment) -> str:
-    return "".join(ftx[4]).strip() if len(ftx) > 4 else ""
+    """A text in parts; only one that fills its part up may have been cut in the middle of a word."""
+    parts = ftx[4] if len(ftx) > 4 else []
+    return "".join(part if len(part) >= _PART else f"{part.rstrip()} " for part in parts).strip()
 
 
 def buyer_id(header: Sequence[Segment]) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from orderflow.adapters.edi.text import byte_order_mark
+from orderflow.adapters.files import byte_order_mark
 from orderflow.domain.errors import RecordError
 
 BLANK = " \t\r\n\0\x1a"

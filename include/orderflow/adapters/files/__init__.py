@@ -7,8 +7,19 @@ for copy in inbox.copies(inbox.ready()):
 inbox.acknowledge(origins)
 """
 
-from orderflow.adapters.files.inbox import Copy, Drop, Inbox
+from orderflow.adapters.files.inbox import Copy, Drop, Inbox, done_name
 from orderflow.adapters.files.manifest import Manifest
-from orderflow.adapters.files.text import FileError, text, undeclared
+from orderflow.adapters.files.text import Disguise, FileError, byte_order_mark, text, undeclared
 
-__all__ = ["Copy", "Drop", "FileError", "Inbox", "Manifest", "text", "undeclared"]
+__all__ = [
+    "Copy",
+    "Disguise",
+    "Drop",
+    "FileError",
+    "Inbox",
+    "Manifest",
+    "byte_order_mark",
+    "done_name",
+    "text",
+    "undeclared",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import tempfile
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +18,11 @@ from errno import EBUSY
 from fnmatch import fnmatchcase
 from ftplib import error_perm, error_temp
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from orderflow.adapters.files import manifest
 from orderflow.adapters.files.manifest import Manifest
+from orderflow.adapters.files.spool import add, spool
 from orderflow.adapters.files.storage import Storage
 from orderflow.adapters.files.text import FileError
 from orderflow.domain.errors import DriftError, TransientError
@@ -33,11 +34,12 @@ UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 """Endings under which programs write what is not complete yet."""
 HIDDEN = (".", "~$")
 """How names begin that are no partner's files: hidden ones, and the locks of Office programs."""
-IN_MEMORY = 8 * 1024 * 1024
-"""Bytes of a copy that stay in memory; a longer one goes to a temporary file."""
 BLOCK = 1024 * 1024
+LONGEST_NAME = 255
+"""Bytes that most file systems have room for in a name."""
 _MARK = "#sha256="
-_UNREADABLE = "\ufffd"
+_KEPT = re.compile("[\udc80-\udcff]")
+"""Bytes of a name that are no UTF-8, as Python keeps them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,20 @@ class Drop:
     """A file that lies in the inbox. `modified` is what the storage says."""
 
     name: str
+    """What it is called; bytes that are no UTF-8 stand as `%E4`."""
     size: int
     modified: datetime | None
     manifest: str | None = None
     """Name of the manifest beside it."""
     link: bool = False
     """Whether it only points to a file."""
+    spelled: str | None = None
+    """Its name in the storage, where that is another one."""
+
+    @property
+    def path(self) -> str:
+        """Where it lies in the inbox."""
+        return self.spelled or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +86,7 @@ class Copy:
         if self.content is None:
             raise FileError(
                 None,
-                "cannot be opened; let the account read it, close the program that still holds it, or have it renamed "
-                "in UTF-8",
+                "cannot be opened; let the account read it, or close the program that still holds it",
             )
         return self.content
 
@@ -126,16 +135,12 @@ class Inbox:
 
     def copies(self, drops: Sequence[Drop]) -> Iterator[Copy]:
         """The contents of these files, one open at a time; what vanished or grew meanwhile is left for the next run."""
-        done = self._done() if drops else {}
         for drop in drops:
             try:
                 with self.copy(drop) as copy:
                     if copy.content is not None and not self._is_whole(drop, copy.content.seek(0, 2)):
                         log.warning("file left, it is still being written name=%s", drop.name)
                         continue
-                    before = done.get(copy.sha256[:12])
-                    if before:
-                        log.info("file repeated name=%s before=%s", drop.name, before)
                     yield copy
             except _GoneError:
                 log.warning("file left, it is gone again name=%s", drop.name)
@@ -152,20 +157,20 @@ class Inbox:
             return
         files, root = self.storage.open()
         digest = hashlib.sha256()
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as local:
-            content: BinaryIO | None = cast("BinaryIO", local)
+        with spool() as local:
+            content: BinaryIO | None = local
             statement = None
             with self.storage.speaking(drop.name, _GoneError):
                 try:
-                    with files.open(f"{root}/{drop.name}", "rb") as remote:
+                    with files.open(f"{root}/{drop.path}", "rb") as remote:
                         while block := remote.read(BLOCK):
                             digest.update(block)
-                            local.write(block)
+                            add(local, block)
                     if drop.manifest:
                         with files.open(f"{root}/{drop.manifest}", "rb") as stated:
                             statement = stated.read(manifest.LARGEST)
                 except Exception as error:
-                    if not _is_its_own(error) and _UNREADABLE not in drop.name:
+                    if not _is_its_own(error):
                         raise
                     if drop.name not in self._look():  # which fails where it is the storage that is gone
                         raise FileNotFoundError(drop.name) from error
@@ -175,35 +180,40 @@ class Inbox:
 
     def acknowledge(self, origins: Collection[str]) -> None:
         """Move the files with these origins into `done`; what is there already, or has changed since, stays."""
-        taken = [(name, sha256) for name, mark, sha256 in (origin.rpartition(_MARK) for origin in origins) if mark]
-        there = self._look() if taken else {}
-        for name, sha256 in taken:
-            if drop := there.pop(name, None):
-                self._put_away(drop, sha256)
+        for drop, sha256 in self.there(origins):
+            self.put_away(drop, sha256)
 
-    def _put_away(self, drop: Drop, sha256: str) -> None:
-        """Move a file, its manifest first: what breaks off in between leaves the file to be moved next time."""
-        files, root = self.storage.open()
+    def there(self, origins: Collection[str]) -> list[tuple[Drop, str]]:
+        """The files with these origins that still lie in the inbox, each with the SHA-256 that it had."""
+        taken = [(name, sha256) for name, mark, sha256 in (origin.rpartition(_MARK) for origin in origins) if mark]
+        found = self._look() if taken else {}
+        return [(found.pop(name), sha256) for name, sha256 in taken if name in found]
+
+    def put_away(self, drop: Drop, sha256: str) -> bool:
+        """Move a file, its manifest first: what breaks off in between leaves the file to be moved next time.
+
+        False for one that has changed since it was read: it stays.
+        """
+        _, root = self.storage.open()
         with self.storage.speaking(drop.name):
-            files.makedirs(f"{root}/{self._done_name}", exist_ok=True)
             target = self._free(drop.name, sha256)
-            if self._digest(drop.name) != sha256:
+            if self._digest(drop.path) != sha256:
                 log.warning("file left, it changed since it was read name=%s", drop.name)
-                return
+                return False
             if drop.manifest:
-                self.storage.move(f"{root}/{drop.manifest}", self._free(drop.manifest, sha256))
-            self.storage.move(f"{root}/{drop.name}", target)
+                self.storage.move(f"{root}/{drop.manifest}", self._free(_name(drop.manifest), sha256))
+            self.storage.move(f"{root}/{drop.path}", target)
+        return True
 
     def _free(self, name: str, sha256: str) -> str:
         """A path in `done` that nothing has: `orders.3f2a9c41d0e7.csv`, or `orders.3f2a9c41d0e7.2.csv` and so on."""
         files, root = self.storage.open()
-        path, number = PurePosixPath(name), 1
-        while True:
-            count = f".{number}" if number > 1 else ""
-            target = f"{root}/{self._done_name}/{path.stem}.{sha256[:12]}{count}{path.suffix}"
-            if not files.exists(target):
-                return target
+        number = 1
+        while files.exists(target := f"{root}/{self._done_name}/{done_name(name, sha256, number)}"):
             number += 1
+        if number > 1:
+            log.info("file repeated name=%s before=%s", name, done_name(name, sha256))
+        return target
 
     def _look(self) -> dict[str, Drop]:
         """What lies there now, by name, without what is unfinished and without manifests. Capitals do not matter."""
@@ -225,7 +235,7 @@ class Inbox:
             and not (_is_link(entry) and files.isdir(entry["name"]))
         ]
         there = {_name(entry["name"]): entry for entry in found}
-        spelled = {name.lower(): name for name in there}
+        spelled = {name.lower(): PurePosixPath(entry["name"]).name for name, entry in there.items()}
         return {
             name: Drop(
                 name,
@@ -233,6 +243,7 @@ class Inbox:
                 _modified(entry),
                 next(filter(None, (spelled.get(name.lower() + ending) for ending in manifest.ENDINGS)), None),
                 _is_link(entry),
+                None if (own := PurePosixPath(entry["name"]).name) == name else own,
             )
             for name, entry in there.items()
             if fnmatchcase(name.lower(), self._pattern.lower())
@@ -260,13 +271,13 @@ class Inbox:
                 digest.update(block)
         return digest.hexdigest()
 
-    def _done(self) -> dict[str, str]:
-        """The names of what was taken before, by the beginning of their SHA-256."""
-        files, root = self.storage.open()
-        done = f"{root}/{self._done_name}"
-        with self.storage.speaking(self._done_name):
-            names = files.ls(done, detail=False) if files.exists(done) else []
-        return {mark: name for name in map(_name, names) for mark in name.split(".")[1:]}
+
+def done_name(name: str, sha256: str, number: int = 1) -> str:
+    """What a file is called in `done`; a name that would be too long there loses the end of its stem."""
+    path, count = PurePosixPath(name), f".{number}" if number > 1 else ""
+    room = LONGEST_NAME - len(f".{sha256[:12]}{count}{path.suffix}".encode())
+    stem = path.stem.encode()[: max(room, 0)].decode(errors="ignore")
+    return f"{stem}.{sha256[:12]}{count}{path.suffix}"
 
 
 class _GoneError(TransientError):
@@ -299,8 +310,8 @@ def _names(ftp: Any, root: str) -> list[str]:
 
 
 def _name(path: str) -> str:
-    """The name of a file; bytes that are no UTF-8 become a sign that nothing is found by."""
-    return PurePosixPath(path).name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """The name of a file, in signs that every system can write."""
+    return _KEPT.sub(lambda kept: f"%{ord(kept[0]) - 0xDC00:02X}", PurePosixPath(path).name)
 
 
 def _modified(entry: Mapping[str, Any]) -> datetime | None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import ftplib
+import posixpath
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EDQUOT, EFBIG, ENOSPC, EXDEV
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import fsspec
 import paramiko
+from fsspec.implementations.local import LocalFileSystem
 
-from orderflow.adapters.files import ftp
+from orderflow.adapters.files import ftp, sftp
 from orderflow.domain.errors import ConfigError, DeniedError, OrderflowError, TransientError
 from orderflow.domain.source import Account
 
-CONNECT_SECONDS = 20.0
-ANSWER_SECONDS = 60.0
-"""How long an SFTP server may be silent; a connection that nobody holds any more looks the same for hours."""
-_SSH = {"sftp", "ssh"}
+_OWN: dict[str, Any] = {"ftp": ftp, "sftp": sftp, "ssh": sftp}
+"""Schemes that fsspec's implementation alone does not do for."""
 
 
 class Storage:
@@ -33,20 +36,33 @@ class Storage:
         """The file system, and the inbox's path in it."""
         if self._opened is None:
             with self.speaking("its address"):
-                own = {"skip_instance_cache": True, **_credentials(self._account)}
-                opened = ftp.opened if urlsplit(self._account.url).scheme == "ftp" else fsspec.core.url_to_fs
-                self._opened = opened(self._account.url, **own)
+                url, given = self._account.url, {"skip_instance_cache": True, **_credentials(self._account)}
+                own = _OWN.get(urlsplit(url).scheme)
+                self._opened = own.opened(self._account, **given) if own else fsspec.core.url_to_fs(url, **given)
         files, root = self._opened
         return files, root.rstrip("/")
 
     def move(self, path: str, target: str) -> None:
+        """Rename a file, over what is there; makes the folder that it goes to where that is missing."""
+        try:
+            self._rename(path, target)
+        except (OSError, ftplib.error_perm):  # many servers have one word for everything that fails
+            files, _ = self.open()
+            files.makedirs(posixpath.dirname(target), exist_ok=True)
+            self._rename(path, target)
+
+    def _rename(self, path: str, target: str) -> None:
         """Rename a file, over what is there.
 
         fsspec asks SFTP servers for OpenSSH's `posix-rename`, which many others do not know, and some FTP servers never
         rename over a file: they are asked for a plain rename, with the place made free first. Where fsspec has nothing
-        but a copy, its own would take `orders[1].csv` for a pattern.
+        but a copy, its own would take `orders[1].csv` for a pattern. On local disks it would copy to another one in
+        sight of everybody.
         """
         files, _ = self.open()
+        if isinstance(files, LocalFileSystem):
+            _rename_here(path, target)
+            return
         if type(files).mv is fsspec.AbstractFileSystem.mv:
             files.cp_file(path, target)
             files.rm_file(path)
@@ -59,6 +75,7 @@ class Storage:
             if files.exists(target):
                 files.rm_file(target)
             files.ftp.rename(path, target)
+            files.invalidate_cache()
 
     @contextmanager
     def speaking(self, what: str, missing: type[OrderflowError] = ConfigError) -> Iterator[None]:
@@ -74,8 +91,8 @@ class Storage:
             raise DeniedError(f"{where}: access denied; grant this account the right to read and to move") from error
         except UnicodeError as error:
             raise ConfigError(
-                f"{where}: a name there is not written in UTF-8; have the file renamed, or name the encoding of an FTP "
-                'server in the connection\'s extra field storage ({"encoding": "cp1252"})'
+                f"{where}: a name has signs that the server's encoding does not have; correct the address, or name the "
+                'encoding of an FTP server in the connection\'s extra field storage ({"encoding": "cp1252"})'
             ) from error
         except (ImportError, ValueError) as error:
             raise ConfigError(
@@ -83,17 +100,42 @@ class Storage:
             ) from error
         except Exception as error:
             kind = type(error).__name__
-            said = (
-                f" ({error})"
-                if isinstance(error, (OSError, ftplib.Error, paramiko.SSHException)) and str(error)
-                else ""
-            )
+            told = str(error) if isinstance(error, (OSError, ftplib.Error, paramiko.SSHException)) else ""
+            said = f" ({told})" if told else ""
+            if told == "Failure":  # SFTP has one word for most troubles
+                said = " (Failure, which OpenSSH says of a full disk, too)"
+            if _is_full(error):
+                raise TransientError(
+                    f"{where}: no room on its disk{said}; make room there: what lies in done/ and archive/ for longer "
+                    "than you keep it may go; what is not put away is not answered, and the run tries again by itself"
+                ) from error
             if _is_denied(error):
                 raise DeniedError(
                     f"{where}: {kind}{said}; correct login and password of the connection, or its private key and "
                     "passphrase"
                 ) from None
             raise TransientError(f"{where}: {kind}{said}; the run tries again by itself") from error
+
+
+def _rename_here(path: str, target: str) -> None:
+    """Rename a file, on another disk too: whoever looks there sees the whole of it or nothing."""
+    try:
+        Path(path).replace(target)
+    except OSError as error:
+        if error.errno != EXDEV:
+            raise
+        half = Path(f"{target}.part")
+        shutil.copyfile(path, half)
+        half.replace(target)
+        Path(path).unlink()
+
+
+_FULL = re.compile("[45]52 |.*(no space|quota|disk full|disk is full|failure writing)", re.IGNORECASE)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a storage has no room: this machine tells it by number, FTP servers by 452 and 552, others in words."""
+    return getattr(error, "errno", None) in (ENOSPC, EDQUOT, EFBIG) or _FULL.match(str(error)) is not None
 
 
 def _is_denied(error: Exception) -> bool:
@@ -104,71 +146,12 @@ def _is_denied(error: Exception) -> bool:
     return "Authentication" in kind or "Credentials" in kind or str(error).startswith("530")  # 530: FTP's word
 
 
-class _Session(paramiko.Transport):
-    """A session that waits for no answer forever, and whose server shows the key that the connection's extra field
-    `host_key` tells, if it tells one; fsspec takes any.
-    """
-
-    account: Account
-
-    def start_client(self, *given: Any, **named: Any) -> None:
-        """Raises `DeniedError` for another key, before the server is told a password.
-
-        A server has keys of several kinds, and shows the one that is asked for.
-        """
-        told = str(self.account.extra.get("host_key") or "").split()[:2]
-        if told:
-            self.get_security_options().key_types = _kinds(self, told[0])
-        try:
-            super().start_client(*given, **named)
-        except paramiko.ssh_exception.IncompatiblePeer as error:
-            if not told or "host key" not in str(error):
-                raise
-        else:
-            key = self.get_remote_server_key()
-            if not told or [key.get_name(), key.get_base64()] == told:
-                return
-        self.close()
-        raise DeniedError(
-            f"inbox {self.account.name}: the server at {urlsplit(self.account.url).hostname} shows another host key "
-            "than the connection's host_key; ask the partner whether it was changed, and correct the field only when "
-            "they say so"
-        )
-
-    def open_sftp_client(self) -> paramiko.SFTPClient:
-        client = super().open_sftp_client()
-        if (channel := client.get_channel()) is not None:
-            channel.settimeout(ANSWER_SECONDS)
-        return client
-
-
-def _kinds(session: _Session, told: str) -> list[str]:
-    """The ways to sign with a key of this kind. Raises `ConfigError` for a `host_key` that is none."""
-    known = session.get_security_options().key_types
-    found = [kind for kind in known if kind == told or (told == "ssh-rsa" and kind.startswith("rsa-sha2-"))]
-    if not found:
-        raise ConfigError(
-            f"inbox {session.account.name}: the connection's host_key must be the kind of the key and the key, like "
-            "ssh-ed25519 AAAA...: the last two words of a line that ssh-keyscan writes"
-        )
-    return found
-
-
 def _credentials(account: Account) -> dict[str, Any]:
     """What fsspec's implementation for this scheme wants to know; local folders want nothing."""
     options: dict[str, Any] = dict(account.extra.get("storage", {}))
-    if urlsplit(account.url).scheme in {*_SSH, "ftp"}:
+    if urlsplit(account.url).scheme in _OWN:
         if account.login:
             options["username"] = account.login
         if account.password:
             options["password"] = account.password.reveal()
-    if urlsplit(account.url).scheme in _SSH:
-        options.setdefault("timeout", CONNECT_SECONDS)
-
-        def session(*given: Any, **named: Any) -> _Session:
-            made = _Session(*given, **named)
-            made.account = account
-            return made
-
-        options["transport_factory"] = session
     return options

@@ -7,15 +7,14 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-    b"\x1f\x8b": "gzip",
-    b"PK": "zip",
-}
-_OWN_MARK = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-"""Encodings that leave a byte order mark in the text."""
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_ARCHIVES = {b"\x1f\x8b": "gzip", b"PK": "zip"}
 
 _CONTROL = re.compile("[\x80-\x84\x86-\x9f]")
 _CHUNK = 1 << 16
@@ -39,22 +38,63 @@ class _LongError(Exception):
     """A line that would fill the memory."""
 
 
+def byte_order_mark(head: bytes) -> tuple[str, int] | None:
+    """The character set that a byte order mark at the start of a file announces, and the mark's length in bytes."""
+    for mark, charset in _MARKS:
+        if head.startswith(mark):
+            return charset, len(mark)
+    return None
+
+
+class Disguise:
+    """Looks whether bytes of an encoding with one byte for each letter are UTF-8 all along.
+
+    Read as what they are said to be they make other letters (ZoÃ« for Zoë), and no error.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        is_page = codecs.lookup(encoding).name.startswith(_PAGES) and len(_EVERY.decode(encoding, "replace")) == 256
+        self._decoder = codecs.getincrementaldecoder("utf-8")() if is_page else None
+        self._letters = ""
+
+    def see(self, data: bytes) -> None:
+        """The next bytes; they may end in the middle of a letter."""
+        if self._decoder is None or (data.isascii() and not self._letters):
+            return
+        try:
+            found = self._decoder.decode(data)
+        except UnicodeDecodeError:
+            self._decoder = None
+            return
+        self._letters += "".join(letter for letter in found if letter > "\x7f")[: 2 - len(self._letters)]
+
+    def is_utf_8(self) -> bool:
+        """To be asked at the end. A single pair of bytes may be a letter and a sign, such as É and ®."""
+        return self._decoder is not None and (len(self._letters) > 1 or "\x7f" < self._letters <= "\u017f")
+
+
+_EVERY = bytes(range(256))
+_PAGES = ("ascii", "iso8859", "cp", "koi8", "mac")
+"""How Python calls code pages; some of Windows' (cp932) have letters of two bytes."""
+
+
 def text(content: BinaryIO, encoding: str) -> Iterator[str]:
-    """The lines of a file with their ends, in `encoding`; a byte order mark is taken off.
+    """The lines of a file with their ends, in `encoding`; a byte order mark goes before it, and is taken off.
 
     A line ends with a line feed and nothing else. Raises `FileError` for bytes that are none of this encoding: nothing
     is replaced or left out.
     """
     content.seek(0)
-    head = content.read(3)
-    mark = _OWN_MARK.get(codecs.lookup(encoding).name)
-    content.seek(len(mark) if mark and head.startswith(mark) else 0)
-    lines = _lines(content, encoding) if "\n".encode(encoding) == b"\n" else _wide_lines(content, encoding)
+    head = content.read(4)
+    encoding, skipped = byte_order_mark(head) or (encoding, 0)
+    content.seek(skipped)
+    narrow, disguise = "\n".encode(encoding) == b"\n", Disguise(encoding)
+    lines = _lines(content, encoding, disguise) if narrow else _wide_lines(content, encoding)
     number = 0
     try:
         for line in lines:
             number += 1
-            if (found := undeclared(line, encoding)) is not None:
+            if (found := undeclared(line, encoding)) is not None and not disguise.is_utf_8():
                 raise FileError(
                     number,
                     f"holds the byte {ord(line[found]):02x}, which is no letter in {encoding}, but is one in the code "
@@ -66,11 +106,17 @@ def text(content: BinaryIO, encoding: str) -> Iterator[str]:
             number + 1, f"is longer than {LONGEST_LINE:,} characters: the file lost its line feeds; have it sent again"
         ) from None
     except UnicodeError as error:
-        found_mark = next((name for each, name in _MARKS.items() if head.startswith(each)), None)
-        hint = f" (it begins with the mark of {found_mark})" if found_mark else ""
+        if not disguise.is_utf_8():
+            archive = next((name for each, name in _ARCHIVES.items() if head.startswith(each)), None)
+            hint = f" (it begins with the mark of {archive})" if archive else ""
+            raise FileError(
+                number + 1,
+                f"holds a byte that is no {encoding}{hint}; declare its encoding, or have it sent as {encoding}",
+            ) from error
+    if disguise.is_utf_8():
         raise FileError(
-            number + 1, f"holds a byte that is no {encoding}{hint}; declare its encoding, or have it sent as {encoding}"
-        ) from error
+            None, f"is written in UTF-8, and not in {encoding}; declare encoding: utf-8, or have it sent in {encoding}"
+        )
 
 
 def undeclared(decoded: str, encoding: str) -> int | None:
@@ -85,10 +131,11 @@ def undeclared(decoded: str, encoding: str) -> int | None:
     return found.start() if found else None
 
 
-def _lines(content: BinaryIO, encoding: str) -> Iterator[str]:
+def _lines(content: BinaryIO, encoding: str, disguise: Disguise) -> Iterator[str]:
     while line := content.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             raise _LongError
+        disguise.see(line)
         yield line.decode(encoding)
 
 

@@ -173,6 +173,8 @@ def _head(places: Sequence[_Place], options: Options) -> _Place:
 
 def _said(place: _Place, column: str) -> Any:
     cell = place.row["cells"].get(column)
+    if place.options.formulas == "values" and isinstance(cell, dict) and "formula" in cell:
+        cell = cell["value"]
     return bare(cell) if isinstance(cell, str) else cell
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import msgspec
 
@@ -64,7 +65,7 @@ def _orders(copy: Copy, options: Options) -> list[bytes]:
     together: dict[str, list[Row]] = {}
     above: tuple[str, str] | None = None
     for row in book.rows:
-        name = _key(row, column)
+        name = _key(row, column, options)
         if not name and options.order_id == "first_row" and above and above[0] == row.sheet:
             name = above[1]
         # A row that names no order is a record of its own, so that it stops no other.
@@ -79,10 +80,12 @@ def _orders(copy: Copy, options: Options) -> list[bytes]:
     return [_record(copy, book, name, rows) for name, rows in together.items()]
 
 
-def _key(row: Row, column: str) -> str:
-    """What tells the row's order apart from others; empty where it names none."""
-    cell = row.cells.get(column, "")
-    return bare(cell) if isinstance(cell, str) else str(cell.get("number") or _encode(cell).decode())
+def _key(row: Row, column: str, options: Options) -> str:
+    """What tells the row's order apart from others; empty where it names none. A cell in doubt is a name to itself."""
+    cell: Any = row.cells.get(column, "")
+    if options.formulas == "values" and isinstance(cell, dict) and "formula" in cell:
+        cell = cell["value"] or ""
+    return bare(cell) if isinstance(cell, str) else str(cell.get("number") or f"\0{_encode(cell).decode()}")
 
 
 def _record(copy: Copy, book: Book, name: str, rows: list[Row]) -> bytes:

@@ -14,7 +14,7 @@ import re
 import warnings
 import zipfile
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -28,8 +28,9 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.utils.escape import unescape
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
+from orderflow.adapters.cells import is_total
 from orderflow.adapters.files import FileError
-from orderflow.adapters.spreadsheet.layout import Options, heading
+from orderflow.adapters.spreadsheet.layout import ARTICLE, Options, heading
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell as SheetCell
@@ -51,6 +52,8 @@ _FILLED = re.compile(r"(?:\[\$[^\]]*\])?(0(?:\\?[- ])?(?:0(?:\\?[- ])?)*0)(?:;.*
 Cell: TypeAlias = str | dict[str, Any]
 Filled: TypeAlias = "dict[int, list[SheetCell]]"
 """Cells by the number of their row, rows and cells in order."""
+Origins: TypeAlias = dict[tuple[int, int], int]
+"""Cells of merges over several rows, by row and column: the row of the one that holds their value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +95,17 @@ def _read(content: BinaryIO, options: Options) -> Book:
     found = 0
     misses: list[str] = []
     for sheet in sheets:
-        filled = _filled(sheet)
+        filled, origins = _filled(sheet), _merged(sheet)
         try:
-            top, columns = _header(sheet, filled, options)
+            top, columns = _header(sheet, filled, origins, options)
         except _NoHeaderError as error:
             misses.append(error.message)
             continue
         found += 1
         if computed is None and any(cell.data_type == "f" for row in filled.values() for cell in row):
             computed = _load(content, values=True)
-        found_rows = _rows(sheet, filled, computed[sheet.title] if computed else None, top, columns)
+        below = {number: row for number, row in filled.items() if number > top and not _is_total(row, columns, options)}
+        found_rows = _rows(sheet, below, origins, computed[sheet.title] if computed else None, columns)
         rows += [row for row in found_rows if not _is_header_again(row, options.needed())]
     if not found:
         raise FileError(None, misses[0] if misses else "has no visible sheet; name the hidden one in source.sheet")
@@ -181,8 +185,8 @@ class _NoHeaderError(FileError):
     """A sheet without a header row, and without the column of order numbers: notes, a summary."""
 
 
-def _header(sheet: Worksheet, filled: Filled, options: Options) -> tuple[int, dict[int, str]]:
-    """The first row that has every heading: its number, and the headings by column.
+def _header(sheet: Worksheet, filled: Filled, origins: Origins, options: Options) -> tuple[int, dict[int, str]]:
+    """The first row that has every heading: its number, and the headings by column. Some may be merged over rows above.
 
     Raises `_NoHeaderError` where there is none, and a plain `FileError` for a sheet that has order numbers and lacks
     another heading, because its orders must not be passed over.
@@ -192,8 +196,8 @@ def _header(sheet: Worksheet, filled: Filled, options: Options) -> tuple[int, di
     for number, row in filled.items():
         if number > HEADER_WITHIN:
             break
-        columns = {cell.column: heading(str(cell.value)) for cell in row if cell.value is not None}
-        columns = {number: name for number, name in columns.items() if name}
+        said = {cell.column: sheet.cell(origins.get((number, cell.column), number), cell.column).value for cell in row}
+        columns = {column: name for column, value in said.items() if (name := heading(str(value or "")))}
         if needed.keys() <= set(columns.values()):
             for name in needed:
                 if list(columns.values()).count(name) > 1:
@@ -220,14 +224,20 @@ def _filled(sheet: Worksheet) -> Filled:
     return rows
 
 
+def _is_total(row: Sequence[SheetCell], columns: dict[int, str], options: Options) -> bool:
+    """Whether a row holds the sums of others: it says so, and names no order and no article."""
+    said = {columns.get(cell.column): cell.value for cell in row if cell.value not in (None, "")}
+    article = {heading(column) for name in ARTICLE if isinstance(column := options.line.get(name), str)}
+    order_id = said.get(heading(str(options.order["order_id"])))
+    is_named = bool(article & said.keys()) or not (order_id is None or is_total(str(order_id)))
+    return not is_named and any(is_total(cell.value) for cell in row if isinstance(cell.value, str))
+
+
 def _rows(
-    sheet: Worksheet, filled: Filled, computed: Worksheet | None, top: int, columns: dict[int, str]
+    sheet: Worksheet, filled: Filled, origins: Origins, computed: Worksheet | None, columns: dict[int, str]
 ) -> Iterator[Row]:
-    """The rows beneath the header that hold anything."""
-    origins = _merged(sheet)
+    """These rows, as far as they hold anything."""
     for number, row in filled.items():
-        if number <= top:
-            continue
         cells: dict[str, Cell] = {}
         merged: list[str] = []
         for cell in row:
@@ -263,7 +273,7 @@ def _is_header_again(row: Row, needed: Collection[str]) -> bool:
     return True
 
 
-def _merged(sheet: Worksheet) -> dict[tuple[int, int], int]:
+def _merged(sheet: Worksheet) -> Origins:
     """Cells of merges over several rows: the row of the one that holds their value. Columns are not merged into one."""
     found = {}
     for area in sheet.merged_cells.ranges:
