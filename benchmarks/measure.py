@@ -35,16 +35,25 @@ class FailedError(Exception):
 
 
 def cpu_of(server: psutil.Process) -> float:
-    """CPU seconds of a PostgreSQL server and all its processes, the ended ones included."""
-    times = server.cpu_times()
-    living = 0.0
-    for child in server.children():
-        try:
-            own = child.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        living += own.user + own.system
-    return times.user + times.system + times.children_user + times.children_system + living
+    """CPU seconds of a PostgreSQL server and all its processes, the ended ones included.
+
+    What one of them spent moves to its parent when it ends: where one ends during a look, it would be counted twice or
+    not at all, and another look is taken.
+    """
+    while True:
+        before = server.cpu_times()
+        living = sum(map(_own, server.children()))
+        times = server.cpu_times()
+        if (times.children_user, times.children_system) == (before.children_user, before.children_system):
+            return times.user + times.system + times.children_user + times.children_system + living
+
+
+def _own(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system
 
 
 def run(

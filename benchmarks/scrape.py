@@ -54,15 +54,15 @@ def totals() -> measures.Totals:
         for status in ("200", "429", "500"):
             made["requests", endpoint, status] = 100
         for bound in DURATIONS:
-            measures.observe(made, ("request_seconds", endpoint), DURATIONS, bound)
+            measures.observe(made, ("request_seconds", endpoint), DURATIONS, [bound])
         for name in ("response_bytes", "request_retries", "throttled_seconds"):
             made[name, endpoint] = 1.5
     for stage in ("extract", "clean", "validate", "load", "sync"):
         for bound in measures.STAGE_SECONDS:
-            measures.observe(made, ("stage_seconds", stage), measures.STAGE_SECONDS, bound)
+            measures.observe(made, ("stage_seconds", stage), measures.STAGE_SECONDS, [bound])
     for lane in ("live", "behind"):
         for bound in measures.LAG_SECONDS:
-            measures.observe(made, ("lag_seconds", lane), measures.LAG_SECONDS, bound)
+            measures.observe(made, ("lag_seconds", lane), measures.LAG_SECONDS, [bound])
     for outcome in measures.OUTCOMES:
         made["orders", outcome] = 5
     for number in range(12):

@@ -6,7 +6,8 @@ Extra fields of a connection say how its server is reached where that is not str
     verify   a PEM file with the authority that signed the server's certificate, when no public one did
     cert     a PEM file with our certificate and its key, for a server that asks who we are
 
-No variable of the environment says where requests go; `SSL_CERT_FILE` says whom to trust where `verify` does not.
+No variable of the environment says where requests go; `SSL_CERT_FILE`, or `SSL_CERT_DIR`, says whom to trust where
+`verify` does not.
 """
 
 from __future__ import annotations
@@ -47,13 +48,16 @@ def network(account: Account, limits: httpx.Limits) -> httpx.HTTPTransport:
 
 
 def trusted() -> ssl.SSLContext:
-    """Whom we trust, read once, and again when the file changes: 140 certificates take 40 ms of CPU."""
-    place = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR") or ""
+    """Whom we trust, read once, and again when the file changes: 140 certificates take 40 ms of CPU.
+
+    In the folders of `SSL_CERT_DIR` OpenSSL itself looks at every handshake.
+    """
+    file = os.environ.get("SSL_CERT_FILE", "")
     try:
-        return _read(place, Path(place).stat().st_mtime_ns if place else 0)
+        return _read(file or os.environ.get("SSL_CERT_DIR", ""), Path(file).stat().st_mtime_ns if file else 0)
     except OSError as error:
         raise ConfigError(
-            f"SSL_CERT_FILE {place}: {error.strerror or error}; name a PEM file with the authorities that are trusted, "
+            f"SSL_CERT_FILE {file}: {error.strerror or error}; name a PEM file with the authorities that are trusted, "
             "or leave the variable out"
         ) from None
 
@@ -99,10 +103,10 @@ def _file(account: Account, field: str) -> str | None:
     told = account.extra.get(field)
     if told in (None, "", True):
         return None
-    if not isinstance(told, str):
+    if not isinstance(told, str) or not told.isprintable() or "-----" in told:  # a key itself must not be told
         raise ConfigError(
-            f"connection {account.name}: its extra field {field} is {told!r}; it names a PEM file on this machine, and "
-            "leaving certificates unchecked is not possible"
+            f"connection {account.name}: its extra field {field} is no name of a file; it names a PEM file on this "
+            "machine: certificates and keys do not stand in the field, and leaving them unchecked is not possible"
         )
     return told
 

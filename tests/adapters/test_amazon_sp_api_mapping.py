@@ -184,8 +184,10 @@ def test_a_package_without_a_status_is_under_way_once_it_has_a_time_of_shipping(
     new["packages"] = [
         {"packageReferenceId": "1", "shipTime": "2026-03-02T10:00:00Z"},
         {"packageReferenceId": "2", "packageStatus": None},
+        {"packageReferenceId": "3", "packageStatus": {"detailedStatus": "DELAYED"}, "shipTime": "2026-03-02T10:00:00Z"},
     ]
-    assert [(each.shipment_id, each.status) for each in mapped(new).shipments] == [("1", "SHIPPED")]
+    told = [(each.shipment_id, each.status) for each in mapped(new).shipments]
+    assert told == [("1", "SHIPPED"), ("3", "DELAYED")]
 
 
 def test_a_delivered_easy_ship_order_is_delivered(old):

@@ -40,6 +40,12 @@ def test_an_address_holds_company_and_district_and_no_town_twice(old, new):
         assert (to.company, to.address, to.city) == ("Größe GmbH", ["88 Peña Street", "Bebek"], "Española")
 
 
+def test_a_street_that_is_called_as_its_town_is_kept(old, new):
+    old["order"]["ShippingAddress"] |= {"AddressLine1": "Española"}
+    new["recipient"] = {"deliveryAddress": {"addressLine1": "Española", "city": "Española"}}
+    assert [mapped(each).contacts[0].address[0] for each in (old, new)] == ["Española", "Española"]
+
+
 def test_a_business_buyer_has_a_tax_number(old, new):
     old["order"]["BuyerTaxInformation"] = {"BuyerTaxRegistrationId": "DE1", "BuyerLegalCompanyName": "Größe GmbH"}
     assert [(each.role, each.company, each.tax_id) for each in mapped(old).contacts][2:] == [

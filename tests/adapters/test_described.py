@@ -128,6 +128,9 @@ def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
     with serve(Shop([wrong], filters=False)) as (url, _):
         monkeypatch.setenv("AIRFLOW_CONN_SHOP_SE", json.dumps({"conn_type": "http", "host": url, "password": "sesame"}))
         broken = command.invoke(app, ["channel", "try", "shop_se", "-w", str(DAY_OF_RECORD)])
+    with serve(Shop([{**record, "state": "VERSCHOLLEN"}], filters=False)) as (url, _):
+        monkeypatch.setenv("AIRFLOW_CONN_SHOP_SE", json.dumps({"conn_type": "http", "host": url, "password": "sesame"}))
+        unread = command.invoke(app, ["channel", "try", "shop_se", "-w", str(DAY_OF_RECORD)])
     with serve(Shop(orders[:3], filters=False)) as (url, _):
         monkeypatch.setenv("AIRFLOW_CONN_SHOP_SE", json.dumps({"conn_type": "http", "host": url, "password": "sesame"}))
         noted = command.invoke(app, ["channel", "try", "shop_se", "-w", "2026-03-02T09:00Z/2026-03-02T10:00Z"])
@@ -142,6 +145,7 @@ def test_the_example_of_the_documentation_runs(tmp_path, monkeypatch):
     assert told["unused"] == {}
     assert f"GRAND_TOTAL_MISMATCH {wrong['id']}, grand_total " in broken.output, "where, and what stands there"
     assert "Łukasiewicz" not in broken.output, "buyers are not shown"
+    assert "not mapped 1 x STATUS_UNKNOWN order_status VERSCHOLLEN: it means none of" in unread.output
     assert "note 3 of 3 orders changed before the span asked for" in noted.output
 
 

@@ -179,3 +179,31 @@ def test_a_strapi_order_adds_up_with_tax_and_without(inclusive, total):
         "items": [{"id": 1, "sku": "S0015", "title": "菜刀", "qty": "2", "price": "32", "tax": "12"}],
     })  # fmt: skip
     assert (order.taxes_included, residue(order)) == (inclusive, 0)
+
+
+def odoo_line(number, subtotal, tax, **fields):
+    told = {"display_type": False, "is_delivery": False, "product_id": {"id": 5, "default_code": f"T-{number}"}}
+    return {"id": number, "name": "菜刀", "product_uom_qty": 1.0, "price_subtotal": subtotal, "price_tax": tax,
+            "product_uom_id": {"id": 1, "name": "Units"}, "qty_delivered": 0.0, **told, **fields}  # fmt: skip
+
+
+def test_what_odoo_says_with_false_is_not_there_and_its_taxes_may_be_rounded_by_the_whole_order():
+    place = {"name": "Zoë", "street": False, "street2": False, "city": False, "zip": False, "phone": False,
+             "email": "zoe@example.org", "state_id": False, "country_id": {"id": 2, "code": "SE"}}  # fmt: skip
+    lines = [
+        {"id": 1, "display_type": "line_section", "name": "Knives", "product_id": False, "is_delivery": False},
+        odoo_line(2, 9.05, 1.7200000000000002),
+        odoo_line(3, 4.53, 0.86, product_id={"id": 6, "default_code": False}),
+        odoo_line(4, 4.54, 0.86, is_delivery=True),
+    ]
+    order = mapped("odoo.yml", {
+        "id": 9, "name": "S00009", "state": "sale", "write_date": "2026-11-24 00:27:51", "delivery_status": False,
+        "currency_id": {"id": 1, "name": "EUR"}, "partner_id": 7, "amount_untaxed": 18.11,
+        "amount_tax": 3.4400000000000004, "amount_total": 21.55, "order_line": lines, "invoice_ids": [],
+        "picking_ids": [{"id": 3, "state": "done", "date_done": False, "carrier_tracking_ref": False}],
+        "partner_shipping_id": place, "partner_invoice_id": place,
+    })  # fmt: skip
+    assert [(line.line_id, line.sku, line.tax) for line in order.lines] == [("2", "T-2", "1.72"), ("3", None, "0.86")]
+    assert (order.charges[0].amount, order.rounding, order.fulfilment_status) == ("4.54", "-0.01", "unfulfilled")
+    assert (order.shipments[0].tracking_numbers, order.shipments[0].shipped_at, residue(order)) == ([], None, 0)
+    assert (order.contacts[0].address, order.contacts[0].city, order.contacts[0].region) == ([], None, None)

@@ -52,6 +52,22 @@ def test_a_shop_that_does_not_round_is_rounded_to_what_its_currency_has(code, am
     assert order.grand_total == amount
 
 
+def test_false_is_nothing_where_a_word_should_stand_and_a_word_of_its_own_where_the_file_says_so():
+    """Odoo writes false for every text, time and reference that is not there, PHP for many."""
+    raw = {"id": 1, "note": False, "paid": False, "sum": False, "gift": False, "tags": [False, "a"], "done": True}
+    order = mapped(
+        raw,
+        order_number={"first_of": ["note", "done"]},
+        paid_at="paid",
+        grand_total="sum",
+        is_test="gift",
+        tags="tags",
+        payment_status={"path": "paid", "values": {"false": "unpaid", "*": "paid"}},
+    )
+    assert (order.order_number, order.paid_at, order.grand_total) == ("true", None, None)
+    assert (order.is_test, order.tags, order.payment_status) == (False, ["a"], "unpaid")
+
+
 @pytest.mark.parametrize("form", ["epochs", "%Y-%m-%d %Q", "%s", ""])
 def test_a_form_that_reads_no_time_is_refused_with_the_file(form):
     with pytest.raises(ValidationError, match="is none of epoch, epoch_ms, nor signs of strptime"):

@@ -89,7 +89,13 @@ def test_free_goods_are_delivered_beside_what_was_ordered():
     assert (free.parent_line_id, torch.quantity, knife.number) == (torch.line_id, "2", 3)
     more = [*edifact.CHANGE[:4], "QTY+21:3:PCE", "QTY+192:2", "MOA+203:73.50", *edifact.CHANGE[6:]]
     changed = edifact.order(edifact.change(more), edifact.base(body))
-    assert [(line.line_id, line.quantity) for line in changed.lines] == [("1", "3"), ("1/free", "2")]
+    told = [(line.line_id, line.quantity, line.sku) for line in changed.lines]
+    assert told == [("1", "3", "TORCH-01"), ("1/free", "2", "TORCH-01")]
+    none = [line.replace("QTY+192:2", "QTY+192:0") for line in more]
+    assert [line.line_id for line in edifact.order(edifact.change(none), edifact.base(body)).lines] == ["1"]
+    anew = [line.replace("BGM+230+CHG-9+4", "BGM+230+CHG-9+21") for line in none]
+    anew = [line for line in anew if not line.startswith(("LIN+2", "MOA+86", "CNT"))]
+    assert [line.line_id for line in edifact.order(edifact.change(anew), edifact.base(body)).lines] == ["1"]
     gone = [line.replace("LIN+1+3", "LIN+1+2") for line in more]
     assert edifact.order(edifact.change(gone), edifact.base(body)).order_status == "cancelled"
 

@@ -291,7 +291,7 @@ def test_text_is_read_in_its_declared_encoding(content: bytes, encoding: str, tm
         assert list(text(file, encoding)) == ["a,ö\n", "菜,刀\n"], "a file can be read again"
 
 
-@pytest.mark.parametrize("word", ["Zoë", "ROSÉ®", "»Gruß«", "é"])
+@pytest.mark.parametrize("word", ["Zoë", "ROSÉ®", "NESCAFÉ® MENÜ® NESCAFÉ®", "»Gruß«", "é"])
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
 def test_letters_of_one_byte_are_not_taken_for_utf_8(word: str, encoding: str, tmp_path: Path):
     with put(tmp_path / "a", f"{word}\n".encode(encoding)).open("rb") as file:
@@ -311,6 +311,7 @@ def test_lines_end_with_a_line_feed_and_nothing_else(tmp_path: Path):
         ("Zoë\n".encode(), "cp1252", None, "written in UTF-8, and not in cp1252; declare encoding: utf-8"),
         ("Öl €\n".encode(), "latin-1", None, "written in UTF-8, and not in latin-1"),
         ("Zoë\nÁ\n".encode(), "cp1252", None, "written in UTF-8"),
+        ("À la carte\nà\n".encode() + b"Zo\xeb\n", "latin-1", 1, "holds the byte 80"),
         (b"a\n\x81\n", "cp1252", 2, "no cp1252"),
         (b"a\n\xff\xff\n", "gb18030", 2, "no gb18030"),
     ],

@@ -145,6 +145,11 @@ def test_names_are_read_in_the_encoding_that_the_connection_tells(folder: Path):
     assert [os.fsencode(path.name)[:4].decode("gbk") for path in (folder / "in" / "done").iterdir()] == ["订单"]
 
 
+def test_an_encoding_that_is_none_is_a_matter_of_configuration():
+    with pytest.raises(ConfigError, match="storage is 'gkb', which is none; write utf-8"):
+        inbox("ftp://127.0.0.1:1/in", encoding="gkb").ready()
+
+
 def test_a_name_in_another_encoding_is_read_like_any_other(folder: Path):
     (folder / "in" / os.fsdecode("订单.csv".encode("gbk"))).write_text("b\n")
     with serve(folder) as (url, _):
@@ -168,3 +173,6 @@ def test_what_a_storage_says_of_its_trouble_is_told():
         inbox("ftp://h/in").storage.speaking("a.csv"),
     ):
         raise OSError(28, "No space left on device")
+    with pytest.raises(TransientError) as caught, inbox("ftp://h/in").storage.speaking("a.csv"):
+        raise OSError(os.fsdecode(b"M\xe4rz.csv: held"))
+    assert "M\\udce4rz.csv: held" in str(caught.value), "and every log can hold it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -36,7 +36,24 @@ class Door(asyncssh.SSHServer):
 
 
 class Plain(asyncssh.SFTPServer):
-    """A server that knows no more than the standard: a rename takes no place that is taken. Some files are closed."""
+    """A server that knows no more than the standard: a rename takes no place that is taken, and a folder of the
+    archive that is not there, or any that cannot be made, is a failure like any other. Some files are closed.
+    """
+
+    def mkdir(self, path: bytes, attrs: asyncssh.SFTPAttrs) -> None:
+        try:
+            super().mkdir(path, attrs)
+        except OSError:
+            raise asyncssh.SFTPFailure("Failure") from None
+
+    async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+        try:
+            async for entry in super().scandir(path):
+                yield entry
+        except OSError:
+            if b"archive" not in path:
+                raise
+            raise asyncssh.SFTPFailure("Failure") from None
 
     def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
         raise asyncssh.SFTPOpUnsupported("Operation unsupported")

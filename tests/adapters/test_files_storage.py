@@ -82,6 +82,15 @@ def test_a_name_that_is_not_utf_8_is_read_like_any_other(tmp_path: Path):
     assert [name.partition(".")[0] for name in box.done()] == ["M%E4rz", "M%E4rz", "b"]
 
 
+def test_a_manifest_whose_name_is_not_utf_8_and_that_states_nothing_stops_no_other_file(tmp_path: Path):
+    (tmp_path / os.fsdecode(b"M\xe4rz.csv")).write_bytes(b"id,sku\nPO-1,A\n")
+    (tmp_path / os.fsdecode(b"M\xe4rz.csv.manifest")).write_bytes(b"so be it")
+    box = DropBox(tmp_path, csv_drop.ADAPTER, **LAYOUT)
+    box.drop("b.csv", b"id,sku\nPO-2,A\n")
+    (order,), (refused,) = box.run()
+    assert (order.order_id, "manifest M%E4rz.csv.manifest states nothing" in refused.message) == ("PO-2", True)
+
+
 def test_a_name_of_an_interchange_that_is_not_utf_8_is_answered_once(tmp_path: Path):
     box = mailbox(tmp_path)
     for _ in range(2):
@@ -90,11 +99,11 @@ def test_a_name_of_an_interchange_that_is_not_utf_8_is_answered_once(tmp_path: P
     assert (box.left(), len(box.out()), len(box.done())) == ([], 1, 2)
 
 
-@pytest.mark.parametrize("name", ["x" * 251 + ".csv", "菜" * 83 + ".csv"])
+@pytest.mark.parametrize("name", ["x" * 251 + ".csv", "菜" * 83 + ".csv", "No. " + "x" * 251])
 def test_a_name_as_long_as_a_name_may_be_is_put_away(tmp_path: Path, name: str):
     for _ in range(2):
         put(tmp_path / name)
-        box = inbox(tmp_path)
+        box = inbox(tmp_path, pattern="*")
         box.acknowledge([copy.origin for copy in box.copies(box.ready())])
     assert [path.name for path in tmp_path.iterdir()] == ["done"]
     assert len(list((tmp_path / "done").iterdir())) == 2
@@ -103,6 +112,27 @@ def test_a_name_as_long_as_a_name_may_be_is_put_away(tmp_path: Path, name: str):
 def test_a_name_that_a_server_cannot_write_is_a_matter_of_configuration():
     with pytest.raises(ConfigError, match="name the encoding"), inbox("ftp://h/in").storage.speaking("its listing"):
         "菜".encode("cp1252")
+
+
+class Dav(MemoryFileSystem):
+    """Files of a storage whose errors are its own, as those of webdav4 are, and whose moves make no folder."""
+
+    protocol = "memdav"
+    store: dict[str, Any] = {}
+    pseudo_dirs = [""]
+
+    def mv(self, path: str, target: str, **_: Any) -> None:
+        if target.rpartition("/")[0] not in self.pseudo_dirs:
+            raise RuntimeError("409 Conflict")
+        self.store[target] = self.store.pop(path)
+
+
+def test_a_storage_whose_errors_are_its_own_gets_the_folder_of_what_was_taken():
+    fsspec.register_implementation("memdav", Dav, clobber=True)
+    Dav().pipe(Dav._strip_protocol("memdav://in/a.csv"), b"a\n")
+    box = inbox("memdav://in")
+    box.acknowledge([copy.origin for copy in box.copies(box.ready())])
+    assert (box.ready(), len(Dav().ls(Dav._strip_protocol("memdav://in/done")))) == ([], 1)
 
 
 class Ftp(MemoryFileSystem):

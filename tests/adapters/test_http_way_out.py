@@ -1,5 +1,6 @@
 """How a connection's server is reached: over a proxy, with an authority of its own, with a certificate of ours."""
 
+import os
 import ssl
 import threading
 from datetime import UTC, datetime
@@ -99,7 +100,10 @@ def test_a_proxy_that_is_not_there_is_told():
         ({"proxy": "proxy.example:3128"}, "no address of a proxy"),
         ({"proxy": "socks5://me:s3cret@proxy.example"}, "no address of a proxy"),
         ({"proxies": {"https": "http://proxy.example"}}, "no address of a proxy; write it like"),
-        ({"verify": False}, "leaving certificates unchecked is not possible"),
+        ({"verify": False}, "leaving them unchecked is not possible"),
+        ({"cert": "-----BEGIN PRIVATE KEY-----\ns3cret"}, "certificates and keys do not stand in the field"),
+        ({"cert": r"-----BEGIN PRIVATE KEY-----\ns3cret"}, "certificates and keys do not stand in the field"),
+        ({"cert": ["s3cret"]}, "is no name of a file"),
         ({"verify": "/nowhere.pem"}, "verify /nowhere.pem: No such file"),
         ({"verify": "{folder}/notes.txt"}, "no certificate can be read there"),
         ({"cert": "{folder}/notes.txt"}, "no certificate can be read there"),
@@ -119,6 +123,17 @@ def test_a_file_of_authorities_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
     with pytest.raises(ConfigError, match=r"SSL_CERT_FILE /nowhere.pem: No such file"):
         asked("https://localhost:1")
+
+
+def test_folders_of_authorities_are_looked_into_at_every_handshake(shop, tmp_path, monkeypatch):
+    folders = [tmp_path / "others", tmp_path / "own"]
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(map(str, folders)))
+    with pytest.raises(DeniedError, match="certificate is not trusted"):
+        asked(shop)
+    folders[1].mkdir()
+    (folders[1] / "ce275665.0").symlink_to(tmp_path / "shop.pem")  # what `openssl rehash` calls CN=localhost
+    assert asked(shop) == "nobody"
 
 
 def test_another_way_to_the_server_keeps_the_tokens_that_were_renewed():

@@ -212,6 +212,12 @@ def test_an_address_says_state_town_and_postal_code_once(raw):
     )
 
 
+def test_a_street_that_is_hidden_or_called_as_its_town_is_is_kept(raw):
+    for street, code in (("Singapore", "018989"), ("******", "******")):
+        raw["order"]["address_shipping"] |= {"address1": street, "address2": "", "post_code": code}
+        assert mapped(raw).contacts[0].address == [street]
+
+
 def test_what_the_buyer_wrote_and_the_tax_number_are_personal_data(raw):
     raw["order"] |= {"remarks": "โทรก่อน", "buyer_note": "red", "gift_message": "חג שמח", "tax_code": "110"}
     raw["items"][2] |= {"personalization": "Åsa", "gift_wrapping": "生日快樂"}
@@ -227,9 +233,10 @@ def test_digital_goods_go_to_an_e_mail_address(raw):
     assert [(each.role, each.email) for each in mapped(raw).contacts] == [("sold_to", "li@example.test")]
 
 
+@pytest.mark.parametrize("left", [{}, {"country": "Thailand", "city": "บางใหญ่/ Bang Yai", "post_code": "11140"}])
 @pytest.mark.parametrize(("status", "masking"), [("pending", "plain"), ("delivered", "masked"), ("canceled", "masked")])
-def test_an_emptied_order_is_masked_unless_it_waits_to_be_sent(raw, status, masking):
-    raw["order"] |= {"address_shipping": {"first_name": "", "address1": ""}, "address_billing": {}}
+def test_an_emptied_order_is_masked_unless_it_waits_to_be_sent(raw, status, masking, left):
+    raw["order"] |= {"address_shipping": {"first_name": "", "address1": "", **left}, "address_billing": {}}
     assert of(raw, *[status] * 3).masking == masking
 
 

@@ -118,9 +118,10 @@ def test_stars_in_the_address_are_kept_and_told(raw):
 @pytest.mark.parametrize(
     ("status", "masking"), [("READY_TO_SHIP", "plain"), ("COMPLETED", "masked"), ("CANCELLED", "masked")]
 )
-def test_an_emptied_order_is_masked_unless_it_waits_to_be_sent_and_keeps_its_note(raw, status, masking):
+@pytest.mark.parametrize("left", [{}, {"city": "臺北市", "state": "臺灣", "zipcode": "100"}])
+def test_an_emptied_order_is_masked_unless_it_waits_to_be_sent_and_keeps_its_note(raw, status, masking, left):
     raw["detail"] |= {"order_status": status, "package_list": []}
-    raw["detail"]["recipient_address"] = dict.fromkeys(raw["detail"]["recipient_address"], "")
+    raw["detail"]["recipient_address"] = dict.fromkeys(raw["detail"]["recipient_address"], "") | left
     order = mapped(raw)
     assert (order.masking, [(each.role, each.note) for each in order.contacts]) == (
         masking,

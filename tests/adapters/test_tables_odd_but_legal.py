@@ -71,6 +71,16 @@ def test_titles_above_a_table_are_passed_over(tmp_path: Path):
     assert (order.order_id, refused) == ("PO-1", [])
 
 
+@pytest.mark.parametrize(
+    "old", ["", "id,sku,title,qty,Preis\n", "id,sku,title,qty,price,colour\nPO-8,A,Torch,1,,red\n"]
+)
+def test_orders_above_the_header_are_not_taken_for_titles(tmp_path: Path, old: str):
+    orders, (refused,) = table(tmp_path, f"{old.replace('price', 'Preis')}PO-9,A,Torch,1,5\n{TABLE}")
+    assert (orders, refused.field) == ([], "a.csv, line 1")
+    assert "perhaps files were joined" in refused.message
+    assert "PO-9" not in refused.message
+
+
 def test_a_table_without_its_header_is_told_by_the_row_that_is_nearest_to_one(tmp_path: Path):
     _, (refused,) = table(tmp_path, f"Orders of March\n{TABLE.replace('price', 'Preis')}")
     assert refused.field == "a.csv, line 2"
@@ -78,6 +88,7 @@ def test_a_table_without_its_header_is_told_by_the_row_that_is_nearest_to_one(tm
     for missing in ("PO-1,A,Torch,1,5\n" * 1000, "Orders of March\n" * 100 + TABLE):
         _, (refused,) = table(tmp_path, missing)
         assert refused.field == "a.csv, line 1"
+        assert "Torch" not in refused.message, "a row may name a buyer"
 
 
 def test_more_values_than_columns_are_explained(tmp_path: Path):
@@ -112,6 +123,22 @@ def named_by_formulas() -> bytes:
 def test_rows_whose_order_number_is_computed_are_one_order_where_its_value_is(tmp_path: Path):
     (order,), refused = run(tmp_path, named_by_formulas(), formulas="values")
     assert (order.order_id, len(order.lines), order.placed_at, refused) == ("PO-9", 2, "2026-03-01T00:00:00", [])
+
+
+def test_a_row_whose_order_number_was_not_computed_joins_no_other_order(tmp_path: Path):
+    rows = [FIRST, ['="PO-"&3', *NEXT[1:]], [None, None, *NEXT[2:6], '="9.00"', *NEXT[7:]]]
+    orders, refused = run(tmp_path, book(rows[:2]), order_id="first_row", formulas="values")
+    assert ([len(order.lines) for order in orders], [each.code for each in refused]) == ([1], ["FORMULA"])
+    _, (refused_too,) = run(tmp_path, book([rows[0], rows[2]]), order_id="first_row", formulas="values")
+    assert refused_too.code == "ROWS_DISAGREE"
+
+
+def test_a_row_that_says_total_may_be_a_line_where_no_column_tells_the_article(tmp_path: Path):
+    line = {"title": "Description", "quantity": "Qty", "unit_price": "Price"}
+    rows = [FIRST, [None, None, None, "Total", 1, 3, *[None] * 5]]
+    orders, (refused,) = run(tmp_path, book(rows), order_id="first_row", line=line)
+    assert (orders, refused.code) == ([], "FILE_FAULT")
+    assert "has row 3 of sheet 'Orders', which says that it holds sums" in refused.message
 
 
 def test_an_order_number_in_doubt_is_not_spelled_as_one(tmp_path: Path):

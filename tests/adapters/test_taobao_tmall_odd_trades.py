@@ -32,11 +32,13 @@ def test_a_promotion_that_is_worth_nothing_names_no_discount(trade):
     [("WAIT_SELLER_SEND_GOODS", "plain"), ("TRADE_FINISHED", "masked"), ("WAIT_BUYER_PAY", "masked")],
 )
 def test_an_emptied_trade_is_masked_unless_it_waits_to_be_sent_and_keeps_its_note(trade, status, masking):
+    """Whether its town is left or not: a town that is taken for the newest address would wipe out the street."""
     for each in orders_of(trade):
         each["status"] = status
     emptied = dict.fromkeys((name for name in trade if name.startswith("receiver_")), "")
     order = mapped(trade | emptied | {"status": status, "buyer_message": "Åh! 謝謝"})
     assert (order.masking, [(each.role, each.note) for each in order.contacts]) == (masking, [("sold_to", "Åh! 謝謝")])
+    assert mapped(trade | emptied | {"status": status, "receiver_city": "杭州市"}).masking == masking
 
 
 def test_a_postal_code_of_noughts_is_none(trade):

@@ -266,7 +266,14 @@ def test_stars_are_kept_and_told(raw):
     assert mapped(raw).masking == "masked"
 
 
-@pytest.mark.parametrize("emptied", [None, {"name": "", "full_address": "", "postal_code": "", "region_code": ""}])
+@pytest.mark.parametrize(
+    "emptied",
+    [
+        None,
+        {"name": "", "full_address": "", "postal_code": "", "region_code": ""},
+        {"name": "", "postal_code": "11140", "district_info": [{"address_level_name": "City", "address_name": "Bắc"}]},
+    ],
+)
 @pytest.mark.parametrize(
     ("status", "masking"),
     [("UNPAID", "masked"), ("ON_HOLD", "masked"), ("AWAITING_SHIPMENT", "plain"), ("CANCELLED", "masked")],

@@ -156,10 +156,11 @@ def test_an_order_whose_buyer_asks_to_call_it_off_is_held_and_tells_no_status_to
 def test_a_listed_order_with_broken_fields_stops_no_comparison():
     row = {"id": "1", "status": 122, "payment": "", "line_items": [None, "x"], "update_time": "yesterday"}
     shop = TikTok(["1"])
-    shop.search = lambda query: answer(data={"total_count": 2, "orders": [row, order("2")]})
-    broken, whole = opened(shop).identify(WINDOW)
+    number = order("3") | {"payment": {"currency": "IDR", "total_amount": 15000}}
+    shop.search = lambda query: answer(data={"total_count": 3, "orders": [row, order("2"), number]})
+    broken, whole, counted = opened(shop).identify(WINDOW)
     assert (broken.order_id, broken.status, broken.total, broken.currency, broken.updated_at) == ("1", *[None] * 4)
-    assert (whole.order_id, whole.total) == ("2", "1.50")
+    assert (whole.order_id, whole.total, counted.total) == ("2", "1.50", "15000")
 
 
 def test_orders_by_id_that_tiktok_does_not_know_are_absent():

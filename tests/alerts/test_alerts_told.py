@@ -112,6 +112,16 @@ def test_a_channel_that_slows_down(usual, told):
     recovered_once(usual, told, "slow")
 
 
+def test_a_channel_that_was_fast_is_not_said_to_take_no_time(shop, told):
+    shop.runs_until(NOW + timedelta(minutes=40))
+    for back in range(5, 40):
+        called(shop, NOW - back * QUARTER, seconds=0.004)
+    called(shop, NOW, seconds=2.8)
+    looks(shop)
+    (slow,) = [each for each in shop.alerts() if each.kind == "slow"]
+    assert slow.what == "GET /orders answers in 2.8 s on average, where less than 0.1 s is usual"
+
+
 def test_a_channel_that_throttles(usual, told):
     called(usual, NOW, seconds=0.3, throttled=900.0)
     raised_once(usual, told, "throttled")

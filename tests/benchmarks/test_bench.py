@@ -1,6 +1,8 @@
 """The benchmark measures what it says: the same work for everybody, judged by the truth. Nothing here is timed."""
 
+import itertools
 import json
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -80,3 +82,14 @@ def test_a_contestant_that_fails_is_told_with_what_it_said(postgres):
     server = psutil.Process(postgres.server.get_pid())
     with pytest.raises(measure.FailedError, match="exit 3: no such shop"):
         measure.run([sys.executable, "-c", "import sys; sys.stderr.write('no such shop'); sys.exit(3)"], server)
+
+
+def test_the_cpu_of_a_server_whose_processes_come_and_go_never_falls():
+    busy = "while time.process_time() < 0.05: pass"
+    code = f"import os, time\nwhile True:\n if os.fork() == 0:\n  {busy}\n  os._exit(0)\n os.wait()"
+    with subprocess.Popen([sys.executable, "-c", code]) as server:
+        try:
+            looks = [measure.cpu_of(psutil.Process(server.pid)) for _ in range(200)]
+        finally:
+            server.kill()
+    assert all(then - now < 0.02 for then, now in itertools.pairwise(looks)), "but for a tick of the kernel's clock"

@@ -1,6 +1,8 @@
 """What a stage is handed, and what the ledger remembers of one that failed. Real PostgreSQL."""
 
+import errno
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,8 +11,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dag_project import CHANNEL
 
 from orderflow import config
-from orderflow.domain.errors import ConfigError, DriftError
+from orderflow.domain.errors import ConfigError, DriftError, TransientError
 from orderflow.domain.window import Window
+from orderflow.oms.http.client import AmbiguousError
 from orderflow.orchestration import ports
 from orderflow.staging import ledger
 from orderflow.staging.migrate import migrate
@@ -49,10 +52,32 @@ def test_a_failed_stage_is_in_the_ledger_with_its_reason(database, channel):
     assert row(database) == ("failed", "DriftError: the platform answers in Klingon")
 
 
+def test_an_error_is_recorded_by_the_name_that_the_runbook_explains(database, channel):
+    with pytest.raises(AmbiguousError), ports.recorded(channel, HOUR, "run_1"):
+        raise AmbiguousError("demo_oms: no answer")
+    assert row(database) == ("failed", "TransientError: demo_oms: no answer")
+
+
 def test_an_unforeseen_error_is_recorded_by_its_class_only(database, channel):
     with pytest.raises(ValueError, match="Jane Doe"), ports.recorded(channel, HOUR, "run_1"):
         raise ValueError("cannot read Jane Doe")
     assert row(database) == ("failed", "ValueError; the task's log has the details")
+
+
+@pytest.mark.parametrize(
+    ("number", "file", "kind", "said"),
+    [
+        (errno.ENOSPC, None, TransientError, "the landing zone /zone: No space left on device; make room on its disk"),
+        (errno.EDQUOT, None, TransientError, "the landing zone /zone: Disk quota exceeded; make room on its disk"),
+        (errno.EROFS, "/zone/a", ConfigError, "/zone/a: Read-only file system; let the user of the tasks (uid "),
+        (errno.EACCES, "/zone/a", ConfigError, "/zone/a: Permission denied; let the user of the tasks (uid "),
+    ],
+)
+def test_what_a_disk_refuses_says_where_and_what_to_do(database, channel, monkeypatch, number, file, kind, said):
+    monkeypatch.setenv("ORDERFLOW_LANDING", "/zone")
+    with pytest.raises(kind, match=re.escape(said)), ports.recorded(channel, HOUR, "run_1"):
+        raise OSError(number, "as a library words it", file)
+    assert row(database)[1].startswith(f"{kind.__name__}: {said}")
 
 
 def test_a_renewed_token_is_used_until_the_connection_gets_other_credentials(database, channel, monkeypatch):

@@ -39,16 +39,18 @@ def test_a_database_address_that_is_none_is_a_setting_to_fix(right: dict[str, st
         (
             "AIRFLOW_CONN_DEMO_WOOCOMMERCE",
             (
-                "AIRFLOW_CONN_DEMO_WOOCOMMERCE is not set; while the demo runs: source HOME/env; else set it to the "
-                "connection 'demo_woocommerce', for instance "
+                "AIRFLOW_CONN_DEMO_WOOCOMMERCE is not set; Airflow's own connections are not read here, only the "
+                "environment; while the demo runs: source HOME/env; else set it to the connection 'demo_woocommerce', "
+                "for instance "
                 '{"conn_type": "http", "host": "https://shop.example", "password": "..."}'
             ),
         ),
         (
             "AIRFLOW_CONN_ORDERFLOW_DB",
             (
-                "AIRFLOW_CONN_ORDERFLOW_DB is not set; while the demo runs: source HOME/env; else set it to the "
-                "connection 'orderflow_db', for instance "
+                "AIRFLOW_CONN_ORDERFLOW_DB is not set; Airflow's own connections are not read here, only the "
+                "environment; while the demo runs: source HOME/env; else set it to the connection 'orderflow_db', "
+                "for instance "
                 '{"conn_type": "postgres", "host": "127.0.0.1", "port": 5432, "login": "orderflow", "password": "...", '
                 '"schema": "orderflow"}'
             ),

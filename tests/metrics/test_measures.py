@@ -22,6 +22,8 @@ from orderflow.staging.session import transaction
 from orderflow.staging.store import connect
 
 HOUR = timedelta(hours=1)
+SPANS = "settled::text, proven::text, delivered::text, compared::text"
+NOTHING = [("{}", "{}", "{}", "{}")]
 
 
 @pytest.fixture
@@ -113,15 +115,17 @@ def test_a_bound_belongs_to_its_bucket_and_a_longer_call_to_the_next():
     assert cost.calls == 12
 
 
+@pytest.mark.parametrize("longest", [1, 4], ids=["side by side", "overlapping"])
 @pytest.mark.parametrize("seed", range(3))
-def test_coverage_is_what_the_windows_say_whatever_happens_to_them(store, ask, seed):
+def test_coverage_is_what_the_windows_say_whatever_happens_to_them(store, ask, seed, longest):
+    """What is delivered and compared is exact where windows lie side by side, as a schedule cuts them."""
     chance = random.Random(seed)
     name, connection = f"covered_{seed}", store.connection
     span = Window(EPOCH - 2 * HOUR, EPOCH + 30 * HOUR)
     for _ in range(60):
         first = chance.randrange(24)
-        window = Window(EPOCH + first * HOUR, EPOCH + (first + chance.randint(1, 4)) * HOUR)
-        match chance.randrange(7):
+        window = Window(EPOCH + first * HOUR, EPOCH + (first + chance.randint(1, longest)) * HOUR)
+        match chance.randrange(9):
             case 0:
                 ledger.begin(connection, name, window, "r")
             case 1:
@@ -132,24 +136,26 @@ def test_coverage_is_what_the_windows_say_whatever_happens_to_them(store, ask, s
                 ask("DELETE FROM orderflow.windows WHERE channel = %s AND window_start = %s", name, window.start)
             case 4:
                 ask(
-                    "UPDATE orderflow.windows SET loaded_at = NULL, state = 'planned'"
+                    "UPDATE orderflow.windows SET loaded_at = NULL, state = %s"
                     " WHERE channel = %s AND window_start = %s",
+                    chance.choice(("planned", "unreachable")),
                     name,
                     window.start,
                 )
+            case 5:
+                with transaction(connection) as cursor:
+                    ledger.synced(cursor, name)
+            case 6:
+                ledger.reconciled(connection, name, window)
             case _:
                 with transaction(connection) as cursor:
                     ledger.record_load(cursor, batch(window=window, channel=name))
-        ((agrees,),) = ask(
-            """
-            SELECT coalesce((SELECT settled FROM orderflow.coverage WHERE channel = %s), '{}') = coalesce((
-                SELECT range_agg(span) FROM orderflow.windows
-                WHERE channel = %s AND (loaded_at IS NOT NULL OR state = 'unreachable')), '{}')
-            """,
-            name,
-            name,
-        )
-        assert agrees
+        kept = ask(f"SELECT {SPANS} FROM orderflow.coverage WHERE channel = %s", name) or NOTHING
+        told = ask(f"SELECT {SPANS} FROM orderflow.covered(ARRAY[%s])", name) or NOTHING
+        exact = slice(0, 4 if longest == 1 else 2)
+        assert kept[0][exact] == told[0][exact]
+        ((nested,),) = ask("SELECT bool_and(proven @> delivered AND delivered @> compared) FROM orderflow.coverage")
+        assert nested is not False
     with transaction(connection) as cursor:
         known = gauges.settled(cursor, {name: span.start, "never": span.start})
     newest = ask("SELECT upper(settled) FROM orderflow.coverage WHERE channel = %s", name)[0][0]

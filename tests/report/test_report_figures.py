@@ -16,6 +16,7 @@ from orderflow.quality.report import queries
 from orderflow.quality.report.clusters import clusters
 from orderflow.quality.report.cures import Cure, Usual, normal, proposed
 from orderflow.quality.report.figures import _freshness, figures
+from orderflow.quality.report.tables import tables
 from orderflow.staging import quarantine
 from orderflow.staging.store import connect
 
@@ -56,6 +57,14 @@ def test_every_order_is_in_the_report_once_with_its_value(tmp_path, store, ask):
     assert found.total("accepted").value == {"EUR": sum(Decimal(each.grand_total) for each in good[:7])}
     assert found.total("waiting").value.keys() == {"EUR", "?"}
     assert [sum(each[name].orders for name in each) for each in found.verdicts.values()] == [0, 0, 12]
+    assert found.total("waiting").by_currency == {"EUR": 2, "?": 2}
+    table = tables(found)["orders"].to_pylist()
+    assert [(row["verdict"], row["currency"], row["orders"]) for row in table] == [
+        ("accepted", "EUR", 7),
+        ("waiting", "?", 2),
+        ("waiting", "EUR", 2),
+        ("discarded", "EUR", 1),
+    ]
 
     reasons = {each.code: each for each in found.reasons}
     assert reasons["CURRENCY_MISSING"].orders == 2

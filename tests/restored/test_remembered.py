@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
+from upath import UPath
 
 from orderflow.domain.batch import Batch
 from orderflow.domain.source import Page
@@ -74,3 +78,19 @@ def test_what_is_pulled_anew_under_the_same_name_is_not_loaded_yet(tmp_path: Pat
 def test_a_batch_in_a_scratch_folder_is_not_remembered(tmp_path: Path):
     loaded(tmp_path, 1, channel="scratch")
     assert list(tmp_path.rglob("loaded*")) == []
+
+
+def test_forgotten_buyers_are_known_in_object_storage_as_well():
+    shop = UPath("memory://remembered/shop")
+    assert landing.forgotten(shop) == set()
+    for order_ids in (["A-2", "A-1"], ["№ 3"]):
+        landing.forget(shop, order_ids)
+    assert landing.forgotten(shop) == {"A-1", "A-2", "№ 3"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_forgotten_buyers_that_may_not_be_read_are_no_empty_list(tmp_path: Path):
+    landing.forget(tmp_path, ["A-1"])
+    (tmp_path / landing.ERASED).chmod(0)
+    with pytest.raises(PermissionError):
+        landing.forgotten(tmp_path)

@@ -103,6 +103,16 @@ def test_what_a_person_corrects_afterwards_goes_when_the_order_is_erased_again(s
     assert ask("SELECT sealed, withdrawn_by FROM orderflow.order_edits") == [(None, "erasure")]
 
 
+def test_what_a_person_corrects_afterwards_stays_when_no_backup_brought_the_buyer_back(store, ask):
+    load(store, order("A-2"))
+    held_back(store, 0, 0)
+    erase(store, "A-1")
+    path = "contacts.1.phone"
+    edits.edit(store.connection, store.vault, 1, [Edit(path, "+886912345678")], **ASKED, personal=[path])
+    assert erasure.again(store.connection, "shop_tw", ["A-1", "A-2"]) == 1
+    assert ask("SELECT withdrawn_by FROM orderflow.order_edits") == [(None,)]
+
+
 def test_a_dry_run_erases_nothing_and_nobody_erases_without_a_reason(store, ask):
     load(store, order())
     assert erase(store, "A-1", dry_run=True).now == ["A-1"]

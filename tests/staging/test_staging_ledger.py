@@ -55,6 +55,18 @@ def test_a_failed_attempt_never_takes_a_proof_back(store, ask):
     assert ask("SELECT state, error FROM orderflow.windows") == [("loaded", None)]
 
 
+def test_a_window_that_is_loaded_again_still_tells_what_it_brought_first(store, ask):
+    """Clearing a task must not take its orders out of the channel's new ones."""
+    later = hours(1, 2)
+    for fetched in (0, 2, 4):
+        load(store, *(order(f"A-{number}") for number in range(3)), fetched=fetched)
+        load(store, order("A-2", minute=70), order("A-3", minute=70), fetched=fetched + 1, window=later)
+    found = ask("SELECT counts FROM orderflow.windows ORDER BY window_start")
+    told = [[counts.get(name, 0) for name in ("inserted", "updated", "unchanged", "stale")] for (counts,) in found]
+    assert [sum(each) for each in told] == [3, 2], "and they balance"
+    assert [each[0] for each in told] == [3, 1]
+
+
 def test_coverage_and_gaps_are_range_arithmetic(store):
     proven(store, hours(1, 2), hours(2, 3), hours(2.5, 4), hours(6, 7))
     ledger.failed(store.connection, "shop_tw", hours(4, 5), "r", "down")

@@ -94,6 +94,20 @@ def test_the_same_order_in_two_chunks_ends_as_its_newest(store, ask):
         ]
 
 
+@pytest.mark.parametrize(
+    "change", [{"order_status": "completed"}, {"contacts": [person("林小美")]}], ids=["status", "people"]
+)
+def test_lines_are_not_written_again_while_none_of_them_changes(store, ask, change):
+    lines = [line(1), line(2)]
+    load(store, order(lines=lines), order("A-2", lines=lines))
+    before = ask("SELECT order_id, number, ctid::text FROM orderflow.order_lines ORDER BY 1, 2")
+    changed = order(minute=1, lines=lines, **change)
+    assert counts(load(store, changed, order("A-2", minute=1, lines=[line(1), line(3)]))) == (0, 2, 0, 0)
+    after = ask("SELECT order_id, number, ctid::text FROM orderflow.order_lines ORDER BY 1, 2")
+    assert after[:2] == before[:2]
+    assert [number for order_id, number, _ in after if order_id == "A-2"] == [1, 3]
+
+
 def test_an_empty_batch_proves_its_window(store, ask):
     assert counts(store.load(batch(), [], [], deliver=True)) == (0, 0, 0, 0)
     assert ask("SELECT state, counts FROM orderflow.windows") == [("loaded", {})]

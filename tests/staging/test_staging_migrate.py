@@ -1,7 +1,9 @@
 """Migrations: once each, in order, never changed."""
 
+import shutil
 import threading
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from psycopg2.extensions import make_dsn
@@ -34,6 +36,28 @@ def test_a_new_file_is_applied_behind_the_others(connection, tmp_path):
     assert migrate(connection, tmp_path) == ["0001_a.sql"]
     write(tmp_path, **{"0002_b": "ALTER TABLE a ADD m int"})
     assert migrate(connection, tmp_path) == ["0002_b.sql"]
+
+
+def test_how_windows_stood_before_it_was_kept_is_kept_too(connection, tmp_path):
+    for path in migrations.FOLDER.glob("*.sql"):
+        if path.name < "0034":
+            shutil.copy(path, tmp_path)
+    migrate(connection, tmp_path)
+    with connection, connection.cursor() as cursor:
+        for hour, state in enumerate(("reconciled", "synced", "loaded", "unreachable", "failed")):
+            start, loaded = datetime(2026, 3, 1, hour, tzinfo=UTC), hour < 3
+            cursor.execute(
+                "INSERT INTO orderflow.windows (channel, window_start, window_end, state, run_id, loaded_at)"
+                " VALUES ('a', %s, %s, %s, 'r', %s)",
+                (start, start + timedelta(hours=1), state, start if loaded else None),
+            )
+    migrate(connection)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(hour FROM upper(settled)), extract(hour FROM upper(proven)),"
+            " extract(hour FROM upper(delivered)), extract(hour FROM upper(compared)) FROM orderflow.coverage"
+        )
+        assert cursor.fetchall() == [(4, 3, 2, 1)]
 
 
 def test_a_changed_file_is_refused_by_name(connection, tmp_path):

@@ -5,12 +5,13 @@ import time
 from contextlib import closing
 
 import pytest
-from staged import WINDOW, at, load, order, person
+from staged import WINDOW, at, load, order, person, refusal
 
+from orderflow.domain.decision import Edit
 from orderflow.domain.errors import ConfigError
 from orderflow.domain.target import Receipt
 from orderflow.domain.window import Window
-from orderflow.staging import actions, shadow, twins
+from orderflow.staging import actions, edits, shadow, twins
 from orderflow.staging.backlog import Filter
 from orderflow.staging.store import Store, connect
 
@@ -95,6 +96,72 @@ def test_until_it_is_released_it_goes_nowhere_whatever_changes(store, ask, decid
     assert (queued(ask, "another"), ask("SELECT state FROM orderflow.quarantine")) == ([], [(state,)])
     load(store, order("№ 2", 5), channel="another", fetched=1)
     assert shadow.hand_over(store.connection, "another", WINDOW.start, dry_run=False).queued.orders == 0
+
+
+def spoilt(store, minute=5):
+    """A version that breaks a rule, and has another total than its twin."""
+    bad = refusal(order("№ 1", minute, grand_total="3"))
+    load(store, refused=[bad], raw=[b"bad"], channel="another", fetched=minute)
+
+
+@pytest.mark.parametrize("decided", [None, actions.park, actions.discard], ids=["open", "parked", "discarded"])
+def test_that_it_breaks_a_rule_in_between_lets_it_go_nowhere_either(store, ask, decided):
+    load(store, order("№ 1"))
+    load(store, order("№ 1"), channel="another")
+    ((row, state),) = ask("SELECT id, state FROM orderflow.quarantine")
+    if decided:
+        decided(store.connection, [row], **PERSON)
+        ((state,),) = ask("SELECT state FROM orderflow.quarantine")
+    spoilt(store)
+    assert ask("SELECT source, codes FROM orderflow.quarantine") == [("validate", ["BAD", "DELIVERED_ELSEWHERE"])]
+    load(store, order("№ 1", 4, grand_total="2"), channel="another", fetched=4)
+    load(store, order("№ 1", 9, grand_total="4"), channel="another", fetched=9)
+    assert queued(ask, "another") == []
+    assert ask("SELECT state, source, codes FROM orderflow.quarantine") == [(state, "oms", ["DELIVERED_ELSEWHERE"])]
+    if state == "discarded":
+        actions.reopen(store.connection, [row], **PERSON)
+    actions.release(store.connection, [row], **PERSON)
+    assert queued(ask, "another") == ["№ 1"]
+
+
+def test_an_older_version_of_what_breaks_a_rule_is_found_as_well(store, ask):
+    load(store, order("№ 1"))
+    spoilt(store)
+    load(store, order("№ 1"), channel="another")
+    assert ask("SELECT source, codes FROM orderflow.quarantine") == [("validate", ["BAD", "DELIVERED_ELSEWHERE"])]
+    load(store, order("№ 1", 9, grand_total="4"), channel="another", fetched=9)
+    assert queued(ask, "another") == []
+
+
+def test_who_lets_it_break_a_rule_has_not_let_it_be_delivered_twice(store, ask):
+    load(store, order("№ 1"))
+    load(store, order("№ 1"), channel="another")
+    spoilt(store)
+    ((row,),) = ask("SELECT id FROM orderflow.quarantine")
+    assert actions.release(store.connection, [row], **PERSON, waive=["BAD"], waivable=["BAD"]).done == 1
+    load(store, order("№ 1", 5, grand_total="3"), channel="another", fetched=5, purpose="replay")
+    assert queued(ask, "another") == []
+    assert ask("SELECT state, source, codes FROM orderflow.quarantine") == [("open", "oms", ["DELIVERED_ELSEWHERE"])]
+
+
+def test_an_edit_does_not_release_it(store, ask):
+    load(store, order("№ 1"))
+    load(store, order("№ 1"), channel="another")
+    ((row,),) = ask("SELECT id FROM orderflow.quarantine")
+    with pytest.raises(ConfigError, match="is delivered by another channel, which no edit changes: release or discard"):
+        edits.edit(store.connection, store.vault, row, [Edit("order_number", "now")], **PERSON)
+
+
+def test_what_was_discarded_before_another_channel_delivered_it_is_looked_at_when_it_is_reopened(store, ask):
+    load(store, refused=[refusal(order("№ 1"))], raw=[b"bad"], channel="another")
+    ((row,),) = ask("SELECT id FROM orderflow.quarantine")
+    actions.discard(store.connection, [row], **PERSON)
+    load(store, order("№ 1"), channel="another", fetched=1)
+    load(store, order("№ 1"))
+    actions.reopen(store.connection, [row], **PERSON)
+    load(store, order("№ 1"), channel="another", fetched=2, behind=True)
+    assert queued(ask, "another") == []
+    assert ask(WAITING) == [("another", "№ 1", "open", "DELIVERED_ELSEWHERE", "shop_tw")]
 
 
 @pytest.mark.parametrize(
@@ -219,11 +286,15 @@ def test_with_many_channels_fewer_orders_are_looked_at_until_one_tells(store, as
 
 
 @pytest.mark.parametrize(("first", "second"), [("shop_tw", "renamed"), ("renamed", "shop_tw")])
-def test_two_channels_that_load_the_same_orders_at_the_same_moment_see_each_other(store, ask, migrated, first, second):
+@pytest.mark.parametrize("delivers", [False, True], ids=["one is new", "one brought some before"])
+def test_two_channels_that_load_the_same_orders_at_the_same_moment_see_each_other(
+    store, ask, migrated, first, second, delivers
+):
     """The first one has looked, and is kept from committing; the second one waits for it."""
     load(store, order("№ 0"))
     taken(store)
-    load(store, channel="renamed")
+    load(store, *some([20] if delivers else []), *([order("№ 0")] if delivers else []), channel="renamed")
+    taken(store, "renamed")
     said = {}
 
     def run(channel):

@@ -1,11 +1,15 @@
 """Who may do what: every route is behind the login, a channel that somebody may not read does not exist for him."""
 
 import re
+from datetime import timedelta
 
+import psutil
 import psycopg2
 import pytest
 from web_site import NOW
 
+from orderflow.domain.errors import TransientError
+from orderflow.staging.session import transaction
 from orderflow.web import app as web
 from orderflow.web.access import MOST_SENT
 from orderflow.web.app import ROUTERS
@@ -148,6 +152,43 @@ def test_a_connection_that_the_server_closed_is_replaced(dsn, staging):
     with staging, staging.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
     with database.reading() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    database.close()
+
+
+@pytest.fixture
+def stopped():
+    """Stops the server's side of a connection, which its kernel still acknowledges for; goes on at the end."""
+    held = []
+
+    def stop(connection):
+        held.append(psutil.Process(connection.info.backend_pid))
+        held[-1].suspend()
+
+    yield stop
+    for process in held:
+        process.resume()
+
+
+def test_a_page_does_not_wait_for_ever_for_a_server_that_hangs(dsn, staging, stopped):
+    def looked():
+        with Database(lambda: dsn, longest=timedelta(milliseconds=50)).reading() as connection:
+            stopped(connection)
+            with transaction(connection) as cursor:
+                cursor.execute("SELECT 1")
+
+    with pytest.raises(TransientError, match="nothing was written"):
+        looked()
+
+
+def test_a_kept_connection_whose_server_hangs_is_told_and_not_asked_again(dsn, staging, stopped):
+    database = Database(lambda: dsn, longest=timedelta(milliseconds=50))
+    with database.reading() as connection:
+        pass
+    stopped(connection)
+    with pytest.raises(TransientError, match="takes connections and does not answer on them"), database.reading():
+        pass
+    with database.reading() as other, transaction(other) as cursor:
         cursor.execute("SELECT 1")
     database.close()
 

@@ -1,6 +1,7 @@
 """The page of channels and a channel's own view: what they say of a channel that is well, late, silent, or new."""
 
 import re
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -170,6 +171,23 @@ def test_a_run_shows_what_it_pulled_and_a_healing_run_its_spans(client, staging)
     assert "knows nothing of this run" in client().get("/dag/orders.channel_03/run/x").text
 
 
+def test_what_a_channel_s_own_run_of_the_same_name_pulled_is_not_what_healing_pulled(client, staging):
+    end, run_id = NOW.replace(minute=0), "scheduled__2026-03-08T12:00:00+00:00"
+    window(staging, "channel_01", end, run_id=run_id)
+    window(staging, "channel_02", end, run_id="heal__x__1")
+    window(staging, "channel_03", end, run_id=run_id, state="unreachable")
+    with staging, staging.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO orderflow.healings VALUES (%s, %s, %s, 1, 'heal__x__1', 'failed', %s, 0)",
+            ("channel_02", end - HOUR, end, run_id),
+        )
+    assert re.findall(r'/channels/(channel_\d+)">', client().get(f"/dag/heal/run/{run_id}").text) == [
+        "channel_02", "channel_03",
+    ]  # fmt: skip
+    assert "What this run pulled" not in client().get(f"/dag/quality/run/{run_id}").text
+    assert "heal__x__1" not in client().get(f"/dag/orders.channel_02/run/{run_id}").text
+
+
 @pytest.mark.parametrize("dag_id", ["heal", "quality", "somebody_elses"])
 def test_a_dag_that_is_no_channel_has_a_tab_that_explains_itself(client, dag_id):
     page = client().get(f"/dag/{dag_id}").text
@@ -219,11 +237,31 @@ def test_the_orders_of_a_day_are_those_of_a_channel_that_is_pulled_once_a_day_to
                 " VALUES (%s, %s, %s, 'synced', 'x', now(), jsonb_build_object('inserted', %s))",
                 (name, end - timedelta(days=days), end, orders),
             )
-        found = overview.days(cursor, ["daily", "healed", "opened"], NOW)
-        assert {name: counts[0] for name, counts in found.items()} == {"daily": 40, "healed": 30}
+        assert overview.day(cursor, ["daily", "healed", "opened"], NOW) == {"daily": 40, "healed": 30}
+        assert overview.day(cursor, ["daily"], NOW - timedelta(days=1)) == {"daily": 30}
+        assert overview.day(cursor, ["daily"], NOW - timedelta(days=3)) == {}
         week = Window(NOW - timedelta(days=7), NOW)
         volumes = overview.volumes(cursor, ["daily", "healed", "opened"], week, timedelta(hours=6))
         assert {name: sum(steps) for name, steps in volumes.items()} == {"daily": 70, "healed": 90, "opened": 50}
+
+
+def test_volumes_and_lags_are_asked_of_the_channels_that_a_page_shows(client, site, staging, monkeypatch):
+    channel_files(site.state.site.include, names(5))
+    fill(staging, channels=5, orders=200, now=NOW)
+    monkeypatch.setattr(channels, "SIZE", 2)
+    asked = []
+    for name in ("volumes", "lags"):
+        real = getattr(overview, name)
+        monkeypatch.setattr(overview, name, lambda *given, real=real: asked.append(given[1]) or real(*given))
+    page = client().get("/channels?first=2").text
+    shown = re.findall(r'<th scope="row"><a href="/channels/(channel_\d+)"', page)
+    assert len(shown) == 2
+    assert asked == [shown, shown]
+
+
+def test_a_folder_that_is_gone_is_told(client, site):
+    shutil.rmtree(site.state.site.include / "channels")
+    assert "1 channel file cannot be read" in client().get("/channels").text
 
 
 def test_many_channels_are_paged_while_the_figures_above_count_all_of_them(client, site, staging, monkeypatch):

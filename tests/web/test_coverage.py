@@ -10,7 +10,7 @@ from web_site import NOW
 
 from orderflow.domain.gap import Gap
 from orderflow.domain.window import Window
-from orderflow.staging.stretches import stretches
+from orderflow.staging import stretches
 from orderflow.web.coverage import paint
 
 START = datetime(2026, 3, 8, tzinfo=UTC)
@@ -45,17 +45,25 @@ def test_every_stretch_of_every_channel_is_told_once(staging):
     end = NOW.replace(minute=0)
     asked = {f"channel_{number:02d}": Window(end - timedelta(days=5), end) for number in (1, 7, 13, 21, 28)}
     with staging, staging.cursor() as cursor:
-        found = stretches(cursor, asked)
-    for name, each in found.items():
-        parts = sorted([window for window, _ in each.proven] + [gap.window for gap in each.gaps])
-        assert parts[0].start == asked[name].start
-        assert parts[-1].end == end
+        proven, gaps = stretches.proven(cursor, asked), stretches.gaps(cursor, asked)
+    for name, span in asked.items():
+        parts = sorted([window for window, _ in proven[name]] + [gap.window for gap in gaps[name]])
+        assert (parts[0].start, parts[-1].end) == (span.start, span.end)
         assert all(one.end == two.start for one, two in itertools.pairwise(parts)), name
-    assert not found["channel_01"].gaps
-    causes = {name: {gap.cause for gap in each.gaps} for name, each in found.items() if each.gaps}
+    causes = {name: {gap.cause for gap in each} for name, each in gaps.items() if each}
     assert causes == {
         "channel_07": {"failed"}, "channel_13": {"never run"}, "channel_21": {"held"}, "channel_28": {"in progress"},
     }  # fmt: skip
+
+
+def test_the_map_reads_what_is_kept_of_each_channel_and_none_of_its_proven_windows(client, staging):
+    fill(staging, channels=3, orders=90, now=NOW)
+    before = client().get("/coverage?days=31").text
+    with staging, staging.cursor() as cursor:
+        cursor.execute("ALTER TABLE orderflow.windows DISABLE TRIGGER USER")
+        cursor.execute("DELETE FROM orderflow.windows WHERE loaded_at IS NOT NULL")
+    assert client().get("/coverage?days=31").text == before
+    assert {"proven", "synced", "loaded"} <= set(re.findall(r'<rect class="(\w+)"', before))
 
 
 def test_the_map_links_every_hole_and_tells_it_in_words(client, staging):

@@ -17,6 +17,12 @@ CHROMIUM = os.environ.get("ORDERFLOW_CHROMIUM") or shutil.which("chromium") or s
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
+REACHABLE = """() =>
+  [...document.querySelectorAll(".table")].every((box) => box.scrollWidth <= box.clientWidth || box.tabIndex === 0)
+"""
+"""Whether the keyboard reaches every table that scrolls."""
+
+
 @pytest.fixture
 def address(site):
     """The app on loopback, for a browser."""
@@ -102,3 +108,4 @@ def test_an_operator_releases_and_undoes_with_the_keyboard_and_maps_what_is_sugg
         for width in (1440, 420):
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
+            page.wait_for_function(REACHABLE)

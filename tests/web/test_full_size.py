@@ -1,4 +1,4 @@
-"""Every page over 50 channels and a million orders: its data comes in under a second."""
+"""Every page over 50 channels and a million orders, or over 2,000 channels: its data comes in under a second."""
 
 import os
 import time
@@ -18,9 +18,10 @@ pytestmark = [
 ]
 
 
-def test_every_page_answers_in_under_a_second_with_a_million_orders(site, staging):
-    channel_files(site.state.site.include, seed.names(50))
-    seed.fill(staging, channels=50, orders=1_000_000, now=NOW, days=35)
+@pytest.mark.parametrize(("channels", "orders"), [(50, 1_000_000), (2000, 100_000)])
+def test_every_page_answers_in_under_a_second(site, staging, channels, orders):
+    channel_files(site.state.site.include, seed.names(channels))
+    seed.fill(staging, channels=channels, orders=orders, now=NOW, days=35)
     hole = f"{(NOW - timedelta(hours=30)).isoformat()}/{NOW.isoformat()}".replace("+00:00", "Z")
     pages = [
         *(f"/{path}" for path, _ in TABS),

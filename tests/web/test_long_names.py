@@ -58,6 +58,9 @@ def test_no_word_of_a_name_is_parted_on_any_page(client, site, staging, chromium
         for old, new in (("channel_01", NAME), ("channel_02", "demo_woocommerce")):
             cursor.execute("UPDATE orderflow.quarantine SET channel = %s WHERE channel = %s", (new, old))
             cursor.execute("UPDATE orderflow.windows SET channel = %s WHERE channel = %s", (new, old))
+        cursor.execute(
+            "UPDATE orderflow.quarantine SET value = 36293.945 * id, currency = CASE id % 2 WHEN 0 THEN 'EUR' END"
+        )
     page = chromium.new_context(viewport={"width": width, "height": 900}).new_page()
     parted = {}
     for address in ("quarantine", "coverage", "channels", "mapping", "reconciliation", "quality", f"channels/{NAME}"):

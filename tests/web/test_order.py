@@ -1,5 +1,7 @@
 """The page of one order: found by id or number, told from its first moment to the OMS, without its buyer."""
 
+from datetime import timedelta
+
 import pytest
 from seed import fill
 from web_site import NOW
@@ -82,6 +84,34 @@ def test_an_unknown_number_tells_how_to_ask_the_channel_and_what_is_alike(client
     page = client().get("/order", params={"number": "A77x", "channel": "channel_01"}).text
     assert "orderflow explain channel_01 A77x" in page
     assert "Similar numbers" in page
+
+
+@pytest.mark.parametrize("typed", ["ü-7/a", "U\u0308-7/A", " ü-7/A\u200b", "Ｕ\u0308-７/A", "\u00a0Ü-7/A "])
+def test_a_number_is_found_as_people_type_and_paste_it(client, orders, typed):
+    with orders, orders.cursor() as cursor:
+        cursor.execute("UPDATE orderflow.orders SET order_number = 'Ü-7/A' WHERE order_id = 'A7'")
+    assert "as OMS-7" in client().get("/order", params={"number": typed}).text
+    assert "as OMS-7" not in client().get("/order", params={"order_id": typed, "channel": "channel_02"}).text
+
+
+def test_an_unknown_number_names_the_channels_that_may_still_hold_it(client, orders):
+    def told(user="editor"):
+        return client(user).get("/order", params={"number": "A77x"}).text
+
+    assert "Everything that is due is staged" in told()
+    with orders, orders.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM orderflow.windows WHERE channel = 'channel_01' AND window_start = %s",
+            (NOW.replace(minute=0) - timedelta(hours=5),),
+        )
+        cursor.execute("UPDATE orderflow.quarantine SET source = 'unreadable' WHERE subject = 'Q53'")
+        cursor.execute("SELECT channel FROM orderflow.quarantine WHERE subject = 'Q53'")
+        (unread,) = cursor.fetchone()
+    page = told()
+    assert "It may be among what these channels lack" in page
+    assert 'href="/coverage?channel=channel_01">1 h missing' in page
+    assert f'href="/quarantine?channel={unread}">1 order could not be read' in page
+    assert "channel_01" not in told("stranger")
 
 
 def test_no_buyers_data_is_shown(client, orders):

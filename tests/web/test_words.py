@@ -161,9 +161,26 @@ def test_the_address_wins_over_the_cookie_over_the_browser(asked, kept, accepted
 
 def test_lengths_of_time_read_well_in_both_languages():
     english, chinese = words.Words("en"), words.Words("zh-Hant")
-    told = [timedelta(seconds=5), timedelta(minutes=61), timedelta(hours=30), timedelta(days=3), None]
-    assert [english.length(each) for each in told] == ["5 s", "1 h 1 min", "30 h", "3 days", "–"]
-    assert [chinese.length(each) for each in told] == ["5 秒", "1 小時 1 分", "30 小時", "3 天", "–"]
+    spans = [timedelta(seconds=5), timedelta(minutes=61), timedelta(hours=30), timedelta(hours=71), timedelta(days=3)]
+    told = [*spans, timedelta(days=12, hours=9), None]
+    assert [english.length(each) for each in told] == [
+        "5 s",
+        "1 h 1 min",
+        "30 h",
+        "2 days 23 h",
+        "3 days",
+        "12 days",
+        "–",
+    ]
+    assert [chinese.length(each) for each in told] == [
+        "5 秒",
+        "1 小時 1 分",
+        "30 小時",
+        "2 天 23 小時",
+        "3 天",
+        "12 天",
+        "–",
+    ]
 
 
 def test_a_chosen_language_is_remembered(client):

@@ -31,6 +31,8 @@ _TOTALS = {
     "합계", "총계", "소계",
 }  # fmt: skip
 """What people write beside the sums of a table."""
+ARTICLE = ("sku", "gtin", "product_id", "variant_id")
+"""Fields of a line that name its article, which sums have none of."""
 
 _ALIKE = " \xa0\u2009\u202f'\u2019"
 _PLAIN_MARKS = str.maketrans(_ALIKE, "    ''")

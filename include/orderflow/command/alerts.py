@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from orderflow.command import ports
 from orderflow.command.app import app
@@ -58,7 +58,8 @@ def listed(
         ports.demand_named(channel)
         console.print("no alert is open")
         return
-    rows = Table("alert", "channel", "kind", "severity", "state", "since", "told", "what", show_lines=True)
+    names = ("alert", "channel", "kind", "severity", "state", "since", "told", "what")
+    rows = Table(*(Column(name, overflow="fold") for name in names), show_lines=True)
     for each in found:
         rows.add_row(
             str(each.id), each.channel, each.kind, _severity(each), each.state, f"{each.first_seen_at:%Y-%m-%d %H:%MZ}",
@@ -96,7 +97,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     for name, value in found.facts.items():
         console.print(f"  {name}: {escape(str(value))}", highlight=False)
     console.print(f"runbook: {places.entry(found)}")
-    rows = Table("says", "to", "due", "attempts", "sent", "error")
+    rows = Table(*(Column(name, overflow="fold") for name in ("says", "to", "due", "attempts", "sent", "error")))
     for says, route, due, attempts, sent, error in messages:
         told_at = f"{sent:%Y-%m-%d %H:%M}" if sent else "[yellow]waits[/yellow]"
         rows.add_row(says, route, f"{due:%Y-%m-%d %H:%M}", str(attempts), told_at, escape(error or ""))

@@ -105,7 +105,10 @@ def main() -> None:
         sys.exit(_told(error))
     except Exception as error:  # noqa: BLE001 - whatever is left is told in full, with the exit code of our own faults
         if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
-            place, cure = error.filename or "a file", "check the path, its permissions and the space on its disk"
+            from orderflow.command import ports
+
+            place = error.filename or f"the landing zone {ports.landing()}, or another file that is written"
+            cure = "check the path, its permissions and the space on its disk"
             sys.exit(_told(errors.ConfigError(f"{place}: {error.strerror}; {cure}")))
         if isinstance(error, UnicodeEncodeError) and (odd := next(filter(_is_no_text, sys.argv), None)):
             sys.exit(_told(errors.ConfigError(f"the argument {odd!r} is not UTF-8; type or paste it again")))
@@ -120,6 +123,6 @@ def _is_no_text(argument: str) -> bool:
 
 def _told(error: errors.OrderflowError) -> int:
     """Print the error; returns its exit code."""
-    message = Text.assemble((type(error).__name__, "bold red"), f" {error}")
+    message = Text.assemble((errors.kind_of(error), "bold red"), f" {error}")
     Console(stderr=True, soft_wrap=True).print(message)
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 6)

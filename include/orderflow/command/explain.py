@@ -17,7 +17,7 @@ from rich.text import Text
 from orderflow.command import ports
 from orderflow.command.app import app
 from orderflow.domain.channel import Channel
-from orderflow.domain.errors import ConfigError, OrderflowError, RecordError
+from orderflow.domain.errors import ConfigError, OrderflowError, RecordError, kind_of
 from orderflow.domain.reconciliation import business_day
 from orderflow.domain.source import ById
 
@@ -100,9 +100,7 @@ def _ask(channel: Channel, order_id: str, now: datetime, *, offline: bool) -> On
                 )
             records = [record for page in source.fetch_ids([order_id]) for record in page.records]
     except OrderflowError as error:
-        return OnChannel(
-            None, fault=f"{type(error).__name__}: {error}", cure="cure what the error says, then ask again"
-        )
+        return OnChannel(None, fault=f"{kind_of(error)}: {error}", cure="cure what the error says, then ask again")
     if not records:
         return OnChannel(False)
     try:

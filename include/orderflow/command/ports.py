@@ -230,8 +230,8 @@ def _connection_text(name: str) -> str:
     if not text:
         example = _DATABASE if name == "orderflow_db" else _SHOP
         raise ConfigError(
-            f"{variable} is not set; while the demo runs: source {home() / 'env'}; else set it to the connection "
-            f"{name!r}, for instance {example}"
+            f"{variable} is not set; Airflow's own connections are not read here, only the environment; while the demo "
+            f"runs: source {home() / 'env'}; else set it to the connection {name!r}, for instance {example}"
         )
     return text
 

@@ -10,7 +10,7 @@ import typer
 from msgspec import structs
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from orderflow.command import ports
 from orderflow.command.app import app
@@ -54,7 +54,8 @@ def waiting(
         ports.demand_named(channel)
         console.print("nothing waits for a person")
         return
-    table = Table("review", "channel", "window", "accepted", "refused", "held since", "why", show_lines=True)
+    names = ("review", "channel", "window", "accepted", "refused", "held since", "why")
+    table = Table(*(Column(name, overflow="fold") for name in names), show_lines=True)
     for each in found:
         counts = each.batch.counts
         by = escape(f"{each.state} by {each.decided_by}")

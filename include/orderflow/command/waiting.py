@@ -95,7 +95,8 @@ def reasons(channel: ChannelName = None, as_json: AsJson = False) -> None:
         return
     table = Table(box=None, padding=(0, 1))
     for name in ("reason", "channel", "open", "parked", "value at risk", "owner"):
-        table.add_column(name, justify="right" if name in ("open", "parked", "value at risk") else "left")
+        right = name in ("open", "parked", "value at risk")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
     for each in totals:
         counts = f"{each.open:,}", f"{each.parked:,}"
         table.add_row(each.code, each.channel, *counts, listed(each.values), *owners([each.code]))

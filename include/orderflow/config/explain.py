@@ -66,8 +66,8 @@ _PATTERNS = MappingProxyType(
 
 def explained(error: ValidationError, model: type[BaseModel], document: Document, prefix: Location = ()) -> list[Fault]:
     """Every finding as a fault; `model` is what was validated, `prefix` where it stands in the file."""
-    findings = (each for finding in error.errors(include_url=False) for each in _apart(finding))
-    return [_explain(finding, model, document, prefix) for finding in findings]
+    findings = [{**each, "loc": _keys_alone(model, each["loc"])} for each in error.errors(include_url=False)]
+    return [_explain(each, model, document, prefix) for finding in findings for each in _apart(finding)]
 
 
 def _apart(finding: Finding) -> Iterator[Finding]:
@@ -154,6 +154,20 @@ def _explain(finding: Finding, model: type[BaseModel], document: Document, prefi
     if kind == "value_error":
         return Fault(path, *split(str(finding["ctx"]["error"])))
     return Fault(path, *_WORDS.get(kind, _as_pydantic_says)(finding))
+
+
+def _keys_alone(model: type[BaseModel], path: Location) -> Location:
+    """The path without the kinds that pydantic puts into it: a key may be called like its block's kind (`token`)."""
+    models, kept, kind_comes = [model], [], False
+    for step in path:
+        if kind_comes:
+            kind_comes = False
+            continue
+        kept.append(step)
+        fields = [field for each in models for name, field in each.model_fields.items() if step in (name, field.alias)]
+        models = [inner for field in fields for inner in _models(field.annotation)] if fields else models
+        kind_comes = any(field.discriminator for field in fields)
+    return tuple(kept)
 
 
 def _how_to_add(path: Location, models: list[type[BaseModel]]) -> str:

@@ -208,7 +208,8 @@ def _slow(snapshot: Snapshot, channel: Channel, now: datetime) -> Condition | No
     if not slow:
         return None
     worst = max(slow, key=lambda each: each.now / max(each.usual, 0.001))
-    what = f"{worst.endpoint} answers in {worst.now:.1f} s on average, where {worst.usual:.1f} s are usual"
+    usual = f"{worst.usual:.1f} s are" if worst.usual >= 0.1 else "less than 0.1 s is"
+    what = f"{worst.endpoint} answers in {worst.now:.1f} s on average, where {usual} usual"
     return raised(
         channel.name, "slow", what, endpoint=worst.endpoint, seconds=round(worst.now, 2), usual=round(worst.usual, 2)
     )

@@ -95,3 +95,8 @@ class RecordError(OrderflowError):
 
 class BalanceError(OrderflowError):
     """A stage lost or invented orders: in != out + quarantined (+ unchanged). Never continue, never retry."""
+
+
+def kind_of(error: OrderflowError) -> str:
+    """The class of the tree above that an error is. Its name is what people look up; a module may have one below it."""
+    return next(each.__name__ for each in type(error).__mro__ if each.__module__ == __name__)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -16,7 +18,7 @@ from airflow.sdk.log import mask_secret
 from orderflow.config import connections
 from orderflow.domain.channel import Channel, unreachable
 from orderflow.domain.decision import Decisions
-from orderflow.domain.errors import OrderflowError
+from orderflow.domain.errors import ConfigError, OrderflowError, TransientError, kind_of
 from orderflow.domain.source import Runtime, Source
 from orderflow.domain.target import Target
 from orderflow.domain.window import Window
@@ -147,19 +149,40 @@ def demand_reach(connection: Connection, channel: Channel, window: Window, run_i
 
 @contextlib.contextmanager
 def recorded(channel: Channel, window: Window, run_id: str) -> Iterator[None]:
-    """Leave in the ledger why a stage failed. The error itself goes on, whatever becomes of the record."""
+    """Leave in the ledger why a stage failed. The error itself goes on, whatever becomes of the record.
+
+    What a disk refuses goes on as an error that says what to do.
+    """
     from orderflow.staging import ledger
 
     try:
         yield
     except AirflowSkipException:
         raise
-    except Exception as error:
-        name = type(error).__name__
-        said = f"{name}: {error}" if isinstance(error, OrderflowError) else f"{name}; the task's log has the details"
+    except Exception as raised:
+        error = _of_disk(raised) or raised
+        said = f"{type(error).__name__}; the task's log has the details"
+        if isinstance(error, OrderflowError):
+            said = f"{kind_of(error)}: {error}"
         try:
             with database() as connection:
                 ledger.failed(connection, channel.name, window, run_id, said)
         except OrderflowError as second:
             log.warning("failure not recorded in the ledger: %s", second)
-        raise
+        if error is raised:
+            raise
+        raise error from raised
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def _of_disk(error: Exception) -> OrderflowError | None:
+    """What a disk answers to a stage; to a write it answers without the name of the file."""
+    if not isinstance(error, OSError) or error.errno not in (*_FULL, *_CLOSED):
+        return None
+    where = f"{error.filename or f'the landing zone {settings.landing_root()}'}: {os.strerror(error.errno)}"
+    if error.errno in _FULL:
+        return TransientError(f"{where}; make room on its disk; the run tries again by itself")
+    return ConfigError(f"{where}; let the user of the tasks (uid {os.getuid()}) write there, then clear the task")

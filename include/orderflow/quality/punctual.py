@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -15,6 +16,12 @@ def due(channel: Channel, now: datetime) -> datetime:
 
     A tick's run answers for the time before it and has `schedule.deadline` for that. Never before the channel's start.
     """
-    late = (now - channel.schedule.deadline).astimezone(ZoneInfo(channel.schedule.timezone))
-    tick: datetime = croniter(channel.schedule.cron, late).get_prev(datetime)
-    return max(tick.astimezone(UTC), channel.start)
+    schedule = channel.schedule
+    return max(_tick(schedule.cron, schedule.timezone, now - schedule.deadline), channel.start)
+
+
+@lru_cache(maxsize=1000)
+def _tick(cron: str, timezone: str, before: datetime) -> datetime:
+    """The last tick before a moment; kept, because thousands of channels that are looked at share some schedules."""
+    tick: datetime = croniter(cron, before.astimezone(ZoneInfo(timezone))).get_prev(datetime)
+    return tick.astimezone(UTC)

@@ -21,7 +21,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from orderflow.domain.errors import ConfigError
 from orderflow.staging.backlog import Filter
-from orderflow.staging.quarantine import enqueue_again
+from orderflow.staging.quarantine import DELIVERED_ELSEWHERE, enqueue_again
 from orderflow.staging.session import lock_channel, transaction
 
 Which: TypeAlias = Filter | Sequence[int]
@@ -69,7 +69,8 @@ def release(
         WHEN %(waive)s::text[] <> '{{}}' AND q.source = 'oms' THEN 'the OMS refused it, not a rule of ours'
         WHEN %(waive)s::text[] <> '{{}}' THEN 'breaks other rules as well: ' || (
             SELECT string_agg(DISTINCT r ->> 'code', ', ') FROM jsonb_array_elements(q.reasons) AS r
-            WHERE r ->> 'code' <> ALL (%(waive)s::text[]) AND NOT r @> '{{"taken": true}}') END"""  # noqa: S608 - fixed texts
+            WHERE r ->> 'code' <> ALL (%(waive)s::text[] || '{{{DELIVERED_ELSEWHERE}}}')
+                AND NOT r @> '{{"taken": true}}') END"""  # noqa: S608 - fixed texts
 
     def apply(cursor: Cursor, person: dict[str, Any]) -> None:
         if codes:

@@ -92,6 +92,8 @@ class Comparison:
     """Ours is not older than staging's (true for new ones)."""
     changed: Flags
     """A new version: new, or newer with other content or contacts."""
+    relined: Flags
+    """A new version whose lines are not those that staging has."""
     touched: Flags
     """Newer and the same, at another `channel_updated_at`."""
     late: Flags
@@ -160,6 +162,7 @@ def compare(run: Run, orders: Table) -> Comparison:
         known=known,
         newer=newer,
         changed=changed,
+        relined=changed & (~known | _rows((row for row, names in seen.fields.items() if "lines" in names), len(known))),
         touched=known & newer & ~changed & (flags & _MOVED > 0),
         late=late,
         version=np.where(changed | late, np.maximum(version + 1, floor), version),

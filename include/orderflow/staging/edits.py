@@ -16,6 +16,7 @@ from orderflow.domain.order import PARTS, Order
 from orderflow.staging.actions import STATE_NOW, Outcome, Step, act, demand_why, only
 from orderflow.staging.backlog import whole
 from orderflow.staging.decisions import sealed_name
+from orderflow.staging.quarantine import DELIVERED_ELSEWHERE
 from orderflow.staging.session import lock_channel, transaction
 from orderflow.staging.vault import Vault
 
@@ -64,7 +65,9 @@ def edit(
     hindrance = f"""CASE
         WHEN q.state NOT IN ('open', 'parked') THEN {STATE_NOW}
         WHEN q.order_id IS NULL OR q.document IS NULL
-            THEN 'could not be read, so that there are no fields to edit: fix the mapping and release it' END"""
+            THEN 'could not be read, so that there are no fields to edit: fix the mapping and release it'
+        WHEN q.source = 'oms' AND q.codes @> '{{{DELIVERED_ELSEWHERE}}}'
+            THEN 'is delivered by another channel, which no edit changes: release or discard it' END"""
 
     def apply(cursor: Cursor, person: dict[str, Any]) -> None:
         for each in edits:

@@ -65,12 +65,15 @@ def erase(
 def again(connection: Connection, channel: str, order_ids: Collection[str], *, dry_run: bool = False) -> int:
     """Forget buyers that were forgotten before staging went back; returns how many were known again.
 
-    Orders that are still to come back will come without them. A dry run forgets nobody.
+    Orders that are still to come back will come without them. Who is forgotten is left alone, with what people
+    corrected since. A dry run forgets nobody.
     """
     if not order_ids:
         return 0
     said = {"who": "recall", "why": "was erased before staging went back"}
-    found = erase(connection, channel, order_ids, **said, dry_run=dry_run)
+    found = erase(connection, channel, order_ids, dry_run=True, **said)
+    if found.now and not dry_run:
+        erase(connection, channel, found.now, dry_run=False, **said)
     if found.unknown and not dry_run:
         with transaction(connection) as cursor:
             lock_channel(cursor, channel)

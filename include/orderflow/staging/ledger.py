@@ -97,17 +97,20 @@ def record_load(cursor: Cursor, batch: Batch) -> None:
     A batch of another purpose covers nothing: it is recorded beside the windows.
     """
     if batch.purpose == "window":
-        _write(cursor, _with_earlier(cursor, batch) if batch.counts.known else batch, "loaded")
+        _write(cursor, _with_earlier(cursor, batch), "loaded")
     else:
         _record_extra(cursor, batch)
     record_calls(cursor, batch.channel, batch.window, batch.run_id, batch.endpoints)
 
 
 def _with_earlier(cursor: Cursor, batch: Batch) -> Batch:
-    """What was known was not judged again: of each warning, repair and step, the larger count of this window stays."""
+    """What the window brought first stays its own when it is loaded again, though staging knows these orders by then.
+
+    What was known was not judged again: of each warning, repair and step, the larger count of this window stays.
+    """
     cursor.execute(
         """
-        SELECT warnings, repairs, steps FROM orderflow.windows
+        SELECT coalesce((counts ->> 'inserted')::bigint, 0), warnings, repairs, steps FROM orderflow.windows
         WHERE (channel, window_start, window_end) = (%s, %s, %s) AND loaded_at IS NOT NULL
         """,
         (batch.channel, batch.window_start, batch.window_end),
@@ -115,7 +118,16 @@ def _with_earlier(cursor: Cursor, batch: Batch) -> Batch:
     row = cursor.fetchone()
     if row is None:
         return batch
-    warnings, repairs, steps = row
+    brought, warnings, repairs, steps = row
+    unchanged = min(brought, batch.counts.unchanged)
+    stale = min(brought - unchanged, batch.counts.stale)
+    batch = batch.counted(
+        inserted=batch.counts.inserted + unchanged + stale,
+        unchanged=batch.counts.unchanged - unchanged,
+        stale=batch.counts.stale - stale,
+    )
+    if not batch.counts.known:
+        return batch
     by_place = {(each.rule, each.field): each for each in msgspec.convert(steps, list[StepCount])}
     for step in batch.steps:
         by_place[step.rule, step.field] = max(step, by_place.get((step.rule, step.field), step), key=_changed)

@@ -185,13 +185,13 @@ def _readable(rows: int, found: Comparison) -> pa.Array:
 
 
 def _replace_lines(run: Run, orders: Table, lines: Table, found: Comparison) -> None:
-    """Exactly the lines of the new version: a dropped line is gone."""
-    if not found.changed.any():
+    """Exactly the lines of the new version: a dropped line is gone. Where none differs they stay as they are."""
+    if not found.relined.any():
         return
-    if before := np.flatnonzero(found.changed & (found.version > 1)).tolist():
+    if before := np.flatnonzero(found.relined & (found.version > 1)).tolist():
         run.cursor.execute(_DELETE_LINES, (run.batch.channel, one(orders["order_id"]).take(before).to_pylist()))
-    if not found.changed.all():
-        lines = lines.filter(pa.array(found.changed[np.asarray(lines["order_row"])]))
+    if not found.relined.all():
+        lines = lines.filter(pa.array(found.relined[np.asarray(lines["order_row"])]))
     sent = _typed(lines, STAGED_LINE)
     sent = sent.set_column(0, "number", sent["number"].cast(pa.int32()))
     sent = sent.append_column("order_id", one(orders["order_id"]).take(one(lines["order_row"])))

@@ -1,6 +1,7 @@
 """All channels side by side: the last batch, recent volume, how long orders take, what waits. Reads only.
 
 Every statement goes by index over what is recent or what waits, so that it costs the same with a million orders.
+`volumes` and `lags` read much of each channel: they are for those that a page shows, not for thousands.
 """
 
 from __future__ import annotations
@@ -72,9 +73,7 @@ def volumes(cursor: Cursor, channels: Sequence[str], within: Window, step: timed
             round(sum(coalesce((counts ->> 'inserted')::bigint, 0)
                 * extract(epoch FROM least(window_end, %(end)s) - greatest(window_start, %(start)s))
                 / extract(epoch FROM window_end - window_start)))::bigint
-        FROM orderflow.windows
-        WHERE span && tstzrange(%(start)s, %(end)s) AND channel = ANY(%(channels)s) AND loaded_at IS NOT NULL
-        GROUP BY 1, 2
+        FROM orderflow.windows_within(%(channels)s, %(start)s, %(end)s) WHERE loaded_at IS NOT NULL GROUP BY 1, 2
         """,
         {"start": within.start, "end": within.end, "step": step, "channels": list(channels)},
     )
@@ -85,28 +84,21 @@ def volumes(cursor: Cursor, channels: Sequence[str], within: Window, step: timed
     return found
 
 
-def days(cursor: Cursor, channels: Sequence[str], now: datetime, weeks: int = 4) -> dict[str, list[int | None]]:
-    """New orders of the windows that ended in the 24 hours before `now`, then in the same hours of each week before.
+def day(cursor: Cursor, channels: Sequence[str], until: datetime) -> dict[str, int]:
+    """New orders of the windows that ended in the 24 hours before this moment; only channels of which one did.
 
-    Of a window that is longer than a day they are as many as one of its days brought. None: no window ended then.
+    Of a window that is longer than a day they are as many as one of its days brought.
     """
     cursor.execute(
         """
-        SELECT w.channel, week, round(sum(coalesce((w.counts ->> 'inserted')::bigint, 0)
-            * least(1, 86400 / extract(epoch FROM w.window_end - w.window_start))))::bigint
-        FROM generate_series(0, %(weeks)s) AS week JOIN orderflow.windows AS w
-            ON w.span && tstzrange(%(now)s - week * interval '7 days' - interval '1 day',
-                                   %(now)s - week * interval '7 days')
-        WHERE w.channel = ANY(%(channels)s) AND w.loaded_at IS NOT NULL
-            AND w.window_end <= %(now)s - week * interval '7 days'
-        GROUP BY 1, 2
+        SELECT channel, round(sum(coalesce((counts ->> 'inserted')::bigint, 0)
+            * least(1, 86400 / extract(epoch FROM window_end - window_start))))::bigint
+        FROM orderflow.windows_within(%(channels)s, %(start)s, %(end)s)
+        WHERE loaded_at IS NOT NULL AND window_end <= %(end)s GROUP BY 1
         """,
-        {"now": now, "weeks": weeks, "channels": list(channels)},
+        {"channels": list(channels), "start": until - timedelta(days=1), "end": until},
     )
-    found: dict[str, list[int | None]] = defaultdict(lambda: [None] * (weeks + 1))
-    for channel, week, orders in cursor.fetchall():
-        found[channel][week] = orders
-    return found
+    return dict(cursor.fetchall())
 
 
 def lags(cursor: Cursor, channels: Sequence[str]) -> dict[str, timedelta]:
@@ -121,8 +113,10 @@ def lags(cursor: Cursor, channels: Sequence[str]) -> dict[str, timedelta]:
                 WHERE channel = asked.channel COLLATE "C" AND outcome = 'accepted'
                 ORDER BY accepted_at DESC LIMIT %(most)s
             ) AS r
-            JOIN orderflow.order_versions AS v
-                ON v.channel = asked.channel COLLATE "C" AND v.order_id = r.order_id AND v.version = r.version
+            CROSS JOIN LATERAL (
+                SELECT channel_updated_at, loaded_at, window_end FROM orderflow.order_versions
+                WHERE channel = asked.channel COLLATE "C" AND order_id = r.order_id AND version = r.version LIMIT 1
+            ) AS v
             WHERE v.loaded_at - v.window_end < %(live)s AND v.channel_updated_at IS NOT NULL
         ) AS took GROUP BY 1
         """,
@@ -184,17 +178,40 @@ class Brought:
 
 
 def brought(cursor: Cursor, channel: str, run_id: str) -> list[Brought]:
-    """What this Airflow run pulled: its own window, or the spans that it healed; `channel` may be empty: any."""
+    """What this run of the channel's own DAG pulled."""
     cursor.execute(
-        """
-        SELECT channel, window_start, window_end, state, counts, reasons, notes, error, loaded_at
-        FROM orderflow.windows WHERE (%(channel)s = '' OR channel = %(channel)s) AND run_id IN (
-            SELECT %(run)s UNION ALL SELECT run_id FROM orderflow.healings WHERE dag_run_id = %(run)s)
-        ORDER BY channel, window_start DESC LIMIT 100
-        """,
-        {"channel": channel, "run": run_id},
+        f"""
+        SELECT {_BROUGHT} FROM orderflow.windows AS w WHERE channel = %s AND run_id = %s
+        ORDER BY window_start DESC LIMIT 100
+        """,  # noqa: S608 - names of this module
+        (channel, run_id),
     )
+    return _brought(cursor)
+
+
+def healed(cursor: Cursor, run_id: str) -> list[Brought]:
+    """What this run of the DAG `heal` pulled, and what it found out of reach.
+
+    The channels' own runs that are called so, as those of one moment are, are others.
+    """
+    cursor.execute(
+        f"""
+        SELECT {_BROUGHT} FROM orderflow.healings AS h JOIN orderflow.windows AS w
+            USING (channel, window_start, window_end, run_id) WHERE h.dag_run_id = %(run)s
+        UNION ALL
+        SELECT {_BROUGHT} FROM orderflow.windows AS w WHERE state = 'unreachable' AND run_id = %(run)s
+        ORDER BY channel, window_start DESC LIMIT 100
+        """,  # noqa: S608 - names of this module
+        {"run": run_id},
+    )
+    return _brought(cursor)
+
+
+def _brought(cursor: Cursor) -> list[Brought]:
     return [
         Brought(name, Window(start, end), state, msgspec.convert(counts, Counts), *rest)
         for name, start, end, state, counts, *rest in cursor.fetchall()
     ]
+
+
+_BROUGHT = "channel, window_start, window_end, w.state, w.counts, w.reasons, w.notes, w.error, w.loaded_at"

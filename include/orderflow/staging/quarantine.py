@@ -21,6 +21,10 @@ OMS_REFUSED = "OMS_REFUSED"
 
 DELIVERED_ELSEWHERE = "DELIVERED_ELSEWHERE"
 """Code of a staged order that another channel delivers (`staging.twins`)."""
+ELSEWHERE = f'[{{"code": "{DELIVERED_ELSEWHERE}"}}]'
+"""What the reasons of such an order contain."""
+LASTING = f'$[*] ? (@.taken == true || @.code == "{DELIVERED_ELSEWHERE}")'
+"""Finds the reasons that no good version settles, but people alone."""
 
 
 def any_waiting(cursor: Cursor, channel: str) -> bool:
@@ -45,8 +49,8 @@ def supersede(
     What a person discarded gives way to another content only: as it is, it is staged and goes no further, whatever rule
     would let it pass now. What was released has gone on and stays released. What the OMS refused gives
     way to a changed version only (`changed` are their rows): the same one would be refused again. What it took too late
-    people settle alone: of an order that broke a rule besides, this is what stays. What another channel delivers goes
-    nowhere until it is released, whatever changes.
+    people settle alone, and so they do with what another channel delivers: of an order that broke a rule besides, this
+    is what stays.
 
     An order that broke a rule after the OMS had refused it, and is now again as the OMS refused it, is sent to it once
     more (with `deliver`): nothing else would tell of it. So is one whose discarding somebody took back, unless it was
@@ -56,11 +60,10 @@ def supersede(
         """
         WITH met AS (
             SELECT q.id, k.order_id, k.row = ANY(%(changed)s) AS changed,
-                q.source = 'oms' AND q.reasons @> %(elsewhere)s OR q.state = 'discarded'
-                AND q.decided_by IS NOT NULL AND q.source <> 'oms'
+                q.state = 'discarded' AND q.decided_by IS NOT NULL AND q.source <> 'oms'
                 AND (q.raw_sha256 = k.raw_sha256 OR coalesce(q.content_hash = k.content_hash, false)) AS never,
-                late, CASE WHEN q.state = 'parked' AND late <> '[]' OR q.state = 'released' AND late = '[]'
-                    THEN q.state WHEN late = '[]' THEN 'superseded' ELSE 'open' END AS next
+                late, CASE WHEN late = '[]' THEN CASE q.state WHEN 'released' THEN q.state ELSE 'superseded' END
+                    WHEN q.state IN ('parked', 'discarded') THEN q.state ELSE 'open' END AS next
             FROM keys AS k
             CROSS JOIN LATERAL (
                 SELECT 'sha256:' || encode(k.raw_sha256, 'hex') AS subject
@@ -75,11 +78,12 @@ def supersede(
                 ORDER BY q.subject LIMIT 1)
             ) AS q
             CROSS JOIN LATERAL (
-                SELECT CASE WHEN q.source = 'oms' OR q.state = 'discarded' THEN '[]'
-                    ELSE jsonb_path_query_array(q.reasons, '$[*] ? (@.taken == true)') END AS late
+                SELECT CASE WHEN q.source = 'oms' OR q.state = 'discarded' AND NOT q.reasons @> %(elsewhere)s THEN '[]'
+                    ELSE jsonb_path_query_array(q.reasons, %(lasting)s) END AS late
             ) AS left_over
             WHERE (q.state IN ('open', 'parked', 'discarded') OR q.replay_asked_at IS NOT NULL) AND CASE
                 WHEN q.source = 'oms' AND q.reasons @> '[{"taken": true}]' THEN false
+                WHEN q.source = 'oms' AND q.state <> 'released' AND q.reasons @> %(elsewhere)s THEN false
                 WHEN q.source = 'oms' AND NOT (%(replay)s AND q.replay_asked_at IS NOT NULL)
                     THEN k.row = ANY(%(changed)s)
                 WHEN q.channel_updated_at < k.channel_updated_at OR q.raw_sha256 = k.raw_sha256 THEN true
@@ -133,11 +137,12 @@ def supersede(
             "replay": batch.purpose == "replay",
             "until": batch.decided_until,
             "since": since,
-            "elsewhere": f'[{{"code": "{DELIVERED_ELSEWHERE}"}}]',
+            "elsewhere": ELSEWHERE,
+            "lasting": LASTING,
         },
     )
     for (order_id,) in cursor.fetchall() if deliver else ():
-        enqueue_again(cursor, batch.channel, order_id)
+        enqueue_again(cursor, batch.channel, order_id, behind=batch.behind)
 
 
 def refuse(
@@ -152,7 +157,7 @@ def refuse(
     encoded = [
         {"order_id": order_id, "version": version, "reasons": reasons} for order_id, version, reasons in refusals
     ]
-    of = {"channel": channel, "who": who, "why": why}
+    of = {"channel": channel, "who": who, "why": why, "lasting": LASTING}
     cursor.execute(_NOT_FOR_OMS, of | {"refusals": storable(msgspec.json.encode(encoded))})
 
 
@@ -169,7 +174,7 @@ def raw(connection: Connection, vault: Vault, quarantine_id: int) -> bytes | Non
     return vault.open(bytes(sealed), key_id, channel, bytes(sha256).hex())
 
 
-def enqueue_again(cursor: Cursor, channel: str, order_id: str) -> None:
+def enqueue_again(cursor: Cursor, channel: str, order_id: str, *, behind: bool = False) -> None:
     """Owe the OMS a staged order that it refused once more, with a key of its own."""
     cursor.execute(
         """
@@ -189,10 +194,10 @@ def enqueue_again(cursor: Cursor, channel: str, order_id: str) -> None:
     key = idempotency_key(channel, order_id, version, bytes(content) + b"again %d" % answers)
     cursor.execute(
         """
-        INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, window_end)
-        VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+        INSERT INTO orderflow.outbox (channel, order_id, version, key, window_start, window_end, behind)
+        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
         """,
-        (channel, order_id, version, key, start, end),
+        (channel, order_id, version, key, start, end, behind),
     )
 
 
@@ -209,7 +214,7 @@ WITH refusal AS (
     ) AS q
 ), joined AS (
     UPDATE orderflow.quarantine AS q
-    SET reasons = q.reasons || jsonb_path_query_array(r.reasons, '$[*] ? (@.taken == true)')
+    SET reasons = q.reasons || jsonb_path_query_array(r.reasons, %(lasting)s)
     FROM before AS b JOIN refusal AS r ON r.order_id = b.subject
     WHERE q.id = ANY(ARRAY(SELECT id FROM before WHERE newer)) AND q.id = b.id
 ), written AS (

@@ -15,6 +15,7 @@ from orderflow.domain.errors import BalanceError
 from orderflow.domain.staging import RawRecord, Refused
 from orderflow.staging import erasure
 from orderflow.staging.copying import copy, decimals, storable
+from orderflow.staging.quarantine import ELSEWHERE, LASTING
 from orderflow.staging.vault import Vault
 
 _AT_ONCE = 1000
@@ -65,6 +66,8 @@ class Shelf:
             "judged_by": self._batch.judged_by,
             "replay": self._batch.purpose == "replay",
             "until": self._batch.decided_until,
+            "elsewhere": ELSEWHERE,
+            "lasting": LASTING,
         }
         self._cursor.execute(_UPSERT, values)
         self._cursor.execute(_NAMED, values)
@@ -132,11 +135,12 @@ CREATE TEMP TABLE raw (ordinal bigint, fetched_at timestamptz, raw_sha256 bytea,
 
 # An order that is staged in a newer or the same version is not held back: its row is born superseded, and takes no
 # place of what the OMS refused or took too late. What it took too late stays among the reasons until somebody settles
-# it. What lacks nothing but pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look.
-# What another shop sold comes discarded, unless it is staged already: then the OMS may have it twice. A row that a
-# person moved stays where they put it; one that they decided opens again when the record or the order is not the one
-# they decided on. A released one stays released until its replay; when that refuses it still, it opens again. Of an
-# order whose buyer was forgotten no raw record is kept here.
+# it; that another channel delivers it stays even when it was discarded, until it is released. What lacks nothing but
+# pairs of the SKU map is parked: adding the pairs judges it again, and nobody has to look. What another shop sold
+# comes discarded, unless it is staged already: then the OMS may have it twice. A row that a person moved stays where
+# they put it; one that they decided opens again when the record or the order is not the one they decided on. A
+# released one stays released until its replay; when that refuses it still, it opens again. Of an order whose buyer
+# was forgotten no raw record is kept here.
 _UPSERT = """
 WITH seen AS (
     SELECT DISTINCT ON (subject)
@@ -180,7 +184,8 @@ WITH seen AS (
         order_id = excluded.order_id, source = excluded.source,
         reasons = excluded.reasons || CASE
             WHEN q.state IN ('open', 'parked') OR q.state = 'released' AND q.source <> 'oms'
-            THEN jsonb_path_query_array(q.reasons, '$[*] ? (@.taken == true)') ELSE '[]' END,
+                OR q.state = 'discarded' AND q.reasons @> %(elsewhere)s
+            THEN jsonb_path_query_array(q.reasons, %(lasting)s) ELSE '[]' END,
         raw_sha256 = excluded.raw_sha256, sealed_raw = excluded.sealed_raw, key_id = excluded.key_id,
         document = excluded.document, content_hash = excluded.content_hash,
         channel_updated_at = excluded.channel_updated_at, value = excluded.value, currency = excluded.currency,
@@ -196,12 +201,14 @@ WITH seen AS (
                 WHEN excluded.state = 'superseded' THEN
                     CASE WHEN q.state IN ('open', 'parked') THEN 'superseded' ELSE q.state END
                 WHEN q.state IN ('open', 'parked') AND q.decided_by IS NOT NULL THEN q.state
+                WHEN q.state = 'discarded' AND q.reasons @> %(elsewhere)s THEN q.state
                 WHEN q.state = 'discarded' OR q.state = 'released' AND q.replay_asked_at IS NOT NULL
                     AND (NOT %(replay)s OR q.replay_asked_at > %(until)s)
                     THEN CASE WHEN q.raw_sha256 = excluded.raw_sha256 OR q.content_hash = excluded.content_hash
                         THEN q.state ELSE excluded.state END
                 ELSE excluded.state END AS next) AS decided)
-    WHERE NOT (excluded.state = 'superseded' AND (q.source = 'oms' OR q.reasons @> '[{"taken": true}]'))
+    WHERE NOT (excluded.state = 'superseded'
+            AND (q.source = 'oms' OR q.reasons @> '[{"taken": true}]' OR q.reasons @> %(elsewhere)s))
         AND ((coalesce(excluded.channel_updated_at, '-infinity'), excluded.fetched_at)
         >= (coalesce(q.channel_updated_at, '-infinity'), q.fetched_at)
         OR excluded.channel_updated_at IS NULL AND excluded.fetched_at >= q.fetched_at

@@ -183,7 +183,7 @@ WITH asked AS MATERIALIZED (
                 SELECT FROM orderflow.receipts AS r WHERE r.channel = o.channel AND r.order_id = o.order_id
             ) THEN 'before_since'
             WHEN q.source = 'oms' AND q.state = 'discarded' THEN 'discarded'
-            WHEN q.codes @> '{{DELIVERED_ELSEWHERE}}' THEN 'quarantined'
+            WHEN q.codes @> '{{DELIVERED_ELSEWHERE}}' AND q.state <> 'discarded' THEN 'quarantined'
             WHEN q.source = 'oms' THEN 'refused_by_oms'
             WHEN h.order_id IS NULL AND EXISTS (
                 SELECT FROM orderflow.receipts AS r

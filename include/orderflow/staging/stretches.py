@@ -1,11 +1,14 @@
-"""Coverage as people look at it: every stretch of some channels' time, and how it stands. Reads only."""
+"""Coverage as people look at it: every stretch of some channels' time, and how it stands. Reads only.
+
+It reads what is kept of each channel (see the migration `0034_proven`) and the few windows that prove nothing, so that
+thousands of channels cost little, whatever their ledgers hold.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from typing import Any
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
 
@@ -13,69 +16,60 @@ from orderflow.domain.gap import Attempt, Gap, named
 from orderflow.domain.window import Window
 
 
-@dataclass(frozen=True, slots=True)
-class Stretches:
-    """One channel's span: what is proven, by the ledger's state (`loaded`, `synced`, `reconciled`), and the gaps."""
-
-    proven: list[tuple[Window, str]]
-    gaps: list[Gap]
-
-
-def stretches(cursor: Cursor, asked: Mapping[str, Window]) -> dict[str, Stretches]:
-    """For each of these channels, its span cut by state; both lists in time order."""
+def gaps(cursor: Cursor, asked: Mapping[str, Window]) -> dict[str, list[Gap]]:
+    """What of each channel's span nothing proves, with its causes, in time order."""
     if not asked:
         return {}
+    cursor.execute(_UNPROVEN, _values(asked))
+    unproven: dict[str, list[Window]] = defaultdict(list)
+    for channel, start, end in cursor.fetchall():
+        unproven[channel].append(Window(start, end))
     whole = Window(min(each.start for each in asked.values()), max(each.end for each in asked.values()))
-    values = {"start": whole.start, "end": whole.end, "channels": list(asked)}
-    cursor.execute(_PROVEN, values)
-    proven: dict[str, list[tuple[Window, str]]] = defaultdict(list)
-    for channel, state, start, end in cursor.fetchall():
-        if part := _within(asked[channel], start, end):
-            proven[channel].append((part, state))
-    cursor.execute(_ATTEMPTS, values)
+    cursor.execute(_ATTEMPTS, {"channels": list(unproven), "start": whole.start, "end": whole.end})
     attempts: dict[str, list[Attempt]] = defaultdict(list)
     for channel, start, end, state, run_id, count, error, at in cursor.fetchall():
         attempts[channel].append(
             Attempt(window=Window(start, end), state=state, run_id=run_id, attempts=count, error=error, at=at)
         )
-    return {
-        channel: Stretches(
-            sorted(proven[channel]),
-            named(_without(span, (window for window, _ in proven[channel])), attempts[channel]),
-        )
-        for channel, span in asked.items()
-    }
+    return {channel: named(unproven[channel], attempts[channel]) for channel in asked}
 
 
-def _within(span: Window, start: datetime, end: datetime) -> Window | None:
-    """The part of `[start, end)` that lies in the span."""
-    first, past = max(span.start, start), min(span.end, end)
-    return Window(first, past) if first < past else None
+def proven(cursor: Cursor, asked: Mapping[str, Window]) -> dict[str, list[tuple[Window, str]]]:
+    """What of each channel's span is proven, and its ledger state (`loaded`, `synced`, `reconciled`), in time order."""
+    found: dict[str, list[tuple[Window, str]]] = {channel: [] for channel in asked}
+    cursor.execute(_PROVEN, _values(asked))
+    for channel, state, start, end in cursor.fetchall():
+        found[channel].append((Window(start, end), state))
+    return {channel: sorted(parts) for channel, parts in found.items()}
 
 
-def _without(span: Window, proven: Iterable[Window]) -> list[Window]:
-    """What of a span is in none of these windows."""
-    left, at = [], span.start
-    for window in sorted(proven):
-        if window.start > at:
-            left.append(Window(at, window.start))
-        at = max(at, window.end)
-    if at < span.end:
-        left.append(Window(at, span.end))
-    return left
+def _values(asked: Mapping[str, Window]) -> dict[str, Any]:
+    spans = asked.values()
+    return {"channels": list(asked), "starts": [span.start for span in spans], "ends": [span.end for span in spans]}
 
 
-_PROVEN = """
-SELECT channel, state, lower(part), upper(part) FROM (
-    SELECT channel, state, unnest(range_agg(span)) AS part FROM orderflow.windows
-    WHERE span && tstzrange(%(start)s, %(end)s) AND channel = ANY(%(channels)s) AND loaded_at IS NOT NULL
-    GROUP BY channel, state
-) AS parts
+_UNPROVEN = """
+SELECT channel, lower(part), upper(part)
+FROM unnest(%(channels)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS asked(channel, start, past)
+LEFT JOIN orderflow.coverage USING (channel)
+CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(start, past)) - coalesce(proven, '{}')) AS part
 """
 
+# All states of windows that prove nothing, spelled so that the index of what is unfinished answers.
 _ATTEMPTS = """
 SELECT channel, window_start, window_end, state, run_id, attempts, error,
     greatest(planned_at, extracted_at, failed_at, held_at, unreachable_at)
 FROM orderflow.windows
-WHERE span && tstzrange(%(start)s, %(end)s) AND channel = ANY(%(channels)s) AND loaded_at IS NULL
+WHERE state IN ('planned', 'extracted', 'failed', 'held', 'unreachable') AND channel = ANY(%(channels)s)
+    AND window_start < %(end)s AND window_end > %(start)s
+"""
+
+_PROVEN = """
+SELECT channel, state, lower(part), upper(part)
+FROM unnest(%(channels)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS asked(channel, start, past)
+JOIN orderflow.coverage USING (channel)
+CROSS JOIN LATERAL (VALUES
+    ('loaded', proven - delivered), ('synced', delivered - compared), ('reconciled', compared)
+) AS told(state, parts)
+CROSS JOIN LATERAL unnest(parts * tstzmultirange(tstzrange(start, past))) AS part
 """

@@ -6,13 +6,14 @@ over the same orders once more, each under a key of its own that no OMS could re
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.domain.errors import ConfigError
-from orderflow.staging.quarantine import DELIVERED_ELSEWHERE, refuse
+from orderflow.staging.quarantine import DELIVERED_ELSEWHERE, ELSEWHERE, refuse
 from orderflow.staging.session import BY_KEY
 
 LOOKS = 5_000
@@ -23,30 +24,20 @@ FEW = 3
 """Twins, or kinds of them, that chance alone may bring into one load."""
 
 
-class _Alike(NamedTuple):
-    """How the new orders of a load that were looked at compare with those of one other channel."""
+class _Twin(NamedTuple):
+    """A new order of a load and one of another channel that are the same, as far as can be told."""
 
     channel: str
-    first: str
-    exact: int
+    order_id: str
+    version: int
+    kind: str
+    """Its total and its people."""
+    exact: bool
     """Created in the same second."""
-    sure: int
-    """Those included that were created in the same minute, or on the same day, for the same people."""
-    all: int
-    """Those included whose people nobody knows."""
-    kinds: int
-    """How many different totals and people all these have."""
+    sure: bool
+    """Or in the same minute, or on the same day, for the same people; where it is not, nobody knows who they are."""
     looked: int
-
-    @property
-    def repeats(self) -> bool:
-        """Whether the load is the other channel's once more.
-
-        Two tills that number their orders by the day are alike wherever their few prices meet, and all their buyers may
-        have one name, but they are not alike nearly always and at different totals.
-        """
-        most = self.exact > FEW and 2 * self.exact >= self.looked
-        return most or (self.kinds > FEW and 10 * self.all >= 9 * self.looked)
+    """How many new orders of the load were looked at."""
 
 
 def hold(cursor: Cursor, channel: str, *, behind: bool) -> list[str]:
@@ -55,47 +46,63 @@ def hold(cursor: Cursor, channel: str, *, behind: bool) -> list[str]:
 
     They are the same when id, number, created time, currency and total are; their people, too, where the time tells no
     seconds: two stores that number their orders alike sell the same for the same price on the same day. Such an order
-    is staged, and waits for a person as if the OMS had refused it: released, it is sent and not looked at again.
+    is staged, and waits for a person as if the OMS had refused it, whatever changes or is wrong with it meanwhile;
+    released, it is sent and not looked at again.
     """
     of = {"channel": channel, "behind": behind, "looks": LOOKS, "among": None}
-    cursor.execute(BY_KEY + _ALONE_AT_FIRST, of)
+    cursor.execute(BY_KEY + _ALONE, of)
     row = cursor.fetchone()
     if row is None:
         return []
-    some = _counted(cursor, of)
-    suspects = {each.channel for each in some if each.sure}.union(row[0])
-    suspects.update(each.channel for each in sorted(some, key=lambda each: each.all)[-1:])
+    known: list[str] = row[0]
+    held = _unqueued(cursor, _HELD, of) if known else []
+    some = _found(cursor, of)
+    suspects = {each.channel for each in some if each.sure}.union(known)
+    suspects.update(name for name, _ in Counter(each.channel for each in some).most_common(1))
     if not suspects:
-        return []
-    of |= {"among": list(suspects), "looks": None}
-    compared = _counted(cursor, of)
-    _demand_no_repetition(channel, [*some, *compared])
-    if not any(each.sure for each in compared):
-        return []
-    cursor.execute(_SURE, of)
-    twins = cursor.fetchall()
-    order_ids = [order_id for _, order_id, _ in twins]
-    cursor.execute(_UNQUEUE, of | {"order_ids": order_ids})
-    cursor.execute(_REMEMBER, of | {"others": sorted({other for other, _, _ in twins})})
-    found = [(order_id, version, [_reason(other, order_id)]) for other, order_id, version in twins]
-    refuse(cursor, channel, found, who="load", why="another channel delivers it")
-    return order_ids
+        return held
+    found = _found(cursor, of | {"among": list(suspects), "looks": None})
+    _demand_no_repetition(channel, some)
+    _demand_no_repetition(channel, found)
+    twins = {each.order_id: each for each in sorted(found, reverse=True) if each.sure}
+    if not twins:
+        return held
+    _unqueued(cursor, _NAMED, of | {"order_ids": sorted(twins)})
+    cursor.execute(_REMEMBER, of | {"others": list({each.channel for each in twins.values()})})
+    reasons = [(each.order_id, each.version, [_reason(each.channel, each.order_id)]) for each in twins.values()]
+    refuse(cursor, channel, reasons, who="load", why="another channel delivers it")
+    return [*held, *twins]
 
 
-def _counted(cursor: Cursor, of: dict[str, object]) -> list[_Alike]:
-    cursor.execute(_COUNTED, of)
-    return [_Alike(*row) for row in cursor.fetchall()]
+def _found(cursor: Cursor, of: dict[str, object]) -> list[_Twin]:
+    cursor.execute(_TWINS, of)
+    return [_Twin(*row) for row in cursor.fetchall()]
 
 
-def _demand_no_repetition(channel: str, found: Sequence[_Alike]) -> None:
+def _unqueued(cursor: Cursor, which: str, of: dict[str, object]) -> list[str]:
+    cursor.execute(which, of)
+    return [order_id for (order_id,) in cursor.fetchall()]
+
+
+def _demand_no_repetition(channel: str, found: Sequence[_Twin]) -> None:
+    """Raise `ConfigError` when the load is that of one other channel once more.
+
+    Two tills that number their orders by the day are alike wherever their few prices meet, and all their buyers may
+    have one name, but they are not alike nearly always and at different totals.
+    """
+    by_channel: dict[str, list[_Twin]] = defaultdict(list)
     for each in found:
-        if each.repeats:
+        by_channel[each.channel].append(each)
+    for other, alike in by_channel.items():
+        exact, kinds, looked = sum(each.exact for each in alike), len({each.kind for each in alike}), alike[0].looked
+        if (exact > FEW and 2 * exact >= looked) or (kinds > FEW and 10 * len(alike) >= 9 * looked):
+            first = min(each.order_id for each in alike)
             raise ConfigError(
-                f"{channel}: {each.all} of {each.looked} orders that it would hand to the OMS, such as "
-                f"{each.first}, are delivered by the channel {each.channel} already (same id, number, created time and "
-                f"total); nothing was written. If {each.channel}.yml was renamed, give it its name back (`title` may "
-                f"change); if both ask the same shop, remove one of the two files; if {each.channel} has ended, write "
-                f"the moment from which {channel} delivers as oms.since into {channel}.yml"
+                f"{channel}: {len(alike)} of {looked} orders that it would hand to the OMS, such as {first}, are "
+                f"delivered by the channel {other} already (same id, number, created time and total); nothing was "
+                f"written. If {other}.yml was renamed, give it its name back (`title` may change); if both ask the "
+                f"same shop, remove one of the two files; if {other} has ended, write the moment from which {channel} "
+                f"delivers as oms.since into {channel}.yml"
             )
 
 
@@ -107,18 +114,18 @@ def _reason(other: str, order_id: str) -> dict[str, str | None]:
     return {"code": DELIVERED_ELSEWHERE, "field": None, "value": other, "message": message}
 
 
-def _has(table: str, channel: str, alias: str) -> str:
+def _has(table: str, channel: str) -> str:
     return f"""(
     SELECT h.order_id FROM orderflow.{table} AS h
-    WHERE h.channel = {channel} AND h.order_id BETWEEN {alias}.order_id AND {alias}.order_id
-    ORDER BY h.order_id LIMIT 1
+    WHERE h.channel = {channel} AND h.order_id BETWEEN q.order_id AND q.order_id ORDER BY h.order_id LIMIT 1
 ) IS NOT NULL"""  # noqa: S608 - names of this module
 
 
 # Two channels that load the same orders at the same moment do not see each other, unless one of them waits. So a
-# channel of which the OMS has nothing yet looks while no other one of its target does, and until it has committed.
-_ALONE_AT_FIRST = """
-SELECT twins, CASE WHEN (
+# channel of which the OMS has nothing yet, or that brought another one's orders before, looks while no other one of its
+# target does, and until it has committed.
+_ALONE = """
+SELECT twins, CASE WHEN twins <> '{}' OR (
         SELECT channel FROM orderflow.receipts WHERE channel = %(channel)s ORDER BY channel LIMIT 1
     ) IS NULL THEN pg_advisory_xact_lock(hashtext('orderflow.twins'), hashtext(coalesce(target, '')))
     ELSE pg_advisory_xact_lock_shared(hashtext('orderflow.twins'), hashtext(coalesce(target, ''))) END
@@ -128,7 +135,7 @@ FROM orderflow.loads WHERE channel = %(channel)s AND (
 """
 
 # Every lookup is one by a key, whatever the planner knows (`session.BY_KEY`).
-_FOUND = f"""
+_TWINS = f"""
 WITH others AS MATERIALIZED (
     SELECT c.channel FROM orderflow.coverage AS c
     LEFT JOIN orderflow.loads AS theirs ON theirs.channel = c.channel
@@ -138,13 +145,13 @@ WITH others AS MATERIALIZED (
 ), queued AS MATERIALIZED (
     SELECT order_id, version FROM orderflow.outbox AS q
     WHERE channel = %(channel)s AND behind = %(behind)s AND enqueued_at = now()
-        AND NOT {_has("receipts", "%(channel)s", "q")}
+        AND NOT {_has("receipts", "%(channel)s")}
     ORDER BY channel, behind, enqueued_at
     LIMIT (SELECT %(looks)s::bigint / greatest(count(*), 1) + 1 FROM others)
 ), found AS MATERIALIZED (
     SELECT other.channel, q.order_id, q.version, (o.grand_total, o.contacts_hash) AS kind,
         extract(second FROM o.channel_created_at) <> 0 AS exact,
-        extract(second FROM o.channel_created_at) <> 0 OR {_has("order_contacts", "%(channel)s", "q")} AS sure,
+        extract(second FROM o.channel_created_at) <> 0 OR {_has("order_contacts", "%(channel)s")} AS sure,
         t.content_hash = o.content_hash AS whole
     FROM queued AS q
     CROSS JOIN LATERAL (
@@ -159,27 +166,33 @@ WITH others AS MATERIALIZED (
     WHERE (t.channel_created_at, t.currency, t.grand_total) = (o.channel_created_at, o.currency, o.grand_total)
         AND t.order_number IS NOT DISTINCT FROM o.order_number
         AND (extract(second FROM o.channel_created_at) <> 0 OR t.contacts_hash = o.contacts_hash)
-        AND ({_has("outbox", "t.channel", "q")} OR {_has("receipts", "t.channel", "q")})
+        AND ({_has("outbox", "t.channel")} OR {_has("receipts", "t.channel")})
 )
+SELECT channel, order_id, version, kind::text, exact, sure, (SELECT count(*) FROM queued) FROM found WHERE sure OR whole
 """  # noqa: S608 - text of this module, no input
 
-_COUNTED = f"""{_FOUND}
-SELECT channel, min(order_id), count(*) FILTER (WHERE exact), count(*) FILTER (WHERE sure), count(*),
-    count(DISTINCT kind), (SELECT count(*) FROM queued)
-FROM found WHERE sure OR whole GROUP BY 1
-"""  # noqa: S608 - as above
-
-_SURE = f"""{_FOUND}
-SELECT DISTINCT ON (order_id) channel, order_id, version FROM found WHERE sure ORDER BY order_id, channel
-"""  # noqa: S608 - as above
-
-_UNQUEUE = """
+_NAMED = """
 DELETE FROM orderflow.outbox WHERE ctid = ANY(ARRAY(
     SELECT q.ctid FROM unnest(%(order_ids)s) AS twin(order_id) CROSS JOIN LATERAL (
         SELECT ctid FROM orderflow.outbox
         WHERE channel = %(channel)s AND order_id BETWEEN twin.order_id AND twin.order_id ORDER BY order_id LIMIT 1
-    ) AS q))
+    ) AS q)) RETURNING order_id
 """
+
+# A row that says `released` of what broke a rule besides has not gone on yet.
+_HELD = f"""
+DELETE FROM orderflow.outbox WHERE ctid = ANY(ARRAY(
+    SELECT b.ctid FROM (
+        SELECT ctid, order_id FROM orderflow.outbox
+        WHERE channel = %(channel)s AND behind = %(behind)s AND enqueued_at = now()
+        ORDER BY channel, behind, enqueued_at
+    ) AS b CROSS JOIN LATERAL (
+        SELECT * FROM orderflow.quarantine
+        WHERE channel = %(channel)s AND subject BETWEEN b.order_id AND b.order_id ORDER BY subject LIMIT 1
+    ) AS q
+    WHERE q.reasons @> '{ELSEWHERE}' AND (q.state, q.source) <> ('released', 'oms')
+)) RETURNING order_id
+"""  # noqa: S608 - as above
 
 _REMEMBER = """
 UPDATE orderflow.loads SET twins = ARRAY(SELECT DISTINCT unnest(twins || %(others)s::text[]) ORDER BY 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ from orderflow.quality import punctual
 from orderflow.quality.report.charts import sparkline
 from orderflow.staging import alerts, gauges, overview
 from orderflow.staging.session import transaction
-from orderflow.web.coverage import draw, strip
+from orderflow.web.coverage import draw, painted, strip
 from orderflow.web.page import SIZE, Page, Reading, Writing
 from orderflow.web.written import Number
 
@@ -32,19 +32,20 @@ router = APIRouter()
 
 STEP = timedelta(hours=6)
 """One bar of the spark line."""
-ENOUGH = 3
-"""So many earlier weeks say what is usual."""
+WEEKS, ENOUGH = 4, 3
+"""So many earlier weeks are looked at, and so many of them say what is usual."""
 MOST_ALERTS = 100_000
 """More than all channels can have open: each has one of a kind."""
-DAG = "orders."
+DAG, HEAL = "orders.", "heal"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """How one channel stands. `fresh` is the age of what is proven without a hole, None before any window was loaded.
 
-    `late` says whether something that is due is missing; `volume` are new orders per `STEP`, the newest last; `day`
-    those of the last 24 hours, and `usual` the fewest and the most of the same hours in the weeks before.
+    `late` says whether something that is due is missing; `day` are new orders of the last 24 hours. What costs much is
+    there of rows that are `shown` only: `volume`, new orders per `STEP`, the newest last; `usual`, the fewest and the
+    most of the same hours in the weeks before; `lag`, how long orders take to the OMS.
     """
 
     channel: Channel
@@ -54,15 +55,15 @@ class Row:
     holes: int
     missing: timedelta
     last: overview.LastBatch | None
-    lag: timedelta | None
-    volume: Sequence[int]
     waiting: overview.Waiting
     backlog: int
     backlog_age: timedelta | None
     held: int
     day: int
-    usual: tuple[int, int] | None
     alerts: Sequence[Alert]
+    volume: Sequence[int] = ()
+    usual: tuple[int, int] | None = None
+    lag: timedelta | None = None
 
     @property
     def week(self) -> int:
@@ -89,13 +90,10 @@ class Row:
 def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> list[Row]:
     """One of each of these channels, those in trouble first."""
     names = [each.name for each in channels]
-    end = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     with transaction(connection) as cursor:
         settled = gauges.settled(cursor, {each.name: each.start for each in channels})
         last = overview.last_batches(cursor, names)
-        volumes = overview.volumes(cursor, names, Window(end - timedelta(days=7), end), STEP)
-        lags = overview.lags(cursor, names)
-        days = overview.days(cursor, names, now)
+        day = overview.day(cursor, names, now)
         waiting = overview.waiting(cursor, names)
         backlogs = overview.backlogs(cursor)
         held = gauges.held(cursor)
@@ -104,8 +102,6 @@ def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> 
         opened[alert.channel].append(alert)
     found = []
     for each in channels:
-        day, *before = days.get(each.name) or [None]
-        known = [count for count in before if count is not None]
         proof, backlog = settled[each.name], backlogs.get(each.name)
         found.append(
             Row(
@@ -116,18 +112,38 @@ def rows(connection: Connection, channels: Sequence[Channel], now: datetime) -> 
                 holes=proof.holes,
                 missing=timedelta(seconds=proof.hole_seconds),
                 last=last.get(each.name),
-                lag=lags.get(each.name),
-                volume=volumes.get(each.name) or [0] * (timedelta(days=7) // STEP),
                 waiting=waiting.get(each.name, overview.Waiting()),
                 backlog=backlog[0] if backlog else 0,
                 backlog_age=max(timedelta(0), now - backlog[1]) if backlog else None,
                 held=held.get(each.name, 0),
-                day=day or 0,
-                usual=(min(known), max(known)) if len(known) >= ENOUGH else None,
+                day=day.get(each.name, 0),
                 alerts=opened[each.name],
             )
         )
     return sorted(found, key=lambda row: (-row.troubles, row.channel.name))
+
+
+def shown(connection: Connection, some: Sequence[Row], now: datetime) -> list[Row]:
+    """These rows with all that a page shows of each."""
+    names = [row.channel.name for row in some]
+    end = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    with transaction(connection) as cursor:
+        volumes = overview.volumes(cursor, names, Window(end - timedelta(days=7), end), STEP)
+        weeks = [overview.day(cursor, names, now - timedelta(weeks=1 + week)) for week in range(WEEKS)]
+        lags = overview.lags(cursor, names)
+    return [
+        replace(
+            row,
+            volume=volumes.get(name) or [0] * (timedelta(days=7) // STEP),
+            usual=_usual([week[name] for week in weeks if name in week]),
+            lag=lags.get(name),
+        )
+        for name, row in zip(names, some, strict=True)
+    ]
+
+
+def _usual(days: Sequence[int]) -> tuple[int, int] | None:
+    return (min(days), max(days)) if len(days) >= ENOUGH else None
 
 
 @router.get("/channels")
@@ -142,19 +158,19 @@ def channels(page: Reading, q: str = "", first: Number = 0) -> HTMLResponse:
     everything = files <= page.user.channels
     with page.reading() as connection:
         found = rows(connection, page.channels(q), page.now)
+        some = shown(connection, found[first : first + SIZE], page.now)
         ours = alerts.listed(connection, channel=OURSELVES) if everything else []
         with transaction(connection) as cursor:
             left = overview.left_behind(cursor, files) if everything else {}
-    shown = found[first : first + SIZE]
     return page.html(
         "channels.html",
         here="channels",
         rows=found,
-        shown=shown,
+        shown=some,
         first=first,
         next=first + SIZE if len(found) > first + SIZE else None,
         ours=ours,
-        charts=_charts(page, shown),
+        charts=_charts(page, some),
         q=q,
         known=len(mine),
         files=len(files),
@@ -201,15 +217,16 @@ def _own(page: Page, dag_id: str, run_id: str | None, *, tab: bool = True) -> HT
     name = dag_id.removeprefix(DAG) if dag_id.startswith(DAG) else ""
     about = page.channel(name) if name else None
     row = brought = heat = None
+    kinds: Mapping[str, Sequence[str]] = {}
     with page.reading() as connection:
         if about is not None:
-            (row,) = rows(connection, [about], page.now)
+            (row,) = shown(connection, rows(connection, [about], page.now), page.now)
             heat = strip(page, connection, about)
+            kinds = painted(page, connection, [heat])
         if run_id is not None:
             with transaction(connection) as cursor:
-                brought = [
-                    each for each in overview.brought(cursor, name, run_id) if each.channel in page.user.channels
-                ]
+                found = overview.healed(cursor, run_id) if dag_id == HEAL else overview.brought(cursor, name, run_id)
+            brought = [each for each in found if each.channel in page.user.channels]
     return page.html(
         "channel.html",
         here="channels",
@@ -218,7 +235,7 @@ def _own(page: Page, dag_id: str, run_id: str | None, *, tab: bool = True) -> HT
         run_id=run_id,
         row=row,
         heat=heat,
-        drawn=partial(draw, page),
+        drawn=partial(draw, page, kinds),
         brought=brought,
         charts=_charts(page, [row] if row else []),
     )

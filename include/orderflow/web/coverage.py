@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,9 +20,8 @@ from orderflow.domain.errors import ConfigError
 from orderflow.domain.gap import Gap
 from orderflow.domain.window import Window
 from orderflow.quality import punctual
-from orderflow.staging import backfill, ledger
+from orderflow.staging import backfill, ledger, stretches
 from orderflow.staging.session import transaction
-from orderflow.staging.stretches import Stretches, stretches
 from orderflow.web.page import SIZE, Page, Reading, Writing
 from orderflow.web.written import Number
 
@@ -62,11 +61,11 @@ HOLES = frozenset({"missing", "failed", "held", "running"})
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One channel's heat map: its hours, the share of due time that is proven, and its holes, newest first."""
+    """One channel's span: what of it is not proven, the share of due time that is, and its holes, newest first."""
 
     channel: Channel
     span: Window
-    hours: list[str]
+    gaps: list[Gap]
     share: float | None
     holes: list[Gap]
 
@@ -87,21 +86,33 @@ def strips(page: Page, connection: Connection, channels: Sequence[Channel], days
     start = page.now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     span = Window(start, page.now.replace(minute=0, second=0, microsecond=0) + HOUR)
     with transaction(connection) as cursor:
-        asked = {each.name: Window(max(start, each.start), page.now) for each in channels if each.start < page.now}
-        found = stretches(cursor, asked)
-    return [_strip(each, span, found.get(each.name) or Stretches([], []), page.now) for each in channels]
+        found = stretches.gaps(cursor, _seen(page, channels, start))
+    return [_strip(each, span, found.get(each.name, []), page.now) for each in channels]
 
 
 def strip(page: Page, connection: Connection, channel: Channel, days: Number = 7) -> Strip:
     return strips(page, connection, [channel], days)[0]
 
 
-def _strip(channel: Channel, span: Window, found: Stretches, now: datetime) -> Strip:
+def painted(page: Page, connection: Connection, some: Sequence[Strip]) -> dict[str, list[str]]:
+    """The kind of every hour of these strips, by channel."""
+    if not some:
+        return {}
+    with transaction(connection) as cursor:
+        found = stretches.proven(cursor, _seen(page, [each.channel for each in some], some[0].span.start))
+    return {each.channel.name: paint(each.span, found.get(each.channel.name, []), each.gaps) for each in some}
+
+
+def _seen(page: Page, channels: Sequence[Channel], start: datetime) -> dict[str, Window]:
+    """The part of the time from `start` until now that each of the channels has lived."""
+    return {each.name: Window(max(start, each.start), page.now) for each in channels if each.start < page.now}
+
+
+def _strip(channel: Channel, span: Window, found: Sequence[Gap], now: datetime) -> Strip:
     due = _asked(channel, span.start, now)
-    gaps = [cut for gap in found.gaps if due and (cut := _due(gap, due))]
-    hours = paint(span, found.proven, gaps)
+    gaps = [cut for gap in found if due and (cut := _due(gap, due))]
     holes = [gap for gap in gaps if _OF_CAUSE[gap.cause] in HOLES]
-    return Strip(channel, span, hours, _share(due, gaps), _joined(holes)[::-1])
+    return Strip(channel, span, gaps, _share(due, gaps), _joined(holes)[::-1])
 
 
 def _share(due: Window | None, gaps: Sequence[Gap]) -> float | None:
@@ -147,9 +158,9 @@ def paint(span: Window, proven: Sequence[tuple[Window, str]], gaps: Sequence[Gap
     return hours
 
 
-def draw(page: Page, strip: Strip) -> Markup:
+def draw(page: Page, painted: Mapping[str, Sequence[str]], strip: Strip) -> Markup:
     """A strip of one channel: neighbours of one kind are one box; a hole is a link to what is known of it."""
-    channel, span, hours = strip.channel, strip.span, strip.hours
+    channel, span, hours = strip.channel, strip.span, painted[strip.channel.name]
     wide = WIDTH / len(hours)
     parts, at = [], 0
     for kind, group in groupby(hours):
@@ -184,15 +195,17 @@ def coverage(page: Reading, days: Number = 7, channel: str = "", q: str = "", fi
     span = days if days in DAYS else 7
     with page.reading() as connection:
         found = sorted(strips(page, connection, chosen, span), key=lambda each: each.place)
-    first = first if first < len(found) else 0  # of an address that was kept while channels went
+        first = first if first < len(found) else 0  # of an address that was kept while channels went
+        shown = found[first : first + SIZE]
+        hours = painted(page, connection, shown)
     start = page.now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=span - 1)
-    hours = span * 24 - 23 + page.now.hour
+    length = span * 24 - 23 + page.now.hour
     return page.html(
         "coverage.html",
         here="coverage",
-        strips=found[first : first + SIZE],
+        strips=shown,
         broken=sum(bool(each.holes) for each in found),
-        drawn=partial(draw, page),
+        drawn=partial(draw, page, hours),
         q=channel or q,
         first=first,
         next=first + SIZE if len(found) > first + SIZE else None,
@@ -202,9 +215,9 @@ def coverage(page: Reading, days: Number = 7, channel: str = "", q: str = "", fi
         channel=chosen[0].name if len(chosen) == 1 else "",
         kinds=KINDS,
         labels=[
-            (start + timedelta(days=day), 100 * day * 24 / hours)
+            (start + timedelta(days=day), 100 * day * 24 / length)
             for day in range(0, span, -(-span // 8))
-            if day * 24 / hours < 0.95
+            if day * 24 / length < 0.95
         ],
     )
 

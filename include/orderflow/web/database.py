@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import psycopg2
@@ -13,6 +15,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg
 
 from orderflow.domain.errors import TransientError
 from orderflow.staging.store import connect
+
+PATIENCE = 8
+"""How many times the longest statement a page may wait for staging in all; then the server itself hangs."""
 
 
 class Database:
@@ -35,7 +40,8 @@ class Database:
         try:
             connection = self._kept() or self._opened()
             try:
-                yield connection
+                with _ended(connection, PATIENCE * self._longest):
+                    yield connection
             finally:
                 self._back(connection)
         finally:
@@ -66,14 +72,19 @@ class Database:
             self._idle.pop().close()
 
     def _kept(self) -> Connection | None:
-        """An idle connection whose server is still there."""
+        """An idle connection whose server is still there; raises `TransientError` where it takes no notice of us."""
         while self._idle:
             connection = self._idle.pop()
             try:
-                with connection, connection.cursor() as cursor:
+                with _ended(connection, self._longest) as late, connection, connection.cursor() as cursor:
                     cursor.execute("SELECT 1")
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 connection.close()
+                if late.is_set():
+                    raise TransientError(
+                        "the staging database takes connections and does not answer on them; look whether it, its "
+                        "disk or a pooler in front of it stands still"
+                    ) from error
             else:
                 return connection
         return None
@@ -99,3 +110,27 @@ class Database:
             connection.close()
         else:
             self._idle.append(connection)
+
+
+@contextmanager
+def _ended(connection: Connection, after: timedelta) -> Iterator[threading.Event]:
+    """Cut the connection when this is not over by then; yields whether it was cut.
+
+    A server that hangs (its disk stands still, its machine is paused) keeps no time-out of its own, the kernel goes on
+    acknowledging for it, and libpq waits for ever; each such page would keep one of the API server's threads.
+    """
+    late = threading.Event()
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+
+        def cut() -> None:
+            late.set()
+            with suppress(OSError):  # over in the very moment
+                line.shutdown(socket.SHUT_RDWR)
+
+        watch = threading.Timer(after.total_seconds(), cut)
+        watch.daemon = True
+        watch.start()
+        try:
+            yield late
+        finally:
+            watch.cancel()

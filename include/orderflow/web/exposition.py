@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -60,13 +61,18 @@ def text(families: Mapping[Family, Values]) -> bytes:
     return "".join(f"{line}\n" for family, values in families.items() for line in family.lines(values)).encode()
 
 
-def _braced(names: Sequence[str], values: Sequence[str]) -> str:
-    if not names:
-        return ""
-    return "{" + ",".join(f'{name}="{_quoted(value)}"' for name, value in zip(names, values, strict=True)) + "}"
+def _braced(names: tuple[str, ...], values: Sequence[str]) -> str:
+    return _shape(names) % tuple(map(_quoted, values))
 
 
+@lru_cache
+def _shape(names: tuple[str, ...]) -> str:
+    return "{" + ",".join(f'{name}="%s"' for name in names) + "}" if names else ""
+
+
+@lru_cache(maxsize=10_000)
 def _quoted(value: str) -> str:
+    """Kept: a channel's name stands in hundreds of lines, and every other label in those of each channel."""
     return _escaped(value).replace('"', '\\"')
 
 
@@ -75,6 +81,8 @@ def _escaped(value: str) -> str:
 
 
 def _number(value: float) -> str:
+    if value % 1 == 0 and abs(value) < 1e15:
+        return str(int(value))
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+    return repr(float(value))

@@ -230,8 +230,8 @@ def _totals(cursor: Cursor, channels: Sequence[str]) -> dict[Family, Values]:
     for name in channels:
         values["orders"] |= {(name, outcome): 0.0 for outcome in OUTCOMES}
         values["deliveries"] |= {(name, outcome): 0.0 for outcome in ("accepted", "refused", "postponed")}
-    for name, channel, labels, value in gauges.totals(cursor):
-        values[name][channel, *labels] = value
+    for name, labels, value in gauges.totals(cursor):
+        values[name][labels] = value
     return {family: values[name].items() for name, family in TOTALS.items()}
 
 

@@ -6,21 +6,37 @@ Reads staging alone; a channel is asked by the command `orderflow explain`. Show
 from __future__ import annotations
 
 import shlex
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
+from psycopg2.extensions import connection as Connection  # noqa: N812 - psycopg2 spells its class like an instance
 
 from orderflow.quality.rules import RULES
 from orderflow.staging import blocking, reviews, story
+from orderflow.staging.session import transaction
 from orderflow.web.access import demand_reader
-from orderflow.web.page import Reading
+from orderflow.web.channels import Row, rows
+from orderflow.web.page import Page, Reading
 
 router = APIRouter()
 
 TONES = {"in the OMS": "good", "waits for the OMS": "held", "unknown": "bad", "conflict": "bad", "not delivered": "bad",
          "discarded": ""}  # fmt: skip
 """Colour of a standing; any other is a warning."""
+MOST_LACKING = 20
+"""Channels named that lack something, where nobody knows a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A channel that may still hold an order that nobody knows: what it did not bring, and what could not be read."""
+
+    row: Row
+    unread: int
 
 
 @router.get("/order")
@@ -35,12 +51,13 @@ def order(page: Reading, number: str = "", channel: str = "", order_id: str = ""
     found: list[tuple[str, str]] = []
     near: list[tuple[str, str]] = []
     thrown: list[reviews.Review] = []
+    lacking: list[Lacking] = []
     if asked:
         with page.reading() as connection:
             among = [channel] if channel else sorted(page.user.channels)
-            found = story.places(connection, among, asked)
-            if not found and number != asked:  # what somebody types has blanks around it; an id may have them, too
-                found = story.places(connection, among, number)
+            for spelled in [order_id] if order_id else _spellings(number):
+                if found := story.places(connection, among, spelled):
+                    break
             if order_id:
                 found = [each for each in found if each[1] == order_id]
             if len(found) == 1:
@@ -51,6 +68,7 @@ def order(page: Reading, number: str = "", channel: str = "", order_id: str = ""
                 verdict = blocking.here(told, shadow=shadow, now=page.now, since=since)
             elif not found:
                 thrown = reviews.discarding(connection, among, asked)
+                lacking = _lacking(page, connection, among)
             if not found and channel:
                 near = [(channel, each) for each in story.similar(connection, channel, asked)]
     return page.html(
@@ -62,6 +80,8 @@ def order(page: Reading, number: str = "", channel: str = "", order_id: str = ""
         most=story.MOST_PLACES,
         near=near,
         thrown=[(each.batch, blocking.discarded(each)) for each in thrown],
+        lacking=lacking[:MOST_LACKING],
+        more=len(lacking[MOST_LACKING:]),
         about=about,
         story=told,
         verdict=verdict,
@@ -71,6 +91,29 @@ def order(page: Reading, number: str = "", channel: str = "", order_id: str = ""
         waits=told is not None and told.quarantine is not None and told.quarantine.state in ("open", "parked"),
         tone=TONES.get(verdict.standing, "warn") if verdict else "",
     )
+
+
+def _spellings(typed: str) -> list[str]:
+    """A number as somebody typed it, then as the shop may have spelled it: ids are kept as they are, and people paste
+    blanks, invisible characters and the letters of another keyboard, or hear a number and write it small.
+    """
+    plain = "".join(each for each in unicodedata.normalize("NFKC", typed) if each.isprintable()).strip()
+    known = [typed.strip(), typed, unicodedata.normalize("NFC", typed).strip(), plain, " ".join(plain.split())]
+    return list(dict.fromkeys([*known, plain.upper(), plain.lower()]))
+
+
+def _lacking(page: Page, connection: Connection, among: Sequence[str]) -> list[Lacking]:
+    """The channels among these that did not bring everything that is due, or brought what could not be read."""
+    with transaction(connection) as cursor:
+        cursor.execute(
+            "SELECT channel, count(*) FROM orderflow.quarantine WHERE state IN ('open', 'parked')"
+            " AND source = 'unreadable' AND channel = ANY(%s) GROUP BY 1",
+            (list(among),),
+        )
+        unread = dict(cursor.fetchall())
+    chosen = [each for each in page.channels() if each.name in among]
+    found = [Lacking(row, unread.get(row.channel.name, 0)) for row in rows(connection, chosen, page.now)]
+    return [each for each in found if each.row.late or each.row.holes or each.row.held or each.unread]
 
 
 def _details(told: story.Story | None) -> list[str]:

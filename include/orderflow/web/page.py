@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -61,16 +62,16 @@ class Site:
     vault: Callable[[], Vault]
     clock: Callable[[], datetime]
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stamp: tuple[tuple[str, int], ...] | None = None
+    _stamp: list[tuple[str, int]] | None = None
     _reading: config.Reading | None = None
 
     def reading(self) -> config.Reading:
         """The channel files, read again when one of them has changed."""
-        files = sorted((self.include / "channels").glob("*.yml"))
-        stamp = tuple((path.name, path.stat().st_mtime_ns) for path in files)
+        folder = self.include / "channels"
+        stamp = _stamped(folder)
         with self._lock:
             if self._reading is None or stamp != self._stamp:
-                self._reading, self._stamp = config.read(self.include / "channels", now=self.clock()), stamp
+                self._reading, self._stamp = config.read(folder, now=self.clock()), stamp
             return self._reading
 
 
@@ -169,6 +170,13 @@ class Page:
                 SAID, quote(said[:1500]), max_age=60, path=self.url("/"), httponly=True, samesite="strict"
             )
         return answer
+
+
+def _stamped(folder: Path) -> list[tuple[str, int]]:
+    """The channel files and when each was written; nothing where there is no such folder."""
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as found:
+        return sorted((each.name, each.stat().st_mtime_ns) for each in found if each.name.endswith(".yml"))
+    return []
 
 
 def _words(channel: Channel) -> tuple[str, ...]:

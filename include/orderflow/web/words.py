@@ -66,7 +66,8 @@ class Words:
         if minutes < 48 * 60:
             hours, rest = divmod(minutes, 60)
             return self("{n} h", n=hours) + (f" {self('{n} min', n=rest)}" if rest and hours < 10 else "")
-        return self("{n} day|{n} days", n=minutes // 1440)
+        days, rest = divmod(minutes // 60, 24)
+        return self("{n} day|{n} days", n=days) + (f" {self('{n} h', n=rest)}" if rest and days < 10 else "")
 
 
 def moment(at: datetime | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from odoo_target import Server, pickings, rows, states
+from odoo_target import Server, deliver, pickings, rows, states
 from orders import CHANNEL, line, person, settle, submission
 
 from orderflow.domain.target import Target
@@ -38,6 +38,20 @@ def test_an_edit_after_delivery_began_is_refused_by_name_and_a_mere_status_chang
     assert (cancelled.reason or "").startswith("OMS_PROCESSING_STARTED")
     assert (edit.stage, cancelled.stage) == ("invoiced", "invoiced")
     assert states(server, number) == ["sale"]
+
+
+def test_an_order_for_which_odoo_bought_is_not_edited_but_may_be_cancelled(server: Server, target: Target) -> None:
+    if server.admin:
+        pytest.skip("Purchase is not installed there")
+    (receipt,) = settle(target, submission(25))
+    rows(server, "update sale_order set purchase_order_count = 1 where id = %s", receipt.oms_id)
+
+    (edit,) = settle(target, submission(25, 2, lines=[line(quantity="4", total="40")], grand_total="44.5"))
+    assert (edit.reason or "").startswith("OMS_PROCESSING_STARTED")
+    assert (states(server, 25), pickings(server, 25)) == (["sale"], 1)
+
+    (cancelled,) = settle(target, submission(25, 3, order_status="cancelled"))
+    assert (cancelled.outcome, states(server, 25)) == ("accepted", ["cancel"])
 
 
 def test_a_locked_order_is_left_alone(server: Server, target: Target) -> None:
@@ -78,7 +92,7 @@ def test_a_delivered_order_is_completed_and_one_that_somebody_cancelled_is_not_r
     server: Server, target: Target
 ) -> None:
     (delivered, cancelled) = settle(target, submission(15), submission(16))
-    rows(server, "update stock_picking set state = 'done' where sale_id = %s", delivered.oms_id)
+    deliver(server, delivered.oms_id)
     rows(server, "update sale_order set state = 'cancel' where id = %s", cancelled.oms_id)
 
     (receipt,) = settle(target, submission(16, 2))

@@ -110,7 +110,9 @@ def test_senders_of_different_versions_at_the_same_moment_make_one_order_that_is
 def test_two_processes_push_200_orders_and_one_is_killed_and_started_again(server: Server) -> None:
     first, last = 1001, 1200
     script = Path(__file__).with_name("odoo_sender.py")
-    printed = two_of_which_one_is_killed(60, script, server.url, server.api, str(first), str(last))
+    printed = two_of_which_one_is_killed(
+        60, script, server.url, server.database, server.api, str(first), str(last), ODOO_KEY=server.key
+    )
 
     assert [len(receipts) for receipts in printed] == [200, 200]
     assert all(" accepted " in receipt for receipts in printed for receipt in receipts)

@@ -15,8 +15,9 @@ from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Contact, Shipment
 from orderflow.domain.source import Raw
 
-LINES = ("addressLine1", "addressLine2", "addressLine3", "districtOrCounty", "municipality")
-"""What stands above the town; the last two often repeat it."""
+LINES = ("addressLine1", "addressLine2", "addressLine3")
+LEVELS = ("districtOrCounty", "municipality")
+"""What stands between the street and the town, and often repeats the town."""
 FEES = {"SHIPPING": "shipping", "GIFT_WRAP": "gift_wrap", "COD_FEE": "cod", "OTHER": "service"}
 """Types of a breakdown that are no goods, and our kind of charge."""
 KNOWN = frozenset({"ITEM", "TAX", "DISCOUNT", *FEES})
@@ -185,8 +186,9 @@ def _has_left(package: Raw) -> bool:
 
 
 def _happened(package: Raw) -> str:
-    status = package.get("packageStatus") or {"status": "SHIPPED"}
-    return str(status["status"] if status["status"] in DELIVERED else status.get("detailedStatus") or status["status"])
+    status = package.get("packageStatus") or {}
+    told = status.get("status") or "SHIPPED"
+    return str(told if told in DELIVERED else status.get("detailedStatus") or told)
 
 
 def _shipment(package: Raw) -> Shipment:
@@ -236,7 +238,10 @@ def _address(role: Any, address: Raw, **more: Any) -> Contact:
         name=address.get("name") or None,
         company=address.get("companyName") or None,
         phone=address.get("phone") or None,
-        address=[text for line in LINES if (text := address.get(line)) and text != address.get("city")],
+        address=[
+            *(address[line] for line in LINES if address.get(line)),
+            *(text for level in LEVELS if (text := address.get(level)) and text != address.get("city")),
+        ],
         city=address.get("city") or None,
         region=address.get("stateOrRegion") or None,
         postal_code=address.get("postalCode") or None,

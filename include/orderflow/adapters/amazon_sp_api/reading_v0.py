@@ -12,8 +12,9 @@ from orderflow.domain.order import Contact
 from orderflow.domain.source import Raw
 
 CASH = "COD"
-LINES = ("AddressLine1", "AddressLine2", "AddressLine3", "District", "Municipality")
-"""What stands above the town; the last two often repeat it."""
+LINES = ("AddressLine1", "AddressLine2", "AddressLine3")
+LEVELS = ("District", "Municipality")
+"""What stands between the street and the town, and often repeats the town."""
 PROGRAMS = {
     "IsAccessPointOrder": "access_point",
     "IsBusinessOrder": "amazon_business",
@@ -162,7 +163,10 @@ def _address(role: Any, address: Raw, **more: Any) -> Contact:
     return Contact(
         role=role,
         phone=address.get("Phone") or None,
-        address=[text for line in LINES if (text := address.get(line)) and text != address.get("City")],
+        address=[
+            *(address[line] for line in LINES if address.get(line)),
+            *(text for level in LEVELS if (text := address.get(level)) and text != address.get("City")),
+        ],
         city=address.get("City") or None,
         region=address.get("StateOrRegion") or None,
         postal_code=address.get("PostalCode") or None,

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
-from orderflow.adapters.cells import bare, is_total
-from orderflow.adapters.csv_drop.layout import ARTICLE, Options
+from orderflow.adapters.cells import ARTICLE, bare, is_total
+from orderflow.adapters.csv_drop.layout import Options
 from orderflow.adapters.files import FileError, text
 
 Row: TypeAlias = tuple[int, Mapping[str, Any] | msgspec.Raw]
@@ -85,6 +85,7 @@ def _records(lines: Iterator[str], options: Options) -> Iterator[Row]:
             elif names is None:
                 above.append((begins, values))
                 if needed.keys() <= set(_spelled(values, needed)):
+                    _demand_titles(above)
                     names = _header(begins, _spelled(values, needed))
                     headings.update(filter(None, values))  # every row has what columns without a name hold
                 elif len(above) == HEADER_WITHIN:
@@ -145,6 +146,18 @@ def _header(line: int, names: list[str]) -> list[str]:
     return names
 
 
+def _demand_titles(rows: list[tuple[int, list[str]]]) -> None:
+    """Raise `FileError` where what stands above the header, the last of these rows, are orders and no titles."""
+    *above, (_, header) = rows
+    for line, values in above:
+        if 2 * len(list(filter(None, values))) > len(list(filter(None, header))):
+            raise FileError(
+                line,
+                "stands above the header and has as many values as an order: perhaps files were joined; have each of "
+                "them sent alone, or the row taken out",
+            )
+
+
 def _no_header(rows: list[tuple[int, list[str]]], needed: Mapping[str, str]) -> FileError:
     """The fault of a file none of whose first rows has every column: what the one lacks that has most of them."""
     if not rows:
@@ -154,4 +167,6 @@ def _no_header(rows: list[tuple[int, list[str]]], needed: Mapping[str, str]) -> 
     column, field = next((column, field) for column, field in needed.items() if column not in names)
     near = difflib.get_close_matches(column, names, n=1)
     hint = f"perhaps {near[0]!r} now" if near else f"it has {', '.join(map(repr, names))}"
+    if needed.keys().isdisjoint(names):  # the row is perhaps an order, whose buyer is not to be told
+        hint = "its first rows name none of the columns"
     return FileError(line, f"has no column {column!r} for {field} ({hint}); correct the channel file, or {_ENDS}")

@@ -155,14 +155,13 @@ def words_at(success: Success, response: httpx.Response, body: Any) -> str | Non
 def fault(success: Success, response: httpx.Response, body: Any) -> TransientError | DeniedError | DriftError | None:
     """The error that a good status hides; None for a good answer."""
     found = codes(success, body)
-    bad = bool(success.errors and at(body, success.errors)) or bool(
-        success.good and not found & set(map(plain, success.good))
-    )
-    if not bad:
+    named_bad = found & set(map(plain, [*success.denied, *success.again, *success.expired]))
+    not_good = bool(success.good) and not found & set(map(plain, success.good))
+    if not (named_bad or not_good or (success.errors and at(body, success.errors))):
         return None
-    said = ", ".join(sorted(filter(None, found))) or "no code"
-    text = words_at(success, response, body)
-    where = f"{named(response.request)}: an error instead of orders ({words(said + ' ' + (text or ''))})"
+    code = ", ".join(sorted(filter(None, found))) or "no code"
+    said = " ".join(filter(None, [code, words_at(success, response, body)]))
+    where = f"{named(response.request)}: an error instead of orders ({words(said, response)})"
     if found & set(map(plain, success.again)):
         return TransientError(f"{where}; the platform is busy; the run tries again by itself")
     if found & set(map(plain, [*success.denied, *success.expired])):

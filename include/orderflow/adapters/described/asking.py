@@ -201,7 +201,7 @@ class Success(Block):
     at: PathText | None = None
     """Where the code stands."""
     good: list[Scalar] = Field(default=[])
-    """Codes of success."""
+    """Codes of success; where none is named, every code is one that no other key names."""
     denied: list[Scalar] = Field(default=[])
     """Codes that mean: the credentials are wrong or lack a right."""
     again: list[Scalar] = Field(default=[])
@@ -212,6 +212,12 @@ class Success(Block):
     """A list that must be missing or empty."""
     message: PathText | None = None
     """Where the platform says what is wrong."""
+
+    @model_validator(mode="after")
+    def _codes_stand_somewhere(self) -> Success:
+        if self.at is None and (self.good or self.denied or self.again or self.expired):
+            raise ValueError("codes are named, but not where they stand; add at, the path of the code in the answer")
+        return self
 
 
 class Call(Block):
@@ -274,9 +280,12 @@ class Described(source.Options):
         if not isinstance(orders, dict) or not isinstance(by_id, dict) or "name" not in by_id or "path" in by_id:
             return told
         shared = {key: orders[key] for key in Call.model_fields if key in orders}
-        listed, own = shared.get("params"), by_id.get("params", {})
-        params = {"params": {**listed, **own}} if isinstance(listed, dict) and isinstance(own, dict) else {}
-        return {**told, "by_id": {**shared, **by_id, **params}}
+        merged = {
+            key: {**shared[key], **by_id[key]}
+            for key in ("params", "body")
+            if isinstance(shared.get(key), dict) and isinstance(by_id.get(key), dict)
+        }
+        return {**told, "by_id": {**shared, **by_id, **merged}}
 
     @model_validator(mode="after")
     def _possible(self) -> Described:

@@ -275,7 +275,8 @@ def _each_text(name: str, place: Place) -> Reader:
 
     def read(scope: Scope, _: str) -> str | None:
         found = [each for value in path.of(scope) for each in (value if isinstance(value, list) else [value])]
-        return "\n".join(text.replace("\n", " ") for each in found if (text := _shown(each))) or None
+        texts = (_shown(each) for each in found if each is not False)
+        return "\n".join(text.replace("\n", " ") for text in texts if text) or None
 
     return read
 

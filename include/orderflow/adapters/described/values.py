@@ -254,12 +254,14 @@ def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | Non
         constant = plain(told.constant)
         return lambda _: constant
     wanted = told.join or told.first_of or told.sum or [told.path or ""]
+    says_false = kind == "flag" or bool(told.values)
     signs = ["-" if told.sum and each.startswith("-") else "" for each in wanted]
     paths = [parse(each.removeprefix(sign)) for each, sign in zip(wanted, signs, strict=True)]
 
     def texts(scope: Scope, path: Path, name: str) -> list[str]:
         try:
-            return [text for each in path.of(scope) if (text := plain(each)) is not None]
+            found = (each for each in path.of(scope) if says_false or each is not False)
+            return [text for each in found if (text := plain(each)) is not None]
         except TypeError:
             raise RecordError("RAW_SHAPE", field, None, f"{name} holds a list or an object, not one value") from None
 

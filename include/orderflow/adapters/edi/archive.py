@@ -157,7 +157,9 @@ class Archive:
             files.invalidate_cache()
             try:
                 names = files.ls(place, detail=False)
-            except FileNotFoundError:
+            except (OSError, error_perm):  # not every server has a word of its own for a folder that is not there
+                if files.exists(place):
+                    raise
                 names = []
             return sorted(
                 name for each in names if not (name := posixpath.basename(each.rstrip("/"))).endswith(".part")

@@ -188,7 +188,10 @@ def apply(base: Order, step: Step) -> Order:
     for line, action in zip(step.order.lines, step.actions, strict=True):
         known = lines.get(line.line_id)
         if action == "child":
-            lines[line.line_id] = line
+            if line.kind == "gift" and not decimal(line.quantity or "0", "quantity"):
+                lines.pop(line.line_id, None)
+            else:
+                lines[line.line_id] = altered(known, line, "change", base.currency) if known else line
             continue
         if known is None and action != "add":
             raise RecordError(

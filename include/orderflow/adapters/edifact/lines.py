@@ -116,14 +116,16 @@ def within(item: Item, lin: Segment, above: Sequence[Line]) -> Item:
     return Item(line, item.charges, item.ext)
 
 
-def gifts(group: Sequence[Segment], line: Line) -> list[Line]:
+def gifts(group: Sequence[Segment], line: Line, *, whole: bool) -> list[Line]:
     """The goods that come beside the ordered quantity and are not charged (QTY 192), as a line of their own.
+
+    None of them make no line, but in a change they take one away.
 
     https://gs1-germany.de/internet/common/files/eEurope_english/orders/english/all/h5123.htm
     """
     told = _first(group, "QTY", ("192",))
     quantity = number(get(told, 1, 2)) if told else None
-    if told is None or quantity is None or not Decimal(quantity):
+    if told is None or quantity is None or (whole and not Decimal(quantity)):
         return []
     free = {"unit_price": "0", "discount": None, "tax": None, "total": "0", "quantity": quantity}
     name = f"{line.line_id}/free"

@@ -170,7 +170,8 @@ def _order(message: Message, bgm: Segment, parts: _Sections, kind: str, options:
         lines.refuse_own_address(group)
         item = lines.within(lines.item(group, place, currency, options.sku, days), group[0], held)
         items.append(item)
-        free = lines.gifts(group, item.line) if action != "delete" else []
+        restated = whole or get(bgm, 3) == "21"
+        free = lines.gifts(group, item.line, whole=restated) if action != "delete" else []
         for line in [item.line, *free]:
             held.append(replace(line, number=len(held) + 1, quantity_ordered=line.quantity if whole else None))
         actions.append(action)

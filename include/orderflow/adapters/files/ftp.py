@@ -67,6 +67,13 @@ class Ftp(FTPFileSystem):  # type: ignore[misc]  # fsspec tells no types
 def opened(account: Account, **own: Any) -> tuple[Ftp, str]:
     """The file system of an address, and the path in it. fsspec's `url_to_fs` keeps `encoding` for itself."""
     told = Ftp._get_kwargs_from_urls(account.url) | own  # noqa: SLF001 - as url_to_fs does
+    try:
+        codecs.lookup(told.get("encoding", "utf-8"))
+    except LookupError:
+        raise ConfigError(
+            f"inbox {account.name}: encoding in the connection's extra field storage is {told['encoding']!r}, which is "
+            "none; write utf-8, cp1252, gbk ..."
+        ) from None
     context = _context(account, told["host"], told.get("port", FTP.port), told.get("tls", False))
     return Ftp(context, **told), Ftp._strip_protocol(account.url)  # noqa: SLF001 - as url_to_fs does
 

@@ -51,7 +51,7 @@ class Drop:
     size: int
     modified: datetime | None
     manifest: str | None = None
-    """Name of the manifest beside it."""
+    """Name of the manifest beside it, in the storage."""
     link: bool = False
     """Whether it only points to a file."""
     spelled: str | None = None
@@ -95,7 +95,7 @@ class Copy:
         """What the sender says of the file; raises `FileError` for a manifest that states nothing."""
         if self.drop.manifest is None or self.statement is None:
             return Manifest()
-        return manifest.read(self.drop.manifest, self.statement)
+        return manifest.read(_name(self.drop.manifest), self.statement)
 
     @property
     def origin(self) -> str:
@@ -274,10 +274,12 @@ class Inbox:
 
 def done_name(name: str, sha256: str, number: int = 1) -> str:
     """What a file is called in `done`; a name that would be too long there loses the end of its stem."""
-    path, count = PurePosixPath(name), f".{number}" if number > 1 else ""
-    room = LONGEST_NAME - len(f".{sha256[:12]}{count}{path.suffix}".encode())
-    stem = path.stem.encode()[: max(room, 0)].decode(errors="ignore")
-    return f"{stem}.{sha256[:12]}{count}{path.suffix}"
+    path, mark = PurePosixPath(name), f".{sha256[:12]}" + (f".{number}" if number > 1 else "")
+    stem, suffix = path.stem, path.suffix
+    if len(f"{mark}{suffix}".encode()) >= LONGEST_NAME:  # the dot ends a word, and what follows is no suffix
+        stem, suffix = name, ""
+    room = LONGEST_NAME - len(f"{mark}{suffix}".encode())
+    return f"{stem.encode()[:room].decode(errors='ignore')}{mark}{suffix}"
 
 
 class _GoneError(TransientError):

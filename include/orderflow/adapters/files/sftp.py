@@ -30,15 +30,22 @@ class Sftp(SFTPFileSystem):  # type: ignore[misc]  # fsspec tells no types
         self.ftp._request(CMD_CLOSE, file.handle)  # noqa: SLF001 - what its own close does, answer and all
 
     def makedirs(self, path: str, exist_ok: bool = False, mode: int = 0o777) -> None:
-        """Make a folder; those above it are asked for only where it cannot be made."""
+        """Make a folder; those above it are asked for only where it cannot be made.
+
+        There is no word of its own for a folder that is there, and many servers have one word for everything.
+        """
         try:
             self.ftp.mkdir(path, mode)
-        except FileNotFoundError:
-            self.makedirs(posixpath.dirname(path), exist_ok=True, mode=mode)
-            self.ftp.mkdir(path, mode)
-        except OSError:  # there is no word of its own for a folder that is there
-            if not exist_ok or not self.isdir(path):
+        except OSError:
+            if self.isdir(path):
+                if exist_ok:
+                    return
                 raise
+            above = posixpath.dirname(path)
+            if above == path or self.isdir(above):
+                raise
+            self.makedirs(above, exist_ok=True, mode=mode)
+            self.ftp.mkdir(path, mode)
 
 
 def opened(account: Account, **own: Any) -> tuple[Sftp, str]:

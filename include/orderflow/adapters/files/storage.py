@@ -46,7 +46,7 @@ class Storage:
         """Rename a file, over what is there; makes the folder that it goes to where that is missing."""
         try:
             self._rename(path, target)
-        except (OSError, ftplib.error_perm):  # many servers have one word for everything that fails
+        except Exception:  # noqa: BLE001 - many servers have one word for everything that fails, WebDAV errors of its own
             files, _ = self.open()
             files.makedirs(posixpath.dirname(target), exist_ok=True)
             self._rename(path, target)
@@ -101,6 +101,7 @@ class Storage:
         except Exception as error:
             kind = type(error).__name__
             told = str(error) if isinstance(error, (OSError, ftplib.Error, paramiko.SSHException)) else ""
+            told = told.encode(errors="backslashreplace").decode()  # a server may speak of a name that is no UTF-8
             said = f" ({told})" if told else ""
             if told == "Failure":  # SFTP has one word for most troubles
                 said = " (Failure, which OpenSSH says of a full disk, too)"

@@ -55,7 +55,7 @@ class Disguise:
     def __init__(self, encoding: str) -> None:
         is_page = codecs.lookup(encoding).name.startswith(_PAGES) and len(_EVERY.decode(encoding, "replace")) == 256
         self._decoder = codecs.getincrementaldecoder("utf-8")() if is_page else None
-        self._letters = ""
+        self._letters: set[str] = set()
 
     def see(self, data: bytes) -> None:
         """The next bytes; they may end in the middle of a letter."""
@@ -66,13 +66,17 @@ class Disguise:
         except UnicodeDecodeError:
             self._decoder = None
             return
-        self._letters += "".join(letter for letter in found if letter > "\x7f")[: 2 - len(self._letters)]
+        if len(self._letters) < 2:
+            self._letters.update(letter for letter in found if letter > "\x7f" and not _SELDOM.match(letter))
 
     def is_utf_8(self) -> bool:
-        """To be asked at the end. A single pair of bytes may be a letter and a sign, such as É and ®."""
-        return self._decoder is not None and (len(self._letters) > 1 or "\x7f" < self._letters <= "\u017f")
+        """To be asked at the end. One pair of bytes alone, however often, may be a letter and a sign."""
+        found = self._letters if self._decoder else set()
+        return len(found) > 1 or any(letter <= "\u017f" for letter in found)
 
 
+_SELDOM = re.compile("[\u0200-\u0217\u021c-\u02ff\u0700-\u07ff]")
+"""Letters that hardly a language writes: their bytes are É and ®, or Ü and ™, in the names of brands."""
 _EVERY = bytes(range(256))
 _PAGES = ("ascii", "iso8859", "cp", "koi8", "mac")
 """How Python calls code pages; some of Windows' (cp932) have letters of two bytes."""
@@ -90,16 +94,18 @@ def text(content: BinaryIO, encoding: str) -> Iterator[str]:
     content.seek(skipped)
     narrow, disguise = "\n".encode(encoding) == b"\n", Disguise(encoding)
     lines = _lines(content, encoding, disguise) if narrow else _wide_lines(content, encoding)
-    number = 0
+    number, stray = 0, None
     try:
         for line in lines:
             number += 1
-            if (found := undeclared(line, encoding)) is not None and not disguise.is_utf_8():
-                raise FileError(
+            if stray is None and (found := undeclared(line, encoding)) is not None:
+                stray = FileError(
                     number,
                     f"holds the byte {ord(line[found]):02x}, which is no letter in {encoding}, but is one in the code "
                     "pages of Windows; declare its encoding (cp1252?), or have it sent as declared",
                 )
+            if stray and not disguise.is_utf_8():
+                raise stray
             yield line
     except _LongError:
         raise FileError(

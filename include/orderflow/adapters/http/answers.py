@@ -97,7 +97,7 @@ def refusal(
     kind, cure = (table or {}).get(status) or _VERDICTS.get(status, family)
     if status in _REDIRECTS and (place := response.headers.get("location")):
         said = f"to {_place(response, place)}"
-    reason = f" ({words(said)})" if said else ""
+    reason = f" ({words(said, response)})" if said else ""
     message = f"{told(response.request)}: status {status}{reason} instead of {wanted}; {cure}"
     if issubclass(kind, TransientError):
         return kind(message, retry_after=retry_after(response.headers, now), status=status)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import re
+from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -52,6 +55,35 @@ def told(request: httpx.Request) -> str:
     return text if len(text) <= LONGEST_REQUEST else f"{text[:LONGEST_REQUEST]}..."
 
 
-def words(text: str) -> str:
-    """A platform's own message, cut short, without e-mail addresses and without anything that looks like a token."""
+def words(text: str, answer: httpx.Response | None = None) -> str:
+    """A platform's own message, cut short, without e-mail addresses and without anything that looks like a token.
+
+    Some quote the key that they refuse: with the `answer` that holds the message, nothing that signed its request
+    (the extension `signed`), however short.
+    """
+    signed = answer.extensions.get("signed") if answer is not None else None
+    for secret in sorted(_signing(signed), key=len, reverse=True) if signed else ():
+        text = text.replace(secret, MASK)
     return _LONG.sub(MASK, _EMAIL.sub(MASK, text))[:LONGEST_WORDS]
+
+
+_OPEN = frozenset({"host", "connection", "user-agent"})
+"""Headers without a credential, beside those that begin with accept or content."""
+_SHORTEST_SECRET = 4
+"""Characters: what is shorter stands in any sentence."""
+
+
+def _signing(request: httpx.Request) -> Iterator[str]:
+    """What may be a credential in a request: its header values with and without their prefix, parameters by name."""
+    masked = request.extensions.get("masked", "")
+    told = [value for name, value in parse_qsl(request.url.query.decode()) if is_secret(name) or name == masked]
+    for name, value in request.headers.items():
+        if name not in _OPEN and not name.startswith(("accept", "content-")):
+            prefix, _, bare = value.rpartition(" ")
+            told += [value, bare, *(_pair(bare) if prefix.lower() == "basic" else ())]
+    return (each for each in told if len(each) >= _SHORTEST_SECRET)
+
+
+def _pair(encoded: str) -> list[str]:
+    """Login and password of HTTP Basic."""
+    return base64.b64decode(encoded).decode("utf-8", "replace").split(":", 1)

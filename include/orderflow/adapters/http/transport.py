@@ -163,6 +163,7 @@ class Authorized(httpx.BaseTransport):
             while True:
                 response = self._inner.handle_request(signed)
                 response.request = signed
+                response.extensions = {**response.extensions, "signed": signed}
                 try:
                     signed = flow.send(response)
                 except StopIteration:

@@ -27,8 +27,11 @@ TRUE = frozenset({True, "true", "True", "1"})
 """Lazada spells truth in every way, 1 included."""
 CASH = "COD"
 BALANCE_DUE = "balance_due"
-ADDRESS_LINES = ("address1", "address2", "address4", "address5", "addressDistrict")
-"""`address3` is the state. The last three repeat town and postal code here, and name districts there."""
+ADDRESS_LINES = ("address1", "address2")
+LEVELS = ("address4", "address5", "addressDistrict")
+"""`address3` is the state. These repeat town and postal code here, and name districts there."""
+PERSON = ("first_name", "last_name", "phone", "phone2", *ADDRESS_LINES)
+"""What an emptied address does not have; its town and its country it may keep."""
 WORDS, WISHES = ("remarks", "buyer_note", "gift_message"), ("personalization", "gift_wrapping")
 """What the buyer wrote: of the order, and of single items, which are to be engraved or wrapped so."""
 
@@ -214,14 +217,15 @@ def _contact(
     note: str | None = None,
     tax_id: str | None = None,
 ) -> Contact:
-    told = {address.get(name) for name in ("address3", "city", "post_code")}
-    lines = dict.fromkeys(address[line] for line in ADDRESS_LINES if address.get(line))
+    lines = [address[line] for line in ADDRESS_LINES if address.get(line)]
+    told = {*lines, *(address.get(name) for name in ("address3", "city", "post_code"))}
+    levels = dict.fromkeys(text for level in LEVELS if (text := address.get(level)) and text not in told)
     return Contact(
         role=role,
         name=" ".join(text for text in (address.get("first_name"), address.get("last_name")) if text) or None,
         email=mail or address.get("customer_email") or None,
         phone=address.get("phone") or address.get("phone2") or None,
-        address=[line for line in lines if line not in told],
+        address=[*lines, *levels],
         city=address.get("city") or None,
         region=address.get("address3") or None,
         postal_code=address.get("post_code") or None,
@@ -233,5 +237,6 @@ def _contact(
 
 def _masked(*addresses: Raw, waits: bool) -> bool:
     """Lazada writes stars over what it hides; of an order that waits for nothing any more it may name nobody at all."""
-    shown = [str(text) for address in addresses for text in address.values() if text]
-    return any("*" in text for text in shown) or not (shown or waits)
+    is_named = any(address.get(name) for address in addresses for name in PERSON)
+    shown = (str(text) for address in addresses for text in address.values() if text)
+    return any("*" in text for text in shown) or not (is_named or waits)

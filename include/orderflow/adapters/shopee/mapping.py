@@ -241,8 +241,8 @@ def _masked(address: Raw, *, waits: bool) -> bool:
 
     Of an order that waits for nothing any more it may name nobody at all. Stars in `buyer_username` hide no recipient.
     """
-    shown = [text for name, text in address.items() if isinstance(text, str) and text and name != "region"]
-    return any("*" in text for text in shown) or not (shown or waits)
+    is_named = any(address.get(name) for name in ("name", "phone", "full_address"))
+    return any(isinstance(text, str) and "*" in text for text in address.values()) or not (is_named or waits)
 
 
 def _plain(value: Any) -> str:

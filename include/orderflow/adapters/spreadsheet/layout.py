@@ -32,8 +32,6 @@ CHOSEN = {
     "return_status": order.RETURN_STATUS,
 }
 """Fields that hold one of our own words; `values` translates the partner's."""
-ARTICLE = ("sku", "gtin", "product_id", "variant_id")
-"""Fields of a line, one of which every line has."""
 
 
 def kinds(part: type[msgspec.Struct]) -> dict[str, str]:

@@ -173,7 +173,7 @@ def _head(places: Sequence[_Place], options: Options) -> _Place:
 
 def _said(place: _Place, column: str) -> Any:
     cell = place.row["cells"].get(column)
-    if place.options.formulas == "values" and isinstance(cell, dict) and "formula" in cell:
+    if place.options.formulas == "values" and isinstance(cell, dict) and cell.get("value") is not None:
         cell = cell["value"]
     return bare(cell) if isinstance(cell, str) else cell
 

@@ -83,8 +83,8 @@ def _orders(copy: Copy, options: Options) -> list[bytes]:
 def _key(row: Row, column: str, options: Options) -> str:
     """What tells the row's order apart from others; empty where it names none. A cell in doubt is a name to itself."""
     cell: Any = row.cells.get(column, "")
-    if options.formulas == "values" and isinstance(cell, dict) and "formula" in cell:
-        cell = cell["value"] or ""
+    if options.formulas == "values" and isinstance(cell, dict) and cell.get("value") is not None:
+        cell = cell["value"]
     return bare(cell) if isinstance(cell, str) else str(cell.get("number") or f"\0{_encode(cell).decode()}")
 
 

@@ -28,9 +28,9 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.utils.escape import unescape
 from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
-from orderflow.adapters.cells import is_total
+from orderflow.adapters.cells import ARTICLE, is_total
 from orderflow.adapters.files import FileError
-from orderflow.adapters.spreadsheet.layout import ARTICLE, Options, heading
+from orderflow.adapters.spreadsheet.layout import Options, heading
 
 if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell as SheetCell
@@ -225,12 +225,24 @@ def _filled(sheet: Worksheet) -> Filled:
 
 
 def _is_total(row: Sequence[SheetCell], columns: dict[int, str], options: Options) -> bool:
-    """Whether a row holds the sums of others: it says so, and names no order and no article."""
+    """Whether a row holds the sums of others: it says so, and names no order and no article.
+
+    Raises `FileError` where nothing tells it from a line of the order above.
+    """
     said = {columns.get(cell.column): cell.value for cell in row if cell.value not in (None, "")}
     article = {heading(column) for name in ARTICLE if isinstance(column := options.line.get(name), str)}
     order_id = said.get(heading(str(options.order["order_id"])))
     is_named = bool(article & said.keys()) or not (order_id is None or is_total(str(order_id)))
-    return not is_named and any(is_total(cell.value) for cell in row if isinstance(cell.value, str))
+    if is_named or not any(is_total(cell.value) for cell in row if isinstance(cell.value, str)):
+        return False
+    if options.order_id == "first_row" and order_id is None and not article:
+        raise FileError(
+            row[0].row,
+            f"has row {row[0].row} of sheet {row[0].parent.title!r}, which says that it holds sums, but may be a line "
+            "of the order above, because no column tells articles; name one of them (sku, gtin, product_id) under "
+            "source.line, or have the row taken out",
+        )
+    return True
 
 
 def _rows(

@@ -59,8 +59,8 @@ EXT = (
     "type",
     "yfx_fee",
 )
-STAR = ("receiver_name", "receiver_mobile", "receiver_phone", "receiver_address", "receiver_town")
-"""Where TOP writes stars over what it hides."""
+PERSON = ("receiver_name", "receiver_mobile", "receiver_phone", "receiver_address")
+"""What TOP writes stars over, as over the town; and what an emptied trade does not have."""
 NO_CODE = "000000"
 """The postal code of those who gave none."""
 
@@ -99,7 +99,7 @@ def _order(trade: Raw) -> Order:
     lines = [_line(number, orders[number - 1], trade, counts=each) for number, each in enumerate(counts, 1)]
     charges = [*charges_of(trade, live), *map(paid_back, gone)]
     discounts = discounts_of(trade, live, gone)
-    payments, contacts = payments_of(trade, orders), _contacts(trade)
+    payments = payments_of(trade, orders)
     return Order(
         order_id=id_text(trade, "tid"),
         order_number=id_text(trade, "tid"),
@@ -125,13 +125,13 @@ def _order(trade: Raw) -> Order:
         charge_total=sum_text(charge.total for charge in charges),
         grand_total=amount_text(trade.get("payment")),
         paid=sum_text(payment.amount for payment in payments if payment.status == "success"),
-        masking=_masking(trade, contacts),
+        masking=_masking(trade),
         lines=lines,
         charges=charges,
         discounts=discounts,
         payments=payments,
         shipments=_shipments(trade, orders),
-        contacts=contacts,
+        contacts=_contacts(trade),
         ext={name: str(trade[name]) for name in EXT if trade.get(name)} | _gifts(trade),
     )
 
@@ -234,11 +234,11 @@ def _contacts(trade: Raw) -> list[Contact]:
     return [Contact(role="sold_to", note=contact.note)] if contact.note else []
 
 
-def _masking(trade: Raw, contacts: list[Contact]) -> str:
+def _masking(trade: Raw) -> str:
     """TOP writes stars over what it hides. Of a trade that waits for nothing any more it may name nobody at all."""
-    if not any(each.role == "ship_to" for each in contacts):
-        return "plain" if trade["status"] in WAITING else "masked"
-    return "masked" if any("*" in (trade.get(name) or "") for name in STAR) else "plain"
+    is_named = any(trade.get(name) for name in PERSON)
+    hidden = any("*" in (trade.get(name) or "") for name in (*PERSON, "receiver_town"))
+    return "masked" if hidden or not (is_named or trade["status"] in WAITING) else "plain"
 
 
 def _gifts(trade: Raw) -> dict[str, str]:

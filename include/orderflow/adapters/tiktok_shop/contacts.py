@@ -8,7 +8,8 @@ from orderflow.domain.source import Raw
 LINES = ("address_line1", "address_line2", "address_line3", "address_line4")
 TO_SHIP = frozenset({"AWAITING_SHIPMENT", "PARTIALLY_SHIPPING", "AWAITING_COLLECTION"})
 """Statuses of orders that have to say where they go."""
-SHOWN = ("name", "first_name", "last_name", "phone_number", "full_address", "address_detail", "postal_code", *LINES)
+PERSON = ("name", "first_name", "last_name", "phone_number", "full_address", "address_detail", *LINES)
+"""What an emptied address does not have; its postal code and its district it may keep."""
 
 
 def contacts(raw: Raw) -> list[Contact]:
@@ -54,7 +55,7 @@ def masking(raw: Raw) -> str:
     """
     to = raw.get("recipient_address") or {}
     places = [each["address_name"] or "" for each in to.get("district_info") or []]
-    shown = [*(to.get(field) or "" for field in SHOWN), *places]
-    if not any(shown):
-        return "plain" if raw["status"] in TO_SHIP else "masked"
-    return "masked" if any("*" in text for text in shown) else "plain"
+    shown = [*(to.get(field) or "" for field in (*PERSON, "postal_code")), *places]
+    is_named = any(to.get(field) for field in PERSON)
+    hidden = any("*" in text for text in shown) or not (is_named or raw["status"] in TO_SHIP)
+    return "masked" if hidden else "plain"

@@ -154,13 +154,14 @@ def _stub(order: msgspec.Raw) -> OrderStub:
     status, items = _text(row.status), row.line_items if isinstance(row.line_items, list) else None
     state, payment = STATES.get(status or ""), row.payment if isinstance(row.payment, dict) else {}
     held = str(row.is_buyer_request_cancel).lower() in {"true", "1"}
+    total = payment.get("total_amount")
     partly = status != CANCELLED and any(
         isinstance(item, dict) and item.get("display_status") == CANCELLED for item in items or []
     )
     return OrderStub(
         order_id=row.id,
         status=None if held else state.order if state else status,
-        total=None if partly else _text(payment.get("total_amount")),
+        total=None if partly else _text(str(total) if isinstance(total, int) else total),
         currency=_text(payment.get("currency")),
         lines=None if items is None else len(items),
         updated_at=_moment(row.update_time),

@@ -4,13 +4,16 @@
     kind: odoo
     connection: erp                  # https URL of Odoo, login, and an API key as password
     database: shop
-    api: jsonrpc                     # 17 to 21; json2 (19 and newer) needs no login
+    api: jsonrpc                     # 17 to 19; json2 (19 and newer) needs no login
     charges: {shipping: SHIP, "*": MISC}   # products by kind; Odoo confirms no line without a product
 
-**Verified against a simulated server only** (the tests' `odoo_server.py`: real HTTP, PostgreSQL with Odoo's isolation
-level, retries and constraint); no Odoo can be installed from a package registry. Sources: Odoo's documentation, pages
-"External JSON-2 API" and "External RPC API", and Odoo's public source, `BaseModel.load`, `_load_records`,
-`ir.model.data._update_xmlids`, `sale.order`. Try it on a staging copy of yours first.
+**Verified against** a real Odoo 19.0 by both APIs (Debian's package, which the tests fetch with ORDERFLOW_REAL=1),
+killed with all its processes while it worked, and behind a replica that lags; 17 and 18 by their public source and a
+simulated server only (the tests' `odoo_server.py`). Try it on a staging copy of yours first.
+
+**The user** needs "Sales: User: All Documents" and "Contact: Creation", and "Purchase: User" where the app Purchase is
+installed (Odoo reads purchases when it cancels). A user of several companies needs `company`: without it Odoo finds
+products and pricelists of all of them.
 
 **One sales order per order.** `client_order_ref` and `origin` are not unique in Odoo, and two senders that search and
 then create make two. What is unique, by the database's constraint on module and name, is the external id in
@@ -27,28 +30,38 @@ lowest win would not do: ids are drawn before they are committed, so two senders
 
 Two *versions* of one order on their way at once stay one sales order as well, and the sender that finds a newer
 version noted leaves. But Odoo has no conditional write, so an older sender that hung between reading and writing can
-have the last word. The pipeline sends one version at a time (its sender lock), and reconciliation sees the difference
-by the key.
+have the last word: two senders that edit at once may leave the order cancelled (`OMS_CANCELLED_THERE`). The pipeline
+sends one version at a time (its sender lock), and reconciliation sees the difference by the key.
 
-Contacts are made by external id as well: one per buyer, one per address. Products are found by internal reference and
-never made. Where the platform masks a buyer later, known data stays.
+Odoo 18 and newer may read from a replica of its database (`db_replica_host`, by JSON-2), so an order that does not yet
+show what was just done to it is looked at again for some seconds.
+
+**Nobody is mailed.** An order follows no quotation template (the company's own may mail the buyer when it is confirmed)
+and sends no coupons or gift cards of the company's loyalty programs; who sells these sends them from Odoo by hand.
+
+Contacts are made by external id as well: one per buyer, one per address, without a language. Products are found by
+internal reference and never made. Where the platform masks a buyer later, known data stays.
 
 **What it cannot express.** Taxes: every line has its taxes cleared and the channel's own amounts, taxes that come on
 top are a line, taxes inside prices stay inside; the VAT split of the books has to come from elsewhere. Units: a
 quantity counts in the product's own unit of sale, whatever unit the channel names. Discounts: the unit price is what
 was paid; only a discount that no line carries is a line. Unit prices beyond `price_places` (Odoo's decimal accuracy
-"Product Price"): the difference goes to a line "Rounding". Currencies without a pricelist in them. The order's time
-(Odoo puts the time of confirmation), tax ids and notes of the buyer, bundles, payments, refunds, returns, parcels and
-tracking numbers, the shop's own currency, tags: not written; only their version is noted. An order that arrives paid or
-shipped is confirmed like any other: its order status decides, and its delivery waits in Odoo. Orders copied by hand
-inside Odoo are Odoo's own. Statuses map to ours as draft, sent: pending; sale: open; sale and fully delivered:
-completed. An edit of a confirmed order cancels its open deliveries and makes new ones.
+"Product Price", which 19 does not apply): the difference goes to a line "Rounding". Quantities beyond Odoo's accuracy
+of units of measure (two places unless somebody changed it): refused, for more or less would leave the warehouse.
+Currencies without a pricelist in them. The order's time (Odoo puts the time of confirmation), tax ids and notes of the
+buyer, bundles, payments, refunds, returns, parcels and tracking numbers, the shop's own currency, tags: not written;
+only their version is noted. An order that arrives paid or shipped is confirmed like any other: its order status
+decides, and its delivery waits in Odoo. Orders copied by hand inside Odoo are Odoo's own. Statuses map to ours as
+draft, sent: pending; sale: open; sale and fully delivered: completed. An edit of a confirmed order cancels its open
+deliveries and makes new ones. What Odoo bought or makes for that order alone (dropshipped, made to order) it would buy
+or make again, so such an order is not edited, where the user is shown that: "Purchase: User", "Manufacturing: User".
 
 **Refusals** (receipt `refused`, the reason begins with its code): `OMS_SKU_UNKNOWN`, `OMS_SKU_MISSING`,
-`OMS_CHARGE_UNMAPPED`, `OMS_AMOUNT_MISSING`, `OMS_TOTAL_DIFFERS`, `OMS_CURRENCY_DIFFERS`, `OMS_PARTY_UNKNOWN`,
-`OMS_PROCESSING_STARTED` (an edit, a hold or a cancellation came after something was delivered or invoiced),
-`OMS_LOCKED`, `OMS_CANCELLED_THERE`, `OMS_STATE_UNCHANGED`, `OMS_DOCUMENT_UNREADABLE`, and `OMS_REFUSED` with Odoo's own
-words. A refusal after the claim leaves a draft without effects; the next attempt continues with it.
+`OMS_CHARGE_UNMAPPED`, `OMS_AMOUNT_MISSING`, `OMS_TOTAL_DIFFERS`, `OMS_QUANTITY_DIFFERS`, `OMS_CURRENCY_DIFFERS`,
+`OMS_PARTY_UNKNOWN`, `OMS_PROCESSING_STARTED` (an edit, a hold or a cancellation came after something was delivered or
+invoiced, or an edit after something was bought or made for it), `OMS_LOCKED`, `OMS_CANCELLED_THERE`,
+`OMS_STATE_UNCHANGED`, `OMS_DOCUMENT_UNREADABLE`, and `OMS_REFUSED` with Odoo's own words. A refusal after the claim
+leaves a draft without effects; the next attempt continues with it.
 """
 
 from __future__ import annotations
@@ -91,4 +104,4 @@ OPTIONS = Options
 def open(options: Options, account: Account, runtime: Runtime) -> Target:  # noqa: A001  (the name every kind exports)
     """A target that logs in when first used. Raises `ConfigError` for a connection without login or key."""
     client = Client(account, options.database, options.api, options.company, options.timeout, runtime)
-    return OdooTarget(options, client)
+    return OdooTarget(options, client, runtime.sleep)

@@ -24,6 +24,8 @@ _CONFLICTS = ("exceptions.MissingError", "exceptions.LockError", "exceptions.Con
               "DeadlockDetected", "LockNotAvailable")  # fmt: skip
 _HIDDEN = ("top-secret records", "Due to security restrictions")
 """What Odoo says when a rule, often that of another company, hides a record from a user who may use its model."""
+_FORBIDDEN = ("You are not allowed to", "You do not have enough rights")
+"""What Odoo says when a user lacks a right, where it gives no name of an error beside."""
 
 
 class ConflictError(UnsettledError):
@@ -99,6 +101,8 @@ class Client:
             messages = " ".join(str(each.get("message", "")) for each in answer["messages"])
         if "could not serialize" in messages or "concurrent" in messages:
             raise ConflictError(f"{self._rpc.name}: {model} {name} was claimed by others {_ATTEMPTS} times")
+        if any(words in messages for words in _FORBIDDEN):
+            raise self._denied(f"{model}.load", messages)
         raise RecordError("OMS_REFUSED", model, None, messages or "Odoo's load made nothing and did not say why")
 
     def _jsonrpc(self, model: str, method: str, parameters: dict[str, JsonValue]) -> Any:
@@ -152,15 +156,22 @@ class Client:
         if name in _REFUSED or hidden:
             return RecordError("OMS_REFUSED", endpoint, None, message)
         if name in _DENIED:
-            return DeniedError(f"{self._rpc.name}: {endpoint} is not allowed for the connection's user: {message}")
+            return self._denied(endpoint, message)
         if name.endswith(_CONFLICTS):
             return ConflictError(f"{self._rpc.name}: {endpoint}: others changed the same records ({name})")
+        if name == "psycopg2.OperationalError" and f'"{self._database}" does not exist' in message:
+            return ConfigError(
+                f"{self._rpc.name}: Odoo has no database {self._database!r}; correct `database` in the target file"
+            )
         if name.startswith("psycopg2."):
             return TransientError(f"{self._rpc.name}: {endpoint}: Odoo's database is in trouble ({name})")
         told = " ".join(message.split("\n", 1)[:1])
         return DriftError(
             f"{self._rpc.name}: {endpoint} failed inside Odoo (HTTP {status}, {name or 'no name'}): {told}"
         )
+
+    def _denied(self, endpoint: str, message: str) -> DeniedError:
+        return DeniedError(f"{self._rpc.name}: {endpoint} is not allowed for the connection's user: {message}")
 
 
 def number(value: Any) -> Decimal:

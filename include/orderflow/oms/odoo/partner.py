@@ -7,6 +7,9 @@ from orderflow.domain.order import Contact
 from orderflow.oms.document import Document, buyer_code, contact, fingerprint
 from orderflow.oms.odoo.client import Client
 
+_PLAIN = {"lang": ""}
+"""No language: left to itself, Odoo 17 and 18 take that of the call, and refuse it where it is not installed."""
+
 
 class Partners:
     def __init__(self, client: Client, reference: str | None) -> None:
@@ -20,8 +23,10 @@ class Partners:
         bill = contact(document, "bill_to", "sold_to", "ship_to") or ship
         code = self._reference or buyer_code(document)
         customer = self._fixed(code) if self._reference else self._buyer(code, document)
-        delivery = self._address(code, customer, "delivery", ship)
-        return customer, delivery if _same(bill, ship) else self._address(code, customer, "invoice", bill), delivery
+        delivery = self._address(code, "delivery", ship)
+        invoice = delivery if _same(bill, ship) else self._address(code, "invoice", bill)
+        self._attach(customer, {invoice, delivery})
+        return customer, invoice, delivery
 
     def _fixed(self, reference: str) -> int:
         found = self._client.search("res.partner", [["ref", "=", reference]], ["id"], limit=1)
@@ -33,13 +38,28 @@ class Partners:
 
     def _buyer(self, code: str, document: Document) -> int:
         who = contact(document, "sold_to", "bill_to", "ship_to") or Contact()
-        values = {"ref": code, **self._place(who), "name": who.company or who.name or code}
+        values = {"ref": code, **_PLAIN, **self._place(who), "name": who.company or who.name or code}
         return self._client.claim("res.partner", f"partner_{fingerprint(code)}", values)
 
-    def _address(self, code: str, customer: int, kind: str, who: Contact) -> int:
+    def _address(self, code: str, kind: str, who: Contact) -> int:
         place = self._place(who)
-        values = {"parent_id/.id": str(customer), "type": kind, **place, "name": place["name"] or code}
+        values = {"type": kind, **_PLAIN, **place, "name": place["name"] or code}
         return self._client.claim("res.partner", f"address_{fingerprint(code, kind, place)}", values)
+
+    def _attach(self, customer: int, addresses: set[int]) -> None:
+        """Put addresses under their buyer.
+
+        Not in `load`, which copies the buyer's credit limit to a new address and refuses who may not read that:
+        everybody but accountants. A `write` copies it in Odoo's own name.
+        """
+        attached = self._client.call(
+            "res.partner",
+            "search",
+            domain=[["id", "in", sorted(addresses)], ["parent_id", "!=", False]],
+            context={"active_test": False},
+        )
+        if loose := sorted(addresses - set(attached)):
+            self._client.call("res.partner", "write", loose, vals={"parent_id": customer})
 
     def _place(self, who: Contact) -> dict[str, str]:
         country = self._country(who.country)

@@ -27,7 +27,9 @@ _STAGES: dict[str, Stage] = {"started": "picking", "partial": "shipped", "full":
 _CONFIRMED = ("sale", "done")
 _OPEN = ("draft", "sent")
 _FIELDS = ["name", "state", "origin", "amount_total", "currency_id", "order_line"]
-_OPTIONAL = ["locked", "delivery_status"]
+_PROCURED = ["purchase_order_count", "mrp_production_count"]
+_OPTIONAL = ["locked", "delivery_status", *_PROCURED]
+_TEMPLATE = "sale_order_template_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,19 @@ class Shape:
 
     fields: list[str]
     taxes: str
+    plain: dict[str, JsonValue]
+    """What keeps an order from following a quotation template: the company's own may mail the buyer when it is
+    confirmed."""
 
     @classmethod
     def of(cls, client: Client) -> Shape:
-        order = client.call("sale.order", "fields_get", allfields=[*_FIELDS, *_OPTIONAL], attributes=["type"])
+        asked = [*_FIELDS, *_OPTIONAL, _TEMPLATE]
+        order = client.call("sale.order", "fields_get", allfields=asked, attributes=["type"])
         lines = client.call("sale.order.line", "fields_get", allfields=["tax_id", "tax_ids"], attributes=["type"])
         return cls(
-            [*_FIELDS, *(field for field in _OPTIONAL if field in order)], "tax_ids" if "tax_ids" in lines else "tax_id"
+            [*_FIELDS, *(field for field in _OPTIONAL if field in order)],
+            "tax_ids" if "tax_ids" in lines else "tax_id",
+            {_TEMPLATE: False} if _TEMPLATE in order else {},
         )
 
 
@@ -60,6 +68,8 @@ class Sale:
     locked: bool
     delivery: str | None
     """`pending`, `started`, `partial` or `full`; None without deliveries."""
+    procured: bool
+    """Odoo bought or makes something for this order alone; shown to users of Purchase, and of Manufacturing."""
 
     @property
     def confirmed(self) -> bool:
@@ -173,6 +183,21 @@ def products(client: Client, codes: set[str]) -> dict[str, int]:
     return {each["default_code"]: each["id"] for each in reversed(found)}
 
 
+def check_quantities(client: Client, sale: Sale, made: list[Position]) -> None:
+    """Refuse when Odoo rounded a quantity: more or less would leave the warehouse than the buyer ordered."""
+    found = client.search("sale.order.line", [["order_id", "=", sale.id]], ["sequence", "product_uom_qty"])
+    kept = {each["sequence"]: number(each["product_uom_qty"]) for each in found}
+    for sequence, each in enumerate(made, 1):
+        if kept.get(sequence) != each.quantity:
+            raise RecordError(
+                "OMS_QUANTITY_DIFFERS",
+                "lines.quantity",
+                plain(each.quantity),
+                f"{sale.name} keeps {plain(kept.get(sequence, Decimal(0)))} of {each.sku or each.kind!r}; raise the "
+                "number of digits of units of measure in Odoo (Settings, Decimal Accuracy)",
+            )
+
+
 def started(client: Client, sale: Sale) -> bool:
     """Whether anything of it was delivered or invoiced."""
     found = client.search("sale.order.line", [["order_id", "=", sale.id]], ["qty_delivered", "qty_invoiced"])
@@ -197,6 +222,7 @@ def _read(found: dict[str, Any]) -> Sale:
         marker=Marker.parse(found["origin"] or None),
         locked=bool(found.get("locked")),
         delivery=found.get("delivery_status") or None,
+        procured=any(found.get(field) for field in _PROCURED),
     )
 
 

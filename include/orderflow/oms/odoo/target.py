@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from orderflow.domain.errors import RecordError
 from orderflow.domain.source import JsonValue
@@ -25,17 +25,25 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Parties: TypeAlias = Callable[[], tuple[int, int, int]]
+"""Finds or makes customer, invoice address and delivery address; at most once."""
+
 _ATTEMPTS = 8
-_QUIETLY = {"disable_cancel_warning": True}
-"""Without this `action_cancel` returns a wizard and cancels nothing."""
+_PATIENCE = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds before each look at an order that was just changed: Odoo 18 and newer may read from a replica of its
+database, which lags."""
+_QUIETLY = {"disable_cancel_warning": True, "loyalty_no_mail": True}
+"""Without the first, `action_cancel` of Odoo 17 and 18 returns a wizard and cancels nothing; without the second,
+`action_confirm` mails the buyer coupons of the company's own programs."""
 
 
 class OdooTarget:
     """See the package's docstring."""
 
-    def __init__(self, options: Options, client: Client) -> None:
+    def __init__(self, options: Options, client: Client, sleep: Callable[[float], None]) -> None:
         self._options = options
         self._client = client
+        self._sleep = sleep
         self._partners = Partners(client, options.partner)
         self._pricelists: dict[str, int | None] = {}
         self._shape: Shape | None = None
@@ -65,13 +73,14 @@ class OdooTarget:
         """Bring the order's one sales order to what the channel wants; returns its id. Refuses by `RecordError`."""
         made = positions(document, price_places=self._options.price_places, rounding=ROUNDING)
         wanted = marker(submission, document, made)
+        parties = cache(partial(self._partners.resolve, document))
         for _ in range(_ATTEMPTS):
             try:
-                sale = sale or self._claim(submission, document, made, known)
+                sale = sale or self._claim(submission, document, made, known, parties)
                 if sale.marker is not None and sale.marker.version > submission.version:
                     log.info("order superseded channel=%s order=%s", submission.channel, submission.order_id)
                     return sale.id
-                sale = self._agree(sale, document, made, known, wanted)
+                sale = self._agree(sale, document, made, known, parties, wanted)
                 if sale.marker is not None and sale.marker.key == wanted.key and sale.settled(self._options.until):
                     return sale.id
             except ConflictError as error:
@@ -84,14 +93,19 @@ class OdooTarget:
         )
 
     def _claim(
-        self, submission: Submission, document: Document, made: list[Position], known: Mapping[str, int]
+        self,
+        submission: Submission,
+        document: Document,
+        made: list[Position],
+        known: Mapping[str, int],
+        parties: Parties,
     ) -> Sale:
         """The order's one sales order: an empty draft with our external id, or the one there is."""
         if wish(document) != "cancelled":
             check_total(document, total(made), "the sum of the positions")
         shape = self._known_shape()
         sales.lines(made, known, self._options.charges, shape.taxes)
-        customer, invoice, delivery = self._partners.resolve(document)
+        customer, invoice, delivery = parties()
         values = {
             "partner_id/.id": str(customer),
             "partner_invoice_id/.id": str(invoice),
@@ -108,6 +122,7 @@ class OdooTarget:
         document: Document,
         made: list[Position],
         known: Mapping[str, int],
+        parties: Parties,
         marker: Marker,
     ) -> Sale:
         """Make content and state of the sales order what `marker` says, or refuse by name."""
@@ -119,7 +134,7 @@ class OdooTarget:
         moved = before is None or before.content != marker.content
         readdressed = before is not None and marker.address is not None and before.address != marker.address
         if before is None or (marker.wish != "cancelled" and (moved or readdressed)):
-            sale = self._rewrite(sale, document, made, known, marker)
+            sale = self._rewrite(sale, document, made, known, parties, marker)
         elif before.key != marker.key:
             noted = replace(before, version=marker.version, key=marker.key, wish=marker.wish)
             sale = self._remark(sale, document, noted)
@@ -135,6 +150,7 @@ class OdooTarget:
         document: Document,
         made: list[Position],
         known: Mapping[str, int],
+        parties: Parties,
         marker: Marker,
     ) -> Sale:
         """Replace partners, lines and marker exactly, in one transaction."""
@@ -147,9 +163,10 @@ class OdooTarget:
             "origin": sales.origin(document.channel, document.order_id, marker),
             "client_order_ref": document.order_number or document.order_id,
             "order_line": lines,
+            **shape.plain,
         }
         if document.masking == "plain" or sale.marker is None:
-            customer, invoice, delivery = self._partners.resolve(document)
+            customer, invoice, delivery = parties()
             values |= {"partner_id": customer, "partner_invoice_id": invoice, "partner_shipping_id": delivery}
         if (pricelist := self._pricelist(document.currency)) is not None:
             values["pricelist_id"] = pricelist
@@ -159,7 +176,9 @@ class OdooTarget:
             if not self._read(sale.id).open:
                 raise ConflictError(f"{sale.name} was confirmed or cancelled while it was written") from None
             raise
-        sale = self._read(sale.id)
+        sale = self._written(sale, marker)
+        if any(each.quantity % 1 for each in made):
+            sales.check_quantities(self._client, sale, made)
         if marker.wish != "cancelled":
             _check(sale, document)
         return sale
@@ -168,7 +187,7 @@ class OdooTarget:
         """Note a version without touching what the sales order holds."""
         note = sales.origin(document.channel, document.order_id, marker)
         self._client.call("sale.order", "write", [sale.id], vals={"origin": note})
-        return self._read(sale.id)
+        return self._written(sale, marker)
 
     def _confirm(self, sale: Sale, document: Document) -> Sale:
         """Confirm; the order's state counts, not what the call returns."""
@@ -192,6 +211,14 @@ class OdooTarget:
         """Back to a draft; a confirmed order goes by way of cancellation, which takes its open deliveries back."""
         if sale.confirmed:
             self._untouched(sale)
+            if sale.procured:
+                raise StartedError(
+                    sale.name,
+                    sale.state,
+                    f"Odoo bought or makes something for {sale.name} and would do so again; change both in Odoo by "
+                    "hand, then release the order",
+                    "picking",
+                )
             if sale.marker is not None:
                 sale = self._remark(sale, document, replace(sale.marker, key="-", wish="cancelled"))
             sale = self._press("action_cancel", sale)
@@ -228,15 +255,34 @@ class OdooTarget:
     def _press(self, button: str, sale: Sale) -> Sale:
         """Call the button and read what came of it; raises `ConflictError` when another version stands there."""
         self._client.call("sale.order", button, [sale.id], context=_QUIETLY)
-        found = self._read(sale.id)
+        found = self._read(sale.id, lambda found: found.state != sale.state or found.marker != sale.marker)
         if found.marker != sale.marker:
             raise ConflictError(f"{sale.name} was rewritten by another sender")
         return found
 
-    def _read(self, identity: int) -> Sale:
-        sale = sales.get(self._client, self._known_shape(), identity)
+    def _written(self, sale: Sale, marker: Marker) -> Sale:
+        """What stands there now; raises `ConflictError` unless it is what was written with this marker."""
+        found = self._read(sale.id, lambda found: found.marker == marker or found.marker not in (None, sale.marker))
+        if found.marker != marker:
+            raise ConflictError(f"{sale.name} was rewritten by another sender")
+        return found
+
+    def _read(self, identity: int, done: Callable[[Sale], bool] = lambda _: True) -> Sale:
+        """The sales order as soon as it is `done`, or as it stands when patience ends."""
+        sale = None
+        for seconds in _PATIENCE:
+            self._sleep(seconds)
+            sale = sales.get(self._client, self._known_shape(), identity)
+            if sale is not None and done(sale):
+                break
         if sale is None:
-            raise ConflictError(f"sales order {identity} was removed, or the connection's user may not see it")
+            raise RecordError(
+                "OMS_REFUSED",
+                "sale.order",
+                identity,
+                f"Odoo has sales order {identity} for it and does not show it to the connection's user; let the user "
+                "see all documents of Sales, and the order's company",
+            )
         return sale
 
     def _pricelist(self, currency: str | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -95,24 +95,12 @@ def _cell(value: Any) -> Any:
 
 def _orders(figures: Figures) -> list[Row]:
     return [
-        {
-            "day": day,
-            "verdict": verdict,
-            "currency": currency,
-            "orders": found.orders if first else None,
-            "value": value,
-        }
+        {"day": day, "verdict": verdict, "currency": currency, "orders": orders, "value": found.value.get(currency)}
         for day, by_verdict in figures.verdicts.items()
         for verdict in VERDICTS
         if (found := by_verdict[verdict]).orders
-        for first, (currency, value) in _numbered(found.value)
+        for currency, orders in sorted(found.by_currency.items())
     ]
-
-
-def _numbered(value: Mapping[str, Decimal]) -> list[tuple[bool, tuple[str | None, Decimal | None]]]:
-    """The number of orders stands in the first row of its currencies only, so that it may be added up."""
-    pairs: Sequence[tuple[str | None, Decimal | None]] = list(value.items()) or [(None, None)]
-    return [(place == 0, pair) for place, pair in enumerate(pairs)]
 
 
 def _reasons(figures: Figures) -> list[Row]:

@@ -5,6 +5,7 @@ Amounts are `Decimal` by currency; amounts of two currencies are never added up.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -19,13 +20,15 @@ Amounts: TypeAlias = dict[str, Decimal]
 
 @dataclass(slots=True)
 class Verdict:
-    """Orders with one fate, and their value."""
+    """Orders with one fate, their value, and how many there are in each currency (`?`: none is known)."""
 
     orders: int = 0
     value: Amounts = field(default_factory=dict)
+    by_currency: Counter[str] = field(default_factory=Counter)
 
     def add(self, orders: int, currency: str | None, value: Decimal | None) -> None:
         self.orders += orders
+        self.by_currency[currency or "?"] += orders
         if value is not None:
             self.value[currency or "?"] = self.value.get(currency or "?", Decimal(0)) + value
 
@@ -175,6 +178,7 @@ class Figures:
         whole = Verdict()
         for part in (by_verdict[verdict] for by_verdict in self.verdicts.values() for verdict in verdicts):
             whole.orders += part.orders
+            whole.by_currency += part.by_currency
             for currency, value in part.value.items():
                 whole.value[currency] = whole.value.get(currency, Decimal(0)) + value
         return whole

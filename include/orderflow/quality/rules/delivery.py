@@ -55,6 +55,12 @@ RULES: tuple[Rule, ...] = (
         "compare taxes and rounding of the OMS with the channel's; set them alike, then release",
     ),
     always_refuse(
+        "OMS_QUANTITY_DIFFERS",
+        "fulfilment",
+        "the OMS rounds a quantity of the order",
+        "raise the accuracy of units of measure in the OMS, or sell the article in a smaller unit, then release",
+    ),
+    always_refuse(
         "OMS_CURRENCY_DIFFERS",
         "finance",
         "the order is in the OMS already, in another currency",

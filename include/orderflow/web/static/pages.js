@@ -68,3 +68,12 @@ document.addEventListener("DOMContentLoaded", async () => {
     if (found && !part.contains(document.activeElement)) part.replaceWith(found);
   }
 });
+
+function reach() {
+  for (const box of document.querySelectorAll(".table:not([role])")) // who has no mouse scrolls with the arrow keys
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+}
+
+document.addEventListener("DOMContentLoaded", reach);
+window.addEventListener("resize", reach);
