@@ -207,3 +207,32 @@ def test_what_odoo_says_with_false_is_not_there_and_its_taxes_may_be_rounded_by_
     assert (order.charges[0].amount, order.rounding, order.fulfilment_status) == ("4.54", "-0.01", "unfulfilled")
     assert (order.shipments[0].tracking_numbers, order.shipments[0].shipped_at, residue(order)) == ([], None, 0)
     assert (order.contacts[0].address, order.contacts[0].city, order.contacts[0].region) == ([], None, None)
+
+
+EVERSHOP = {
+    "uuid": "02f65a5c-abe2-4b00-a40e-8477690093d6", "orderNumber": "10041", "currency": "USD", "coupon": "TEN",
+    "createdAt": {"value": "1795481666224"}, "updatedAt": {"value": "1795481666224"}, "customerId": None,
+    "status": {"code": "processing"}, "paymentStatus": {"code": "pending"}, "shipmentStatus": {"code": "delivered"},
+    "grandTotal": {"value": 37.93}, "totalTaxAmount": {"value": 6.58}, "shippingMethodName": "Post",
+    "shippingFeeInclTax": {"value": 4.95}, "shippingTaxAmount": {"value": 0.86},
+    "items": [
+        {"orderItemId": "74", "productSku": "K-08", "qty": 1, "finalPriceInclTax": {"value": 26.65},
+         "taxAmount": {"value": 4.1618}, "lineTotalWithDiscountInclTax": {"value": 23.98}},
+        {"orderItemId": "75", "productSku": "K-03", "qty": 1, "finalPriceInclTax": {"value": 10},
+         "taxAmount": {"value": 1.562}, "lineTotalWithDiscountInclTax": {"value": 9}},
+    ],
+    "shipments": [{"uuid": "5b36f065", "carrier": "custom", "trackingNumber": "TRK41", "phase": "delivered",
+                   "shippedAt": None, "items": [{"orderItemId": 74, "qty": 1}, {"orderItemId": 75, "qty": 1}]}],
+    "shippingAddress": {"fullName": "Zoë 20", "address1": "Weg 20", "address2": None, "city": "München",
+                        "postcode": "80331", "country": {"code": "DE"}, "province": {"name": "Bayern"}},
+}  # fmt: skip
+
+
+def test_an_evershop_order_adds_up_with_the_tax_that_it_rounds_with():
+    order = mapped("evershop.yml", EVERSHOP)
+    assert (order.taxes_included, order.tax_total, residue(order)) == (True, "6.58", 0)
+    assert [(line.total, line.discount, line.tax) for line in order.lines] == [
+        ("23.98", "2.67", "4.16"), ("9", "1", "1.56"),
+    ]  # fmt: skip
+    assert (order.order_status, order.fulfilment_status, order.tags) == ("open", "delivered", ["TEN"])
+    assert order.shipments[0].lines == [("74", "1"), ("75", "1")]

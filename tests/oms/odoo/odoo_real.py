@@ -27,6 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import psycopg2
+from odoo_tables import LOGIN, SKUS
 
 from orderflow.sandbox.postgres import Postgres, start
 
@@ -41,8 +42,6 @@ LIBRARIES = [
     "python-magic", "python-stdnum", "pytz", "pyusb", "qrcode", "reportlab", "requests", "rjsmin", "setuptools<80",
     "urllib3", "vobject", "werkzeug<3.2", "xlrd", "xlsxwriter", "xlwt", "zeep",
 ]  # fmt: skip
-LOGIN = "orderflow"
-SKUS = [f"SKU-{number:03d}" for number in range(1, 11)]
 _READY = FOLDER / "keys"
 _SOURCES = FOLDER / "unpacked/usr/lib/python3/dist-packages"
 _ROLE = "odoo"

@@ -7,7 +7,7 @@ every tenth of those comes back, paid in dollars.
 import os
 import sys
 
-from odoo_server import LOGIN
+from odoo_tables import LOGIN
 from orders import line, runtime, submission
 
 from orderflow.domain.source import Account, Secret

@@ -12,7 +12,7 @@ import httpx
 import odoo_real
 import psycopg2
 import pytest
-from odoo_server import DATABASE, KEY, LOGIN
+from odoo_tables import DATABASE, KEY, LOGIN
 from orders import NETWORK, runtime
 
 from orderflow.domain.source import Account, Secret

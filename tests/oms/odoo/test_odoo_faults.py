@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from odoo_server import DATABASE, KEY, LOGIN
+from odoo_tables import DATABASE, KEY, LOGIN
 from odoo_target import Server, forbidden_to_make_contacts, opened, states
 from orders import CHANNEL, NETWORK, line, runtime, settle, submission
 

@@ -258,6 +258,8 @@ class Described(source.Options):
     auth: Auth
     headers: dict[str, HeaderText] = Field(default_factory=dict)
     """Fixed headers of every request; no secrets."""
+    keys: dict[HeaderText, str] = Field(default_factory=dict)
+    """Headers with a secret beside what `auth` sends: which extra field of the connection holds it, or `login`."""
     limits: Sheet = Sheet()
     orders: Listing
     created: Between | None = None

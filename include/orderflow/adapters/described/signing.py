@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from orderflow.adapters.described.answers import at, told
-from orderflow.adapters.described.asking import Auth, Basic, Fixed, Login, Open
+from orderflow.adapters.described.asking import Auth, Basic, Described, Fixed, Login, Open
 from orderflow.adapters.described.values import within
 from orderflow.adapters.http import Bearer, Header, Token, bearer, judge, login, read
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError
@@ -32,10 +32,41 @@ class _Query(httpx.Auth):
         yield request
 
 
+class _Keyed(httpx.Auth):
+    """Several headers with secrets, and then whatever else signs a request."""
+
+    def __init__(self, keys: Mapping[str, Secret], inner: httpx.Auth) -> None:
+        self._keys, self._inner = keys, inner
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        for name, secret in self._keys.items():
+            request.headers[name] = secret.reveal()
+        yield from self._inner.sync_auth_flow(request)
+
+
 def signing(
-    auth: Auth, account: Account, runtime: Runtime, refused: Callable[[httpx.Response], bool]
+    told: Described, account: Account, runtime: Runtime, refused: Callable[[httpx.Response], bool]
 ) -> httpx.Auth | None:
     """How requests are signed; `refused` tells an answer that says that the token ended."""
+    signed = _signed(told.auth, account, runtime, refused)
+    return _Keyed(_keys(told, account), signed or httpx.Auth()) if told.keys else signed
+
+
+def _keys(told: Described, account: Account) -> dict[str, Secret]:
+    """The secret of each header; raises `ConfigError` for those that the connection does not hold."""
+    held = {**account.extra, "login": account.login}
+    keys = {name: held.get(field) for name, field in told.keys.items()}
+    if missing := [name for name, key in keys.items() if not isinstance(key, str) or not key]:
+        raise ConfigError(
+            f"connection {account.name}: it holds nothing for {', '.join(missing)}; put the secret into the extra "
+            "field that `keys` of the channel file names for it"
+        )
+    return {name: Secret(str(key)) for name, key in keys.items()}
+
+
+def _signed(
+    auth: Auth, account: Account, runtime: Runtime, refused: Callable[[httpx.Response], bool]
+) -> httpx.Auth | None:
     match auth:
         case Open():
             return None

@@ -67,7 +67,7 @@ class Platform:
             account,
             runtime,
             options.sheet(),
-            auth=signing(options.auth, account, runtime, self._refused),
+            auth=signing(options, account, runtime, self._refused),
             headers=options.headers,
         )
         self._id = parse(options.id)
