@@ -1,6 +1,6 @@
 """Our full flow, or one stage of it, as a process of its own.
 
-    python -m benchmarks.flow URL DSN FOLDER since/until [--stage extract|clean|validate|load] [--at-once 4]
+    python -m benchmarks.flow URL DSN FOLDER since/until [--stage extract|clean|validate|load] [--at-once 1]
 
 Prints one JSON line: the stages' CPU seconds in this process, after its imports, and the batch's counts.
 """
@@ -32,7 +32,7 @@ STAGES = ("extract", "clean", "validate", "load")
 SHOPS = ("woocommerce", "shopify")
 
 
-def channel(at_once: int = 4, *, shop: str = "woocommerce", batch: int = 100, concurrency: int = 4) -> Channel:
+def channel(at_once: int = 1, *, shop: str = "woocommerce", batch: int = 100, concurrency: int = 4) -> Channel:
     adapter = adapters.find(shop)
     options = {"bulk_from": None} if shop == "shopify" else {"at_once": at_once, "timezone": "UTC", "auth": "basic"}
     return Channel(
@@ -95,7 +95,7 @@ def main() -> None:
         arguments.add_argument(name)
     arguments.add_argument("windows", nargs="+")
     arguments.add_argument("--stage", choices=STAGES)
-    arguments.add_argument("--at-once", type=int, default=4)
+    arguments.add_argument("--at-once", type=int, default=1, help="on loopback there is nothing to wait for")
     arguments.add_argument("--shop", choices=SHOPS, default="woocommerce")
     given = arguments.parse_args()
     shop = channel(given.at_once, shop=given.shop)

@@ -29,9 +29,11 @@ _PACKINGS = frozenset({"gzip", "deflate", "br", "zstd"})
 """What servers pack bodies with; any other word in the header packs nothing, such as `none` or `UTF-8`."""
 _OF_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
-
 _LOGIN_WANTED = "407"
 """What a proxy answers to whom it does not know."""
+_PROXY_WANTED = (
+    'write it like "proxy": "http://proxy.example:3128", with user:password@ before the host where it wants a login'
+)
 
 
 class UnfitError(httpx.DecodingError):
@@ -85,17 +87,16 @@ def proxy_fault(where: str, error: httpx.ProxyError) -> OrderflowError:
 
 def _proxy(account: Account) -> httpx.Proxy | None:
     told = account.extra.get("proxy")
-    if told in (None, "") and "proxies" not in account.extra:
+    if told in (None, ""):
+        if account.extra.get("proxies"):
+            raise ConfigError(f"connection {account.name}: its extra field proxies is not read; {_PROXY_WANTED}")
         return None
     try:
         url = httpx.URL(told) if isinstance(told, str) else httpx.URL("")
     except httpx.InvalidURL:
         url = httpx.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
-        raise ConfigError(
-            f"connection {account.name}: its extra field proxy is no address of a proxy; write it like "
-            '"proxy": "http://proxy.example:3128", with user:password@ before the host where it wants a login'
-        )
+        raise ConfigError(f"connection {account.name}: its extra field proxy is no address of a proxy; {_PROXY_WANTED}")
     return httpx.Proxy(url, ssl_context=trusted() if url.scheme == "https" else None)
 
 

@@ -99,7 +99,7 @@ def test_a_proxy_that_is_not_there_is_told():
     [
         ({"proxy": "proxy.example:3128"}, "no address of a proxy"),
         ({"proxy": "socks5://me:s3cret@proxy.example"}, "no address of a proxy"),
-        ({"proxies": {"https": "http://proxy.example"}}, "no address of a proxy; write it like"),
+        ({"proxies": {"https": "http://proxy.example"}}, "its extra field proxies is not read; write it like"),
         ({"verify": False}, "leaving them unchecked is not possible"),
         ({"cert": "-----BEGIN PRIVATE KEY-----\ns3cret"}, "certificates and keys do not stand in the field"),
         ({"cert": r"-----BEGIN PRIVATE KEY-----\ns3cret"}, "certificates and keys do not stand in the field"),

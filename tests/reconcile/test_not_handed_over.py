@@ -1,28 +1,18 @@
 """Why the OMS lacks an order of a day: what took it out of the outbox, and what was there before the channel."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pytest
-from worlds import DAY, NOW, servers
+from worlds import HISTORY, NOON, SPAN, servers
 
-from orderflow.domain.reconciliation import business_day
 from orderflow.domain.window import Window
 from orderflow.staging.shadow import hand_over
-
-HISTORY = Window(NOW - timedelta(days=4), NOW - timedelta(minutes=10))
-NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
-SPAN = business_day(DAY, "Asia/Taipei")
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory):
     with servers(tmp_path_factory.mktemp("oms"), ["woocommerce"] * 3, rate=4.0) as running:
         yield running
-
-
-@pytest.fixture
-def shop(sandbox, store, migrated, tmp_path):
-    return sandbox.world(store, migrated, tmp_path)
 
 
 def test_what_was_taken_out_of_the_outbox_is_not_called_shadow_and_can_be_queued_again(shop, ask):

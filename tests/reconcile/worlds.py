@@ -33,6 +33,9 @@ from orderflow.staging.store import Store, connect
 
 DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+HISTORY = Window(NOW - timedelta(days=4), NOW - timedelta(minutes=10))
+NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
+SPAN = business_day(DAY, "Asia/Taipei")
 
 
 class Clock:
@@ -106,6 +109,15 @@ class World:
         answer = httpx.post(f"{self.shop_url}/_sandbox/{self.channel.name}/orders", json=wanted)
         return answer.raise_for_status().json()["order_ids"][0]
 
+    def add_broken(self, at: datetime) -> tuple[set[str], set[str]]:
+        """Orders that are placed without lines; which of them nobody has healed until now."""
+        self.clock.moment = at
+        added = {self.add_order(defect="no_lines") for _ in range(3)}
+        self.clock.moment = NOW
+        broken = {row["order_id"] for row in self.truth() if row["order_id"] in added and row["defect"]}
+        assert broken
+        return added, broken
+
     def change(self, order_id: str, change: str) -> None:
         body = {"order_id": order_id, "change": change}
         httpx.post(f"{self.shop_url}/_sandbox/{self.channel.name}/changes", json=body).raise_for_status()
@@ -175,3 +187,12 @@ def servers(folder: Path, platforms: Sequence[str], **more: Any) -> Iterator[Ser
         serve(oms_app(path=folder / "oms.sqlite", clock=clock)) as oms_url,
     ):
         yield Servers(shop_url, oms_url, folder / "oms.sqlite", clock, iter(shops))
+
+
+def causes(found: list[Difference]) -> set[tuple[str, str, bool]]:
+    return {(each.order_id, each.cause, each.repaired) for each in found}
+
+
+def of_day(shop: World) -> list[str]:
+    inside = (row for row in shop.truth() if datetime.fromisoformat(row["created_at"]) in SPAN)
+    return [row["order_id"] for row in inside if row["listed"]]

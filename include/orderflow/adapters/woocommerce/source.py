@@ -41,7 +41,6 @@ _LOWER = {"modified_after": "date_modified_gmt", "after": "date_created_gmt"}
 _MOMENT = "timestamp"
 _UNTOLD = {"masked": _MOMENT}
 _SUMMARY = b'"refunds":'
-_STAMP = len("2026-03-01T09:00:00")
 
 _ABSENT = (
     "no WooCommerce is found there; put the site's address, without /wp-json, into the connection; its permalinks must "
@@ -161,8 +160,7 @@ class WooCommerce:
             self._sorts_by_modified = False
             return self._page(asked, page, size)
         rows = [bytes(row) for row in read(response, _ROWS, wanted="a page of orders")]
-        for row in rows:
-            _check(row, asked)
+        _check(rows, asked)
         return listing.Listed(
             rows,
             _number(response, "x-wp-total"),
@@ -269,34 +267,36 @@ class _CannotSortError(Exception):
     """The site is older than `orderby=modified`."""
 
 
-def _check(row: bytes, asked: Mapping[str, str]) -> None:
+def _check(rows: Sequence[bytes], asked: Mapping[str, str]) -> None:
     """Raise `DriftError` for a row from before the window: WordPress ignores parameters that it does not know.
 
-    Its bytes show a row of the window without reading it whole. A row of another shape goes on as it came: the mapping
+    The bytes of a row show that it is of the window without reading it whole: the last field of that name has the time,
+    because WooCommerce has its times behind the lines. A row of another shape goes on as it came: the mapping
     quarantines it with its reason.
     """
-    if all(lower not in asked or _stamped(row, name) > asked[lower] for lower, name in _LOWER.items()):
-        return
+    for lower, name in _LOWER.items():
+        if lower not in asked:
+            continue
+        sought, since = f'"{name}":"'.encode(), asked[lower].encode()
+        for row in rows:
+            at = row.rfind(sought) + len(sought)
+            if at < len(sought) or row[at : at + len(since)] <= since:
+                _check_head(row, lower, name, asked[lower])
+
+
+def _check_head(row: bytes, lower: str, name: str, since: str) -> None:
     try:
         head = _ROW.decode(row)
     except msgspec.ValidationError as error:
         log.warning("record unusual shape=%s", error)
         return
-    for lower, name in _LOWER.items():
-        stamp = getattr(head, name)
-        if lower in asked and stamp is not None and _gmt(stamp) and stamp <= asked[lower]:
-            raise DriftError(
-                f"{API}/orders: asked for {lower}={asked[lower]}, got order {head.id} of {stamp}; the site ignores the "
-                "filter (modified_after needs WooCommerce 5.8 or newer): update WooCommerce, or remove the plugin that "
-                "takes the filter away"
-            )
-
-
-def _stamped(row: bytes, name: str) -> str:
-    """The row's last field of this name with a time, unread otherwise: WooCommerce has its times behind the lines."""
-    sought = f'"{name}":"'.encode()
-    at = row.rfind(sought) + len(sought)
-    return row[at : at + _STAMP].decode(errors="replace") if at >= len(sought) else ""
+    stamp = getattr(head, name)
+    if stamp is not None and _gmt(stamp) and stamp <= since:
+        raise DriftError(
+            f"{API}/orders: asked for {lower}={since}, got order {head.id} of {stamp}; the site ignores the "
+            "filter (modified_after needs WooCommerce 5.8 or newer): update WooCommerce, or remove the plugin that "
+            "takes the filter away"
+        )
 
 
 def _gmt(stamp: Any) -> datetime | None:
