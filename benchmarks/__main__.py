@@ -34,6 +34,7 @@ from orderflow.sandbox.postgres import Postgres, start
 
 LATENCY, AT_ONCE = 0.05, 16
 """Of the pull over a slow network: seconds per request, and requests in flight."""
+FEWEST = 1_000
 MOST_WINDOWS = timedelta(days=1) // servers.EARLY
 """The server tells the lists of windows apart that are at least as long as what is asked for before them."""
 
@@ -237,6 +238,8 @@ def run(bench: Bench, pairs: int, others: list[Contestant]) -> None:
 def main() -> int:
     count, pairs = int(os.environ.get("N", "100000")), int(os.environ.get("PAIRS", "3"))
     windows = int(os.environ.get("WINDOWS", "1"))
+    if count < FEWEST:
+        sys.exit(f"N={count}: at least {FEWEST:,} orders, so that each part of the day has some")
     if not 1 <= windows <= MOST_WINDOWS:
         sys.exit(f"WINDOWS={windows}: the first day can be cut into 1 to {MOST_WINDOWS} windows")
     others = [LIMIT] if windows == 1 else []

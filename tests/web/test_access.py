@@ -181,6 +181,17 @@ def test_a_page_does_not_wait_for_ever_for_a_server_that_hangs(dsn, staging, sto
         looked()
 
 
+def test_a_decision_does_not_wait_for_ever_for_a_server_that_hangs(dsn, staging, stopped):
+    def decided():
+        with Database(lambda: dsn, longest=timedelta(milliseconds=5)).writing() as connection:
+            stopped(connection)
+            with transaction(connection) as cursor:
+                cursor.execute("SELECT 1")
+
+    with pytest.raises(TransientError, match="look here later whether it was stored"):
+        decided()
+
+
 def test_a_kept_connection_whose_server_hangs_is_told_and_not_asked_again(dsn, staging, stopped):
     database = Database(lambda: dsn, longest=timedelta(milliseconds=50))
     with database.reading() as connection:

@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 
 import psycopg2
@@ -18,6 +18,11 @@ from orderflow.staging.store import connect
 
 PATIENCE = 8
 """How many times the longest statement a page may wait for staging in all; then the server itself hangs."""
+DECIDING = 75
+"""How many times that statement a decision may take; one on many thousand orders takes minutes."""
+
+_BUSY = "a run is writing this channel's orders just now, so that nothing was done; try again in a minute"
+_SILENT = "the staging database takes the decision and does not answer; look here later whether it was stored"
 
 
 class Database:
@@ -51,21 +56,20 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A connection of one's own, for a decision; closed at the end.
 
-        Raises `TransientError` when a run writes the same channel's orders for longer than `longest`.
+        Raises `TransientError` when a run writes the same channel's orders for longer than `longest`, or the database
+        does not answer.
         """
         connection = connect(self._dsn(), name="orderflow pages, decision")
-        try:
-            self._set(connection, "lock_timeout")
-            yield connection
-        except TransientError as error:
-            if isinstance(error.__cause__, psycopg2.errors.LockNotAvailable):
-                told = (
-                    "a run is writing this channel's orders just now, so that nothing was done; try again in a minute"
-                )
-                raise TransientError(told) from error
-            raise
-        finally:
-            connection.close()
+        with closing(connection), _ended(connection, DECIDING * self._longest) as late:
+            try:
+                self._set(connection, "lock_timeout")
+                yield connection
+            except TransientError as error:
+                if late.is_set():
+                    raise TransientError(_SILENT) from error
+                if isinstance(error.__cause__, psycopg2.errors.LockNotAvailable):
+                    raise TransientError(_BUSY) from error
+                raise
 
     def close(self) -> None:
         while self._idle:
