@@ -179,3 +179,8 @@ def test_holes_that_are_not_listed_are_counted(client, staging):
     listed = page[page.index("<h2>Holes") :].count('class="chip bad"')
     (rest,) = re.findall(r"and (\d+) more", page)
     assert (listed, int(rest)) == (20, 27), "47 hours failed, and each says something else"
+
+
+def test_an_address_without_a_span_leads_to_the_channels_strip(client):
+    answer = client().get("/coverage/channel_01", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/coverage?channel=channel_01")

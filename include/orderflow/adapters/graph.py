@@ -134,6 +134,18 @@ class Graph:
         Raises `DeniedError`, `DriftError`, `TransientError` by what the errors say, and `TooManyError` (in points) when
         the query costs more than one query may: ask for less at once.
         """
+        return self.answered(query, variables, decoder, wanted=wanted, once=once)[0]
+
+    def answered(
+        self,
+        query: str,
+        variables: Mapping[str, JsonValue],
+        decoder: msgspec.json.Decoder[T],
+        *,
+        wanted: str,
+        once: bool = False,
+    ) -> tuple[T, httpx.Response]:
+        """As `ask`, with the answer itself, for who quotes something of it."""
         for _ in range(ATTEMPTS):
             waited = self._budget.wait(query)
             extensions = {"attempts": 1} if once else {}
@@ -147,7 +159,7 @@ class Graph:
             self._budget.learn(query, answer.extensions.cost if answer.extensions else None)
             errors = self._unbearable(answer)
             if not errors:
-                return _data(response, answer, decoder, wanted)
+                return _data(response, answer, decoder, wanted), response
             if not _throttled(errors):
                 raise _failure(response, errors, wanted)
         raise TransientError(
@@ -191,7 +203,7 @@ def _data(response: httpx.Response, answer: Answer, decoder: msgspec.json.Decode
     if ignored:
         raise DriftError(
             f"{named(response.request)}: the platform ignored a part of the search filter while asked for {wanted} "
-            f"({words(str(ignored[0]['warnings']))}); more than was asked for would come; correct the filter"
+            f"({words(str(ignored[0]['warnings']), response)}); more than was asked for would come; correct the filter"
         )
     try:
         return decoder.decode(answer.data)
@@ -203,7 +215,7 @@ def _data(response: httpx.Response, answer: Answer, decoder: msgspec.json.Decode
 
 def _failure(response: httpx.Response, faults: list[Fault], wanted: str) -> SourceError:
     first = faults[0]
-    told = "; ".join(f"{fault.code or 'no code'}: {words(fault.message)}" for fault in faults[:3])
+    told = "; ".join(f"{words(f'{fault.code or str()}: {fault.message}', response)}" for fault in faults[:3])
     where = f"{named(response.request)}: status {response.status_code} with {len(faults)} errors instead of {wanted}"
     codes = {fault.code for fault in faults}
     if codes & DENIED:

@@ -8,12 +8,13 @@ from. Pure functions, so that weeks can be simulated in seconds.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from statistics import median
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from orderflow.domain.window import Window
@@ -36,8 +37,10 @@ LEAST_SPREAD, LEAST_OF_WEEKS = 0.05, 0.02
 BLOCKS, BLOCK_HOLDS = (1, 6, 24, 168), 10
 """Hours of the blocks by whose differences the spread is measured: the shortest that hold so many orders."""
 
-Left = Callable[[datetime], bool]
-"""Whether the quarter of an hour that begins then (aware) is left out."""
+_EPOCH, _HOUR = datetime(1970, 1, 1, tzinfo=UTC), timedelta(hours=1)
+
+Left: TypeAlias = Sequence[tuple[datetime, datetime]]
+"""Spans `[start, end)` (aware): the quarters of an hour that begin in one of them are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +79,14 @@ class Flow:
 
 def learn(orders: Mapping[datetime, int], span: Window, zone: str, left_out: Left) -> Pattern | None:
     """The pattern of a span out of the orders per quarter of an hour; None where there is too little to learn from."""
-    local = ZoneInfo(zone)
-    hours = list(_hours(orders, span, local, left_out))
+    hours = _hours(orders, span, ZoneInfo(zone), left_out)
     if timedelta(hours=len(hours)) < ENOUGH:
         return None
     calm = _calm(hours)
-    by_slot: dict[int, list[int]] = defaultdict(list)
+    by_slot: list[list[int]] = [[] for _ in range(168)]
     for _, slot, count in calm:
         by_slot[slot].append(count)
-    rates = [_usual(by_slot[slot]) for slot in range(168)]
+    rates = [_usual(counts) for counts in by_slot]
     level = _level(rates, hours)
     return Pattern(tuple(rate * level for rate in rates), _spread(rates, calm), zone)
 
@@ -102,11 +104,12 @@ def flow(
     Of a channel that is known to be silent only what came since then says that orders come again.
     """
     first = max(until - LONGEST_LOOK, silent_since or until - LONGEST_LOOK)
+    left = _quarters(left_out, first, until)
     worst, least = None, math.log(CHANCE)
     came, usual, moment = 0, 0.0, until
     while moment > first:
         start = floor(moment - timedelta(microseconds=1))
-        if not left_out(start):
+        if not left or _number(start, BIN) not in left:
             came += orders.get(start, 0)
             usual += pattern.expected(start, moment - start)
             if came >= FLOWING * usual and _at_least(came, FEW * usual) < SURELY:
@@ -128,25 +131,45 @@ def _slot(moment: datetime, zone: ZoneInfo) -> int:
     return there.weekday() * 24 + there.hour
 
 
-def _hours(
-    orders: Mapping[datetime, int], span: Window, zone: ZoneInfo, left_out: Left
-) -> Iterator[tuple[datetime, int, int]]:
-    """Start, hour of the week and orders of every full hour of the span of which nothing is left out."""
-    start = floor(span.start).replace(minute=0)
-    while start + timedelta(hours=1) <= span.end:
-        quarters = [start + part * BIN for part in range(4)]
-        if start >= span.start and not any(map(left_out, quarters)):
-            yield start, _slot(start, zone), sum(orders.get(quarter, 0) for quarter in quarters)
-        start += timedelta(hours=1)
+@lru_cache(maxsize=8192)
+def _slots(day: int, zone: ZoneInfo) -> list[int]:
+    """The hour of the week in which each hour of a day (UTC, counted from 1970) begins."""
+    midnight = _EPOCH + timedelta(days=day)
+    return [_slot(midnight + timedelta(hours=hour), zone) for hour in range(24)]
 
 
-def _calm(hours: list[tuple[datetime, int, int]]) -> list[tuple[datetime, int, int]]:
+def _number(moment: datetime, length: timedelta) -> int:
+    """How many such spans began since 1970 before this moment, those that begin then left out."""
+    return -((_EPOCH - moment) // length)
+
+
+def _quarters(left_out: Left, start: datetime, end: datetime) -> set[int]:
+    """Numbers of the quarters of an hour between these moments that are left out."""
+    return {
+        quarter
+        for since, until in left_out
+        for quarter in range(_number(max(since, start), BIN), _number(min(until, end), BIN))
+    }
+
+
+def _hours(orders: Mapping[datetime, int], span: Window, zone: ZoneInfo, left_out: Left) -> list[tuple[int, int, int]]:
+    """Number (from 1970), hour of the week and orders of every full hour of the span of which nothing is left out."""
+    came: Counter[int] = Counter()
+    for quarter, count in orders.items():
+        came[int(quarter.timestamp()) // 3600] += count
+    left = {quarter // 4 for quarter in _quarters(left_out, span.start, span.end)}
+    first, past = _number(span.start, _HOUR), (span.end - _EPOCH) // _HOUR
+    return [(hour, _slots(hour // 24, zone)[hour % 24], came[hour]) for hour in range(first, past) if hour not in left]
+
+
+def _calm(hours: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
     """What is learned from: all; where few orders come, what lies before the span in which a shortfall is looked for.
 
     There a silence takes days to show, and if it was learned from it would excuse itself: a week without orders lowers
     what is usual, and widens what chance may do. Less than four weeks before that span are too few.
     """
-    early = [each for each in hours if each[0] < hours[-1][0] - LONGEST_LOOK]
+    before = hours[-1][0] - LONGEST_LOOK // _HOUR
+    early = [each for each in hours if each[0] < before]
     few = 24 * sum(count for _, _, count in hours) < BLOCK_HOLDS * len(hours)
     return early if few and timedelta(hours=len(early)) >= 2 * ENOUGH else hours
 
@@ -162,25 +185,25 @@ def _usual(counts: list[int]) -> float:
     return sum(min(count, most) for count in counts) / len(counts)
 
 
-def _level(rates: list[float], hours: list[tuple[datetime, int, int]]) -> float:
+def _level(rates: list[float], hours: list[tuple[int, int, int]]) -> float:
     """How the week before last went, compared with all: a season that ends is no outage.
 
     Not the last one: where few orders come, an outage of days is found only by what came before it. And not of a
     channel with less than a hundred orders a week, which vary by chance.
     """
     end = hours[-1][0]
-    last = [each for each in hours if end - timedelta(days=14) <= each[0] < end - timedelta(days=7)]
+    last = [each for each in hours if end - 14 * 24 <= each[0] < end - 7 * 24]
     usual = sum(rates[slot] for _, slot, _ in last)
     return min(1.25, max(0.3, sum(count for _, _, count in last) / usual)) if usual >= 100 else 1.0
 
 
-def _spread(rates: list[float], hours: list[tuple[datetime, int, int]]) -> float:
+def _spread(rates: list[float], hours: list[tuple[int, int, int]]) -> float:
     """Squared relative deviation of blocks of hours from what is usual, without what counting explains."""
     length = next((each for each in BLOCKS if sum(rates) / 168 * each >= BLOCK_HOLDS), BLOCKS[-1])
     came: dict[tuple[int, int], float] = defaultdict(float)
     usual: dict[tuple[int, int], float] = defaultdict(float)
-    for start, slot, count in hours:
-        block = (start - timedelta(hours=slot)).toordinal(), slot // length
+    for hour, slot, count in hours:
+        block = (hour - slot) // 24, slot // length
         came[block] += min(count, 2 * rates[slot] + 3)
         usual[block] += rates[slot]
     beyond = sum((came[block] - usual[block]) ** 2 - usual[block] for block in usual)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -130,16 +130,10 @@ def _flow(asked: Asked, facts: Rows, proven_until: datetime, holes: Sequence[Any
     ((late,),) = facts["lateness"] or [(0.0,)]
     known = min(proven_until - asked.channel.settle, now - timedelta(seconds=late))
     zone = ZoneInfo(asked.channel.schedule.timezone)
-    spans = [(hole.lower, hole.upper) for hole in holes]
-    spans += [(start, end) for start, end in facts["silences"] if end and end - start < LONGEST_LOOK]
+    unjudged = [(hole.lower, hole.upper) for hole in holes] + _spans(asked.holidays, zone)
+    unjudged += [(start, end) for start, end in facts["silences"] if end and end - start < LONGEST_LOOK]
     silent = [start for start, end in facts["silences"] if not end and now - start < LONGEST_LOOK]
-
-    def unjudged(moment: datetime) -> bool:
-        return moment.astimezone(zone).date() in asked.holidays or any(start <= moment < end for start, end in spans)
-
-    def unlearned(moment: datetime) -> bool:
-        day = moment.astimezone(zone).date()
-        return unjudged(moment) or day in asked.sales or any(start <= moment for start in silent)
+    unlearned = unjudged + _spans(asked.sales, zone) + [(start, now) for start in silent]
 
     orders: dict[datetime, int] = dict(facts["orders"])
     if not orders:
@@ -151,6 +145,12 @@ def _flow(asked: Asked, facts: Rows, proven_until: datetime, holes: Sequence[Any
     if pattern is None:
         return Flow()
     return flow(pattern, orders, known, unjudged, silent_since=min(silent, default=None))
+
+
+def _spans(days: Iterable[date], zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+    """From midnight to midnight there."""
+    midnights = [datetime.combine(day, time.min, zone) for day in days]
+    return [(midnight, midnight + _DAY) for midnight in midnights]
 
 
 def _money(rows: Sequence[tuple[Any, ...]]) -> list[Money]:

@@ -223,9 +223,12 @@ def coverage(page: Reading, days: Number = 7, channel: str = "", q: str = "", fi
 
 
 @router.get("/coverage/{channel}")
-def hole(page: Reading, channel: str, span: str, again: bool = False) -> HTMLResponse:
-    """Why a span of a channel is not proven, and what pulling it would cost."""
-    about, within = page.channel(channel), _span(span)
+def hole(page: Reading, channel: str, span: str = "", again: bool = False) -> Response:
+    """Why a span of a channel is not proven, and what pulling it would cost; without a span, the channel's strip."""
+    about = page.channel(channel)
+    if not span:
+        return page.go("coverage", channel=about.name)
+    within = _span(span)
     fault, plan = None, None
     with page.reading() as connection:
         gaps = ledger.named_gaps(connection, about.name, within)

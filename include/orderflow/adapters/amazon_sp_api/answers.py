@@ -73,7 +73,7 @@ def failure(response: httpx.Response, *, wanted: str, now: datetime) -> Orderflo
     errors, status = said(response), response.status_code
     code = errors[0].code or "" if errors else ""
     text = " ".join(filter(None, (code, errors[0].message, errors[0].details))) if errors else ""
-    where = f"{named(response.request)}: status {status} ({words(text)}) instead of {wanted}"
+    where = f"{named(response.request)}: status {status} ({words(text, response)}) instead of {wanted}"
     if status == 429 or code == TOO_MANY:
         return TransientError(
             f"{where}; the quota of this operation is used up; the run goes on when Amazon allows it",

@@ -94,7 +94,7 @@ class Asking:
         response = self._singles.post(path, json=body)
         if response.status_code in {400, 404, 413, 415, 422}:
             told = "; ".join(f"{each.code or ''} {each.message or ''}".strip() for each in said(response))
-            raise RecordError("FULFILMENT_REFUSED", "order", None, f"Amazon refused {wanted}: {words(told)}")
+            raise RecordError("FULFILMENT_REFUSED", "order", None, f"Amazon refused {wanted}: {words(told, response)}")
         self._check(response, wanted)
 
     def _check(self, response: httpx.Response, wanted: str) -> None:

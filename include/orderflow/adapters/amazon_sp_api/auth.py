@@ -120,7 +120,7 @@ def _refusal(response: httpx.Response, wanted: str) -> DeniedError | None:
         refusal = _REFUSAL.decode(response.content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    said = words(f"{refusal.error} {refusal.error_description}")
+    said = words(f"{refusal.error} {refusal.error_description}", response)
     cure = _CURES.get(refusal.error, _AUTHORISE)
     return DeniedError(f"{response.request.method} {response.request.url.path}: {said} instead of {wanted}; {cure}")
 

@@ -75,7 +75,7 @@ def failure(response: httpx.Response, answer: Said, *, wanted: str) -> Orderflow
         return None
     sub = answer.sub_code or ""
     told = " ".join(filter(None, (str(answer.code), sub, answer.sub_msg or answer.msg)))
-    where = f"{named(response.request)}: {words(told)} instead of {wanted}"
+    where = f"{named(response.request)}: {words(told, response)} instead of {wanted}"
     if answer.is_busy:
         return TransientError(f"{where}; the platform is busy or down; the run tries again by itself")
     if sub in TOKEN_DEAD:

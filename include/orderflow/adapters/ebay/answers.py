@@ -69,7 +69,7 @@ def said(response: httpx.Response) -> Said:
 
 def failure(response: httpx.Response, problem: Problem, *, wanted: str, now: datetime) -> OrderflowError | None:
     """The error that eBay's error stands for, or None where the status alone says who must act."""
-    where = f"{named(response.request)}: {words(str(problem))} instead of {wanted}"
+    where = f"{named(response.request)}: {words(str(problem), response)} instead of {wanted}"
     if problem.error_id in DENIED:
         return DeniedError(f"{where}; {DENIED[problem.error_id]}")
     if problem.error_id == QUOTA_USED_UP:
@@ -94,6 +94,6 @@ def check(response: httpx.Response, *, wanted: str, now: datetime) -> None:
     judge(response, wanted=wanted, now=now, said=answer.text)
     if answer.text:
         raise DriftError(
-            f"{named(response.request)}: {words(answer.text)} instead of {wanted}; "
+            f"{named(response.request)}: {words(answer.text, response)} instead of {wanted}; "
             "compare the request with the adapter's README"
         )

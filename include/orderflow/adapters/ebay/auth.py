@@ -49,7 +49,7 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
         wanted, answer = "an access token", said(response)
         if answer.error and response.status_code in {400, 401, 403}:
             raise DeniedError(
-                f"{named(response.request)}: {words(answer.text or '')} instead of {wanted}; correct client id and "
+                f"{named(response.request)}: {words(answer.text or '', response)} instead of {wanted}; correct client id and "
                 "secret in the connection, or let the seller authorise the application again"
             )
         judge(response, wanted=wanted, now=runtime.clock(), said=answer.text)

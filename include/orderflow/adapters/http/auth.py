@@ -111,12 +111,14 @@ class Bearer(httpx.Auth):
         token = self._token
         if token is None or self._ends(token):
             token = yield from self._renew(token)
-        self._sign(request, token)
-        response = yield request
+        response = yield self._signed(request, token)
         if self._refused(response):
             token = yield from self._renew(token)
-            self._sign(request, token)
-            self._refused((yield request))
+            self._refused((yield self._signed(request, token)))
+
+    def _signed(self, request: httpx.Request, token: Token) -> httpx.Request:
+        self._sign(request, token)
+        return _telling(request, token)
 
     def _put(self, request: httpx.Request, token: Token) -> None:
         request.headers[self._header] = self._prefix + token.value.reveal()
@@ -137,7 +139,7 @@ class Bearer(httpx.Auth):
             if not self._ends(kept):
                 return kept
             used = kept
-        response = yield self._renewal(used)
+        response = yield _telling(self._renewal(used), used)
         token = self._reading(response)
         if self._on_token:
             self._on_token(token.to_json())
@@ -170,6 +172,13 @@ def bearer(
         refused=refused,
         early=early,
     )
+
+
+def _telling(request: httpx.Request, token: Token | None) -> httpx.Request:
+    """The request with its extension `tokens`: what an answer to it may quote, wherever in the request it stands."""
+    held = (token.value, token.refresh) if token else ()
+    request.extensions = {**request.extensions, "tokens": tuple(each.reveal() for each in held if each)}
+    return request
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def client(
     budgets: list[Throttle] = [runtime.throttle] if runtime.throttle else []
     if limits.rate:
         budgets.append(Bucket(limits.rate, limits.burst, clock=runtime.clock, sleep=runtime.sleep))
-    asking: httpx.BaseTransport = Throttled(Measured(network, costs), budgets, costs)
+    asking: httpx.BaseTransport = Throttled(Measured(network, costs, account), budgets, costs)
     if auth:
         asking = Authorized(asking, auth)
     return httpx.Client(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import re
-from collections.abc import Iterator
-from urllib.parse import parse_qsl
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qsl, quote, quote_plus
 
 import httpx
+
+from orderflow.domain.source import Account, JsonValue
 
 MASK = "***"
 LONGEST_WORDS = 200
@@ -55,35 +59,80 @@ def told(request: httpx.Request) -> str:
     return text if len(text) <= LONGEST_REQUEST else f"{text[:LONGEST_REQUEST]}..."
 
 
-def words(text: str, answer: httpx.Response | None = None) -> str:
+def words(text: str, answer: httpx.Response) -> str:
     """A platform's own message, cut short, without e-mail addresses and without anything that looks like a token.
 
-    Some quote the key that they refuse: with the `answer` that holds the message, nothing that signed its request
-    (the extension `signed`), however short.
+    Some quote the key that they refuse: nothing is told of what the connection of this `answer` holds, nor of what signed
+    its request, however it is written there.
     """
-    signed = answer.extensions.get("signed") if answer is not None else None
-    for secret in sorted(_signing(signed), key=len, reverse=True) if signed else ():
-        text = text.replace(secret, MASK)
+    for secret in sorted(_held(answer) | _sent(answer), key=len, reverse=True):
+        for form in _forms(secret):
+            if len(form) >= _ANYWHERE:
+                text = text.replace(form, MASK)
+            else:
+                text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MASK, text)
     return _LONG.sub(MASK, _EMAIL.sub(MASK, text))[:LONGEST_WORDS]
 
 
-_OPEN = frozenset({"host", "connection", "user-agent"})
-"""Headers without a credential, beside those that begin with accept or content."""
+_OPEN = re.compile("host$|connection$|user-agent$|accept|content-")
+"""Headers without a credential."""
 _SHORTEST_SECRET = 4
 """Characters: what is shorter stands in any sentence."""
+_ANYWHERE = 8
+"""Characters of a secret that is masked inside of other words, too."""
 
 
-def _signing(request: httpx.Request) -> Iterator[str]:
-    """What may be a credential in a request: its header values with and without their prefix, parameters by name."""
-    masked = request.extensions.get("masked", "")
-    told = [value for name, value in parse_qsl(request.url.query.decode()) if is_secret(name) or name == masked]
-    for name, value in request.headers.items():
-        if name not in _OPEN and not name.startswith(("accept", "content-")):
-            prefix, _, bare = value.rpartition(" ")
-            told += [value, bare, *(_pair(bare) if prefix.lower() == "basic" else ())]
-    return (each for each in told if len(each) >= _SHORTEST_SECRET)
+def _held(answer: httpx.Response) -> set[str]:
+    """Login, password and secret extra fields of the connection (the extension `account`)."""
+    account: Account | None = answer.extensions.get("account")
+    if account is None:
+        return set()
+    password = account.password.reveal() if account.password else ""
+    return {each.strip() for each in (account.login or "", password, *_secret_texts(account.extra))}
 
 
-def _pair(encoded: str) -> list[str]:
-    """Login and password of HTTP Basic."""
-    return base64.b64decode(encoded).decode("utf-8", "replace").split(":", 1)
+def _secret_texts(value: JsonValue, name: str = "") -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _secret_texts(inner, key if is_secret(key) else name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secret_texts(inner, name)
+    elif isinstance(value, str) and is_secret(name):
+        yield value
+
+
+def _sent(answer: httpx.Response) -> set[str]:
+    """What signed the request: the tokens that it was signed with, and what signing put into headers and parameters."""
+    signed, plain = answer.extensions.get("signed"), answer.extensions.get("unsigned")
+    if signed is None or plain is None:
+        return set()
+    masked, found = signed.extensions.get("masked", ""), set(signed.extensions.get("tokens", ()))
+    found |= {value for name, value in parse_qsl(signed.url.query.decode()) if is_secret(name) or name == masked}
+    for name, value in set(signed.headers.items()) - set(plain.headers.items()):
+        if not _OPEN.match(name):
+            found |= {value, value.rpartition(" ")[2]}
+    return found
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as it stands in addresses, in HTML, in JSON inside of JSON, and in Base64."""
+    if len(secret) < _SHORTEST_SECRET:
+        return
+    escaped = quote(secret, safe="")
+    packed = {base64.b64encode(secret.encode()).decode(), base64.urlsafe_b64encode(secret.encode()).decode()}
+    yield from dict.fromkeys(
+        (
+            secret,
+            escaped,
+            _HEX.sub(lambda found: found[0].lower(), escaped),
+            quote(secret),
+            quote_plus(secret),
+            html.escape(secret),
+            json.dumps(secret)[1:-1],
+            *(each for form in packed for each in (form, form.rstrip("="))),
+        )
+    )
+
+
+_HEX = re.compile("%[0-9A-F]{2}")

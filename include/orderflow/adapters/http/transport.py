@@ -28,7 +28,7 @@ from orderflow import wire
 from orderflow.adapters.http.answers import retry_after
 from orderflow.adapters.http.redact import told
 from orderflow.domain.errors import ConfigError, DeniedError, DriftError, OrderflowError, TransientError
-from orderflow.domain.source import Meter, Throttle
+from orderflow.domain.source import Account, Meter, Throttle
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +73,13 @@ class Costs:
 
 
 class Measured(httpx.BaseTransport):
-    """Reads the answer to its end, so that a torn body is a fault of this attempt; counts it; names faults."""
+    """Reads the answer to its end, so that a torn body is a fault of this attempt; counts it; names faults.
 
-    def __init__(self, inner: httpx.BaseTransport, costs: Costs) -> None:
-        self._inner, self._costs = inner, costs
+    The answer's extension `account` says whose secrets it may quote.
+    """
+
+    def __init__(self, inner: httpx.BaseTransport, costs: Costs, account: Account) -> None:
+        self._inner, self._costs, self._account = inner, costs, account
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         begun = perf_counter()
@@ -89,6 +92,7 @@ class Measured(httpx.BaseTransport):
         self._costs.asked(request, status=str(response.status_code), seconds=seconds, size=size)
         if (place := response.headers.get("location")) and not _is_place(place):
             del response.headers["location"]  # httpx reads it, though nobody follows it, and raises
+        response.extensions = {**response.extensions, "account": self._account}
         return response
 
 
@@ -163,7 +167,7 @@ class Authorized(httpx.BaseTransport):
             while True:
                 response = self._inner.handle_request(signed)
                 response.request = signed
-                response.extensions = {**response.extensions, "signed": signed}
+                response.extensions = {**response.extensions, "signed": signed, "unsigned": request}
                 try:
                     signed = flow.send(response)
                 except StopIteration:

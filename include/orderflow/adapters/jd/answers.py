@@ -90,7 +90,7 @@ def failure(response: httpx.Response, answer: Said, *, wanted: str, now: datetim
     if answer.code is None or str(answer.code) == SUCCESS:
         return None
     code = str(answer.code)
-    where = f"{named(response.request)}: {_told(code, answer.zh_desc, answer.en_desc)} instead of {wanted}"
+    where = f"{named(response.request)}: {_told(response, code, answer.zh_desc, answer.en_desc)} instead of {wanted}"
     if code in QUOTA:
         return TransientError(
             f"{where}; the app's calls of the day are used up: the run goes on tomorrow; ask JD for more",
@@ -111,7 +111,7 @@ def refusal(response: httpx.Response, result: Result, *, wanted: str) -> Orderfl
     """The error for a `success` that is false, which comes with an empty list and is none."""
     code, told = str(result.number_code), str(result.chinese_err_code or "")
     where = (
-        f"{named(response.request)}: {_told(code, told, result.english_err_code)} instead of {wanted}"
+        f"{named(response.request)}: {_told(response, code, told, result.english_err_code)} instead of {wanted}"
         " (apiResult.success is false)"
     )
     if code == OTHER_MERCHANT:
@@ -125,8 +125,8 @@ def is_unknown_order(result: Result) -> bool:
     return str(result.number_code) == OTHER_MERCHANT or UNKNOWN_ORDER in str(result.chinese_err_code or "")
 
 
-def _told(code: str, *texts: Any) -> str:
-    return words(" ".join([f"code {code}", *(str(text) for text in texts if text)]))
+def _told(response: httpx.Response, code: str, *texts: Any) -> str:
+    return words(" ".join([f"code {code}", *(str(text) for text in texts if text)]), response)
 
 
 def _until_tomorrow(now: datetime) -> float:

@@ -87,7 +87,7 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
         judge(response, wanted=wanted, now=runtime.clock())
         if refusal := _refusal(response):
             raise DeniedError(
-                f"{RENEWAL}: {words(f'code {refusal.code} {refusal.msg}')} instead of {wanted}; JD renews a token in "
+                f"{RENEWAL}: {words(f'code {refusal.code} {refusal.msg}', response)} instead of {wanted}; JD renews a token in "
                 "its last 24 hours only, and so many times a month; let the merchant authorise the app again"
             )
         grant = read(response, _GRANT, wanted=wanted)

@@ -67,7 +67,7 @@ def failure(response: httpx.Response, answer: Said, *, wanted: str) -> Orderflow
     code = answer.code
     if code == SUCCESS:
         return None
-    where = f"{named(response.request)}: {words(f'{code} {answer.message or str()}')} instead of {wanted}"
+    where = f"{named(response.request)}: {words(f'{code} {answer.message or str()}', response)} instead of {wanted}"
     if code in BUSY:
         ban = _BAN.search(answer.message or "")
         wait = float(ban[1]) if ban else None

@@ -73,7 +73,7 @@ def failure(response: httpx.Response, answer: Said, *, wanted: str) -> Orderflow
     """The error that an `error_response` stands for."""
     code = answer.code
     told = " ".join(filter(None, (code, answer.error_msg, answer.sub_msg)))
-    where = f"{named(response.request)}: {words(told)} instead of {wanted}"
+    where = f"{named(response.request)}: {words(told, response)} instead of {wanted}"
     if answer.busy:
         return TransientError(f"{where}; the platform is busy or down; the run tries again by itself")
     if code in SWITCHED_OFF:

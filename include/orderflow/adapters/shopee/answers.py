@@ -98,7 +98,7 @@ def failure(response: httpx.Response, answer: Said, *, wanted: str, now: datetim
     code = answer.code
     if not code:
         return None
-    where = f"{named(response.request)}: {words(f'{answer.error} {answer.message}')} instead of {wanted}"
+    where = f"{named(response.request)}: {words(f'{answer.error} {answer.message}', response)} instead of {wanted}"
     if code == DAY_IS_USED_UP:
         midnight = now.astimezone(QUOTA_ZONE).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
         wait = (midnight - now).total_seconds()

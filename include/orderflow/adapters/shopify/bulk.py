@@ -96,12 +96,12 @@ def _running(graph: Graph, query: str) -> Operation | None:
 
 
 def _begun(graph: Graph, query: str) -> Operation | None:
-    begun = graph.ask(queries.BULK_RUN, {"query": query}, RUN, wanted="a bulk operation", once=True)
+    begun, response = graph.answered(queries.BULK_RUN, {"query": query}, RUN, wanted="a bulk operation", once=True)
     answer = begun.bulk_operation_run_query
     if any(error.code in BUSY for error in answer.user_errors):
         raise TransientError("as many bulk operations run in this shop as Shopify allows; it is tried again by itself")
     if answer.bulk_operation is None:
-        said = "; ".join(words(error.message) for error in answer.user_errors)
+        said = "; ".join(words(error.message, response) for error in answer.user_errors)
         log.warning("bulk operation refused, the window is paged: %s", said)
     return answer.bulk_operation
 

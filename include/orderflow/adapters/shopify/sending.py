@@ -39,15 +39,16 @@ def tell(graph: Graph, notice: Notice) -> Told:
     told, references = _told(order, parcel)
     wanted = _wanted(parcel, order, told)
     for group in _groups(order, wanted):
-        answer = graph.ask(
+        found, response = graph.answered(
             queries.FULFIL,
             {"fulfillment": {**group, "trackingInfo": _tracking(parcel)}},
             CREATION,
             wanted="a fulfilment",
             once=True,
-        ).fulfillment_create
+        )
+        answer = found.fulfillment_create
         if answer.fulfillment is None:
-            said = "; ".join(words(error.message) for error in answer.user_errors) or "without a reason"
+            said = "; ".join(words(error.message, response) for error in answer.user_errors) or "without a reason"
             raise RecordError("FULFILMENT_REFUSED", "fulfillment", None, f"Shopify refused the parcel: {said}")
         references.append(answer.fulfillment.id)
     return Told("accepted", reference=" ".join(references))

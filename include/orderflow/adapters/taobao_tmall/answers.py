@@ -76,7 +76,7 @@ def refused(response: httpx.Response) -> Refusal | None:
 def failure(response: httpx.Response, refusal: Refusal, *, wanted: str, now: datetime) -> OrderflowError:
     """The error that a refusal stands for."""
     said = " ".join(str(part) for part in msgspec.structs.astuple(refusal) if part is not None)
-    where = f"{named(response.request)}: {words(said)} instead of {wanted}"
+    where = f"{named(response.request)}: {words(said, response)} instead of {wanted}"
     if refusal.ends_the_session:
         return DeniedError(f"{where}; the session has ended; let the seller authorise the app again")
     if refusal.code in LIMITED:

@@ -56,7 +56,7 @@ def failure(response: httpx.Response, answer: Said, *, wanted: str) -> Orderflow
     code = answer.code
     if not code:
         return None
-    where = f"{named(response.request)}: {words(f'{code} {answer.message}')} instead of {wanted}"
+    where = f"{named(response.request)}: {words(f'{code} {answer.message}', response)} instead of {wanted}"
     if code in BUSY:
         return TransientError(f"{where}; the platform is busy or has a fault; the run tries again by itself")
     if answer.token_is_dead:
