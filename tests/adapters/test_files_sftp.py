@@ -271,6 +271,16 @@ def test_a_known_host_key_opens_the_door_whichever_of_its_keys_it_is(server: tup
     assert inbox(server[0], extra={"host_key": known}).ready() == []
 
 
+def test_where_any_host_key_is_taken_the_log_says_which_to_name(
+    server: tuple[str, Path], caplog: pytest.LogCaptureFixture
+):
+    inbox(server[0]).ready()
+    (told,) = (each for each in caplog.messages if "takes any host key" in each)
+    caplog.clear()
+    assert inbox(server[0], extra={"host_key": told.partition("host_key: ")[2]}).ready() == []
+    assert "host key" not in caplog.text
+
+
 def test_a_host_key_that_is_none_is_told_before_anything_is_asked(server: tuple[str, Path]):
     known = f"[127.0.0.1]:2222 {KEY.export_public_key().decode()}"
     with pytest.raises(ConfigError, match="the last two words of a line that ssh-keyscan writes"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,8 @@ from paramiko.sftp import CMD_CLOSE
 
 from orderflow.domain.errors import ConfigError, DeniedError
 from orderflow.domain.source import Account
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 20.0
 ANSWER_SECONDS = 60.0
@@ -82,7 +85,14 @@ class _Session(paramiko.Transport):
                 raise
         else:
             key = self.get_remote_server_key()
-            if not told or [key.get_name(), key.get_base64()] == told:
+            shown = [key.get_name(), key.get_base64()]
+            if not told:
+                log.warning(
+                    "inbox %s takes any host key; to take this server's alone: host_key: %s",
+                    self.account.name,
+                    " ".join(shown),
+                )
+            if told in ([], shown):
                 return
         self.close()
         raise DeniedError(
