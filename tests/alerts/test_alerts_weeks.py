@@ -51,9 +51,9 @@ def test_a_silence_that_is_not_told_yet_is_not_learned_from():
     silent, well = (orders(shape, outages, seed=6) for outages in ([Outage(Window(start, JUDGED.end))], []))
     until = start + LONGEST_LOOK
     span = Window(until - HISTORY, until - timedelta(days=1))
-    excused, usual = (learn(each, span, shape.zone, lambda _: False) for each in (silent, well))
+    excused, usual = (learn(each, span, shape.zone, []) for each in (silent, well))
     assert excused == usual
-    assert flow(excused, silent, until, lambda _: False).shortfall.orders == 0
+    assert flow(excused, silent, until, []).shortfall.orders == 0
 
 
 @pytest.mark.soak
@@ -83,9 +83,9 @@ def test_the_end_of_summer_time_lies_within_the_judged_weeks():
 def test_two_weeks_of_history_are_needed_before_anything_is_judged():
     shape = SHAPES[0]
     found = orders(shape, seed=3)
-    pattern = learn(found, Window(START, START + timedelta(days=13)), shape.zone, lambda _: False)
+    pattern = learn(found, Window(START, START + timedelta(days=13)), shape.zone, [])
     assert pattern is None
-    assert learn(found, Window(START, START + timedelta(days=15)), shape.zone, lambda _: False) is not None
+    assert learn(found, Window(START, START + timedelta(days=15)), shape.zone, []) is not None
 
 
 def test_a_holiday_is_not_judged_and_the_day_after_it_is():
@@ -93,10 +93,10 @@ def test_a_holiday_is_not_judged_and_the_day_after_it_is():
     shape = SHAPES[0]
     start = JUDGED.start + timedelta(days=10)
     found = orders(shape, [Outage(Window(start, start + timedelta(days=3)))], seed=4)
-    pattern = learn(found, Window(START, start), shape.zone, lambda _: False)
+    pattern = learn(found, Window(START, start), shape.zone, [])
     until = start + timedelta(hours=20)
-    assert flow(pattern, found, until, lambda moment: moment >= start).shortfall is None
-    assert flow(pattern, found, until, lambda _: False).shortfall.orders == 0
+    assert flow(pattern, found, until, [(start, until)]).shortfall is None
+    assert flow(pattern, found, until, []).shortfall.orders == 0
 
 
 def test_a_wild_day_that_nobody_wrote_down_does_not_raise_what_is_usual():
@@ -105,5 +105,5 @@ def test_a_wild_day_that_nobody_wrote_down_does_not_raise_what_is_usual():
     day = JUDGED.start - timedelta(days=7)
     wild = {moment: count * 10 if day <= moment < day + timedelta(days=1) else count for moment, count in found.items()}
     span = Window(START, JUDGED.start)
-    quiet, loud = (sum(learn(each, span, shape.zone, lambda _: False).rates) for each in (found, wild))
+    quiet, loud = (sum(learn(each, span, shape.zone, []).rates) for each in (found, wild))
     assert loud < quiet * 1.06

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -197,6 +197,16 @@ def site(
             yield made
         finally:
             made.drop_databases()
+
+
+def beside(shop: Site, inbox: Path, patch: pytest.MonkeyPatch) -> Site:
+    """Another channel of files, in the same database, for the same OMS; its orders are numbered alike."""
+    inbox.mkdir()
+    name = f"restored_{next(_names)}"
+    patch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "fs", "extra": {"path": str(inbox)}}))
+    channel = shop.channel.model_copy(update={"name": name, "connection": name})
+    add, change = _files(inbox, shop.clock)
+    return replace(shop, channel=channel, add=add, change=change)
 
 
 def oms_connection(url: str) -> str:

@@ -88,6 +88,15 @@ def test_forgotten_buyers_are_known_in_object_storage_as_well():
     assert landing.forgotten(shop) == {"A-1", "A-2", "№ 3"}
 
 
+def test_who_delivers_what_is_held_is_known_in_object_storage_as_well():
+    shop = UPath("memory://remembered/another")
+    assert landing.held(shop) == {}
+    for others in ({"A-2": "shop", "A-1": "shop"}, {"№ 3": "till"}):
+        landing.hold(shop, others)
+    assert landing.held(shop) == {"A-1": "shop", "A-2": "shop", "№ 3": "till"}
+    assert landing.forgotten(shop) == set()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_forgotten_buyers_that_may_not_be_read_are_no_empty_list(tmp_path: Path):
     landing.forget(tmp_path, ["A-1"])

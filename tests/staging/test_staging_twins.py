@@ -286,14 +286,18 @@ def test_with_many_channels_fewer_orders_are_looked_at_until_one_tells(store, as
 
 
 @pytest.mark.parametrize(("first", "second"), [("shop_tw", "renamed"), ("renamed", "shop_tw")])
-@pytest.mark.parametrize("delivers", [False, True], ids=["one is new", "one brought some before"])
+@pytest.mark.parametrize(
+    "before",
+    [[], some([20]), [*some([20]), order("№ 0")]],
+    ids=["one is new", "both deliver", "they shared some before"],
+)
 def test_two_channels_that_load_the_same_orders_at_the_same_moment_see_each_other(
-    store, ask, migrated, first, second, delivers
+    store, ask, migrated, first, second, before
 ):
     """The first one has looked, and is kept from committing; the second one waits for it."""
     load(store, order("№ 0"))
     taken(store)
-    load(store, *some([20] if delivers else []), *([order("№ 0")] if delivers else []), channel="renamed")
+    load(store, *before, channel="renamed")
     taken(store, "renamed")
     said = {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,6 +96,8 @@ class Staging(Protocol):
         deliver: bool,
         since: datetime | None = None,
         recalled: int | None = None,
+        held: Mapping[str, str] | None = None,
+        holding: Callable[[Mapping[str, str]], None] | None = None,
     ) -> Batch:
         """Write the batch, its quarantine, its outbox rows and its ledger row in one transaction.
 
@@ -104,7 +106,8 @@ class Staging(Protocol):
         `records` is read once, and only when something is refused. Returns the batch with `inserted`, `updated`,
         `unchanged` and `stale`, and with the number of this load among the channel's; orders that the database cannot
         hold move from `accepted` to `quarantined`. `recalled`: the number of a load that staging lost, and that is
-        repeated.
+        repeated; `held`: orders that it, or another one, held because another channel delivers them (its name by
+        their ids). `holding` is called with those that this load holds, before it is committed.
         """
         ...
 

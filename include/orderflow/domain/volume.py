@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from statistics import median
 from typing import TypeAlias
@@ -104,7 +104,7 @@ def flow(
     Of a channel that is known to be silent only what came since then says that orders come again.
     """
     first = max(until - LONGEST_LOOK, silent_since or until - LONGEST_LOOK)
-    left = _quarters(left_out, first, until)
+    left = _quarters(left_out, floor(first), until)
     worst, least = None, math.log(CHANCE)
     came, usual, moment = 0, 0.0, until
     while moment > first:
@@ -118,6 +118,12 @@ def flow(
                 worst, least = Shortfall(start, came, usual), chance
         moment = start
     return Flow(worst)
+
+
+def whole(days: Iterable[date], zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
+    """These days, each from midnight to midnight there."""
+    midnights = [datetime.combine(day, time.min, zone) for day in days]
+    return [(midnight, midnight + timedelta(days=1)) for midnight in midnights]
 
 
 def floor(moment: datetime) -> datetime:

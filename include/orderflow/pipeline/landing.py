@@ -7,7 +7,8 @@ A batch has one folder. Its raw files are Zstandard-compressed text: for each pa
 followed by the records, byte for byte, each ended by a newline (`sizes` tells them apart even where a platform sends
 line breaks inside a record, `sha256` proves each). `zstdcat raw-00000.jsonl.zst` shows everything to a person.
 Older files have one SHA-256 for the whole page. Each load of the batch leaves a receipt beside them, with its number
-among the channel's loads: so the landing zone knows when staging went back. It keeps, too, whose buyers are forgotten.
+among the channel's loads: so the landing zone knows when staging went back. It keeps, too, whose buyers are forgotten
+and which orders wait because another channel delivers them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import hashlib
 import io
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -46,12 +47,12 @@ LOADED = "loaded-*.json"
 NEWEST = "loaded"
 """It stands in the channel's folder, and holds the number of its newest load."""
 
-ERASED = "erased"
-"""A folder in the channel's folder, with the ids of orders whose buyers are forgotten."""
+ERASED, ELSEWHERE = "erased", "elsewhere"
+"""Folders in the channel's folder: ids of orders whose buyers are forgotten, and of orders that another channel
+delivers, with its name."""
 
 FILE_BYTES = 512 * 1024 * 1024
 """Raw bytes after which a new file is begun."""
-
 
 PACKED_BYTES = 128 * 1024
 """Compressed bytes that are read at a time."""
@@ -146,21 +147,36 @@ def remembered(channel: Path, behind: int) -> Iterator[tuple[int, Batch]]:
 
 def forget(channel: Path, order_ids: Sequence[str]) -> None:
     """Write down that the buyers of these orders are forgotten, before they are: backups know them still."""
-    content = msgspec.json.encode(sorted(order_ids))
-    (channel / ERASED).mkdir(0o750, parents=True, exist_ok=True)
-    (channel / ERASED / f"{hashlib.sha256(content).hexdigest()}.json").write_bytes(content)
+    _write_down(channel / ERASED, sorted(order_ids))
 
 
 def forgotten(channel: Path) -> set[str]:
     """The ids of all orders of the channel whose buyers are forgotten."""
-    found: set[str] = set()
-    folder = channel / ERASED
+    return {order_id for some in _written_down(channel / ERASED) for order_id in some}
+
+
+def hold(channel: Path, others: Mapping[str, str]) -> None:
+    """Write down who else delivers these orders, before they wait: its loads may be repeated after this channel's."""
+    _write_down(channel / ELSEWHERE, dict(sorted(others.items())))
+
+
+def held(channel: Path) -> dict[str, str]:
+    """Which channel delivers orders of this one, by their ids."""
+    return {order_id: other for some in _written_down(channel / ELSEWHERE) for order_id, other in some.items()}
+
+
+def _write_down(folder: Path, what: Sequence[str] | Mapping[str, str]) -> None:
+    content = msgspec.json.encode(what)
+    folder.mkdir(0o750, parents=True, exist_ok=True)
+    (folder / f"{hashlib.sha256(content).hexdigest()}.json").write_bytes(content)
+
+
+def _written_down(folder: Path) -> Iterator[Any]:
     for path in folder.iterdir() if folder.is_dir() else ():  # `glob` finds nothing where it may not look
         try:
-            found |= msgspec.json.decode(path.read_bytes(), type=set[str])
-        except msgspec.MsgspecError:  # the machine lost its power over it, before anybody was forgotten
-            log.warning("list of forgotten buyers is torn path=%s", path)
-    return found
+            yield msgspec.json.decode(path.read_bytes())
+        except msgspec.MsgspecError:  # the machine lost its power over it
+            log.warning("list of orders is torn path=%s", path)
 
 
 def counted(batch_folder: Path) -> Counts:

@@ -6,7 +6,7 @@ import functools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,8 +49,9 @@ def recall(channel: Channel, home: Path, staging: Staging, *, progress: Progress
 
     Staging went back: a backup was restored, or a standby took over that lacked the last commits. In their old order
     the loads give the same versions and keys again, so that the OMS does nothing twice. Buyers that were forgotten are
-    forgotten first, so that none comes back. To be done before a channel is asked, too: a run that has the name of a
-    lost one would write over its files.
+    forgotten first, so that none comes back. What was held because another channel delivers it is held again, for that
+    channel's loads may be repeated later. To be done before a channel is asked, too: a run that has the name of a lost
+    one would write over its files.
     """
     newest = landing.newest(home)
     if newest <= staging.loads(channel.name):
@@ -58,9 +59,10 @@ def recall(channel: Channel, home: Path, staging: Staging, *, progress: Progress
     repeated = 0
     with staging.recalling(channel.name, newest) as have:
         staging.forget(channel.name, landing.forgotten(home))
+        held = landing.held(home)
         for number, batch in landing.remembered(home, have):
             try:
-                _load(channel, _judged(channel, batch, staging), staging, recalled=number, progress=progress)
+                _load(channel, _judged(channel, batch, staging), staging, recalled=number, held=held, progress=progress)
             except BalanceError as error:
                 raise BalanceError(
                     f"{batch.landing}: staging went back, and this load cannot be repeated ({error}); move the folder "
@@ -93,11 +95,18 @@ def _judged(channel: Channel, batch: Batch, staging: Staging) -> Batch:
 
 
 def _load(
-    channel: Channel, batch: Batch, staging: Staging, *, recalled: int | None = None, progress: Progress = silent
+    channel: Channel,
+    batch: Batch,
+    staging: Staging,
+    *,
+    recalled: int | None = None,
+    held: Mapping[str, str] | None = None,
+    progress: Progress = silent,
 ) -> Batch:
     began = time.perf_counter()
     folder = cast(Path, UPath(batch.landing))
     parts = _watched(chunks(folder), batch, progress)
+    home = landing.home(batch)
     shadow = channel.shadow or (batch.shadow and recalled is not None)
     batch = structs.replace(batch, shadow=shadow, target=channel.oms.target)
     loaded = staging.load(
@@ -107,6 +116,8 @@ def _load(
         deliver=not batch.shadow,
         since=channel.delivers_since,
         recalled=recalled,
+        held=held,
+        holding=None if home is None else functools.partial(landing.hold, home),
     )
     landing.remember(batch, loaded.load)
     return structs.replace(loaded, seconds=loaded.seconds | {"load": time.perf_counter() - began})

@@ -17,7 +17,7 @@ import numpy as np
 from orderflow.domain.alert import conditions
 from orderflow.domain.channel import Channel
 from orderflow.domain.snapshot import Seen, Snapshot
-from orderflow.domain.volume import BIN, HISTORY, Pattern, flow, learn
+from orderflow.domain.volume import BIN, HISTORY, Pattern, flow, learn, whole
 from orderflow.domain.window import Window
 
 START = datetime(2026, 8, 3, tzinfo=UTC)
@@ -77,27 +77,19 @@ def watched(
 ) -> Outcome:
     """Look at these orders, every so often, as the watch does, and keep what it raises and takes back."""
     zone, outcome = ZoneInfo(shape.zone), Outcome()
-    quarters = _bins(Window(span.start - 2 * HISTORY, span.end)) if shape.holidays or shape.sales else []
-    days = {moment: moment.astimezone(zone).date() for moment in quarters}
-    holidays = {moment for moment, day in days.items() if day in shape.holidays}
-    special = holidays | {moment for moment, day in days.items() if day in shape.sales}
+    holidays, sales = whole(shape.holidays, zone), whole(shape.sales, zone)
     silences: list[tuple[datetime, datetime]] = []
     opened: dict[str, Seen] = {}
     pattern: Pattern | None = None
     now = span.start
 
-    def unjudged(moment: datetime) -> bool:
-        return moment in holidays or any(start <= moment < end for start, end in silences)
-
-    def unlearned(moment: datetime) -> bool:
-        silent = "silent" in opened and moment >= _since(opened["silent"])
-        return silent or moment in special or unjudged(moment)
-
     while now < span.end:
+        since = _since(opened["silent"]) if "silent" in opened else None
+        unjudged = [*holidays, *silences]
         if pattern is None or (now - span.start) % timedelta(days=1) == timedelta(0):
+            unlearned = [*unjudged, *sales, *([(since, now)] if since else [])]
             pattern = learn(found, Window(now - HISTORY, now - timedelta(days=1)), shape.zone, unlearned)
         assert pattern is not None, "eight weeks are enough to learn from"
-        since = _since(opened["silent"]) if "silent" in opened else None
         judged = flow(pattern, found, now, unjudged, silent_since=since)
         snapshot = Snapshot(due_until=now, proven_until=now, started_at=START, done_at=now, open=opened, flow=judged)
         seen = {each.kind: each for each in conditions(snapshot, channel, now)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -50,6 +50,8 @@ def load(
     deliver: bool,
     since: datetime | None = None,
     recalled: int | None = None,
+    held: Mapping[str, str] | None = None,
+    holding: Callable[[Mapping[str, str]], None] | None = None,
 ) -> Batch:
     """Write the batch; see `orderflow.domain.staging.Staging.load`."""
     with transaction(connection) as cursor:
@@ -71,7 +73,8 @@ def load(
             number = loads.count(cursor, batch.channel, batch.target)
         else:
             number = loads.repeat(cursor, batch.channel, recalled)
-        loaded = _noted(loaded, twins.hold(cursor, batch.channel, behind=batch.behind))
+        waiting = twins.hold(cursor, batch.channel, behind=batch.behind, held=held, holding=holding)
+        loaded = _noted(loaded, waiting)
         ledger.record_load(cursor, loaded)
         measures.loaded(cursor, loaded)
         history.learn(cursor, loaded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from orderflow.domain.channel import Channel
 from orderflow.domain.snapshot import Money, Seen, Snapshot, Speed
-from orderflow.domain.volume import HISTORY, LONGEST_LOOK, Flow, floor, flow, learn
+from orderflow.domain.volume import HISTORY, LONGEST_LOOK, Flow, floor, flow, learn, whole
 from orderflow.domain.window import Window
 from orderflow.staging import alerts
 from orderflow.staging.session import transaction
@@ -130,10 +130,10 @@ def _flow(asked: Asked, facts: Rows, proven_until: datetime, holes: Sequence[Any
     ((late,),) = facts["lateness"] or [(0.0,)]
     known = min(proven_until - asked.channel.settle, now - timedelta(seconds=late))
     zone = ZoneInfo(asked.channel.schedule.timezone)
-    unjudged = [(hole.lower, hole.upper) for hole in holes] + _spans(asked.holidays, zone)
+    unjudged = [(hole.lower, hole.upper) for hole in holes] + whole(_lately(asked.holidays, now), zone)
     unjudged += [(start, end) for start, end in facts["silences"] if end and end - start < LONGEST_LOOK]
     silent = [start for start, end in facts["silences"] if not end and now - start < LONGEST_LOOK]
-    unlearned = unjudged + _spans(asked.sales, zone) + [(start, now) for start in silent]
+    unlearned = unjudged + whole(_lately(asked.sales, now), zone) + [(start, now) for start in silent]
 
     orders: dict[datetime, int] = dict(facts["orders"])
     if not orders:
@@ -147,10 +147,10 @@ def _flow(asked: Asked, facts: Rows, proven_until: datetime, holes: Sequence[Any
     return flow(pattern, orders, known, unjudged, silent_since=min(silent, default=None))
 
 
-def _spans(days: Iterable[date], zone: ZoneInfo) -> list[tuple[datetime, datetime]]:
-    """From midnight to midnight there."""
-    midnights = [datetime.combine(day, time.min, zone) for day in days]
-    return [(midnight, midnight + _DAY) for midnight in midnights]
+def _lately(days: Iterable[date], now: datetime) -> list[date]:
+    """Days that the history may hold, in whatever zone: a calendar may go back for years."""
+    first, last = (now - HISTORY - _DAY).date(), (now + _DAY).date()
+    return [day for day in days if first <= day <= last]
 
 
 def _money(rows: Sequence[tuple[Any, ...]]) -> list[Money]:

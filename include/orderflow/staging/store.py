@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,9 +61,20 @@ class Store:
         deliver: bool,
         since: datetime | None = None,
         recalled: int | None = None,
+        held: Mapping[str, str] | None = None,
+        holding: Callable[[Mapping[str, str]], None] | None = None,
     ) -> Batch:
         return load.load(
-            self.connection, self.vault, batch, chunks, records, deliver=deliver, since=since, recalled=recalled
+            self.connection,
+            self.vault,
+            batch,
+            chunks,
+            records,
+            deliver=deliver,
+            since=since,
+            recalled=recalled,
+            held=held,
+            holding=holding,
         )
 
     def loads(self, channel: str) -> int:

@@ -7,7 +7,7 @@ over the same orders once more, each under a key of its own that no OMS could re
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - psycopg2 spells its class like an instance
@@ -40,7 +40,14 @@ class _Twin(NamedTuple):
     """How many new orders of the load were looked at."""
 
 
-def hold(cursor: Cursor, channel: str, *, behind: bool) -> list[str]:
+def hold(
+    cursor: Cursor,
+    channel: str,
+    *,
+    behind: bool,
+    held: Mapping[str, str] | None = None,
+    holding: Callable[[Mapping[str, str]], None] | None = None,
+) -> list[str]:
     """Move orders that this transaction queued for the first time, and that another channel delivers to the same OMS
     target, from the outbox to quarantine; returns their ids. Raises `ConfigError` when most of them are such.
 
@@ -48,30 +55,51 @@ def hold(cursor: Cursor, channel: str, *, behind: bool) -> list[str]:
     seconds: two stores that number their orders alike sell the same for the same price on the same day. Such an order
     is staged, and waits for a person as if the OMS had refused it, whatever changes or is wrong with it meanwhile;
     released, it is sent and not looked at again.
+
+    `held` are those that staging held before it went back, whose twins it may not know again yet, by the names of their
+    channels. `holding` is called with all that this transaction holds, before it is committed.
     """
     of = {"channel": channel, "behind": behind, "looks": LOOKS, "among": None}
     cursor.execute(BY_KEY + _ALONE, of)
-    row = cursor.fetchone()
-    if row is None:
+    known, locked = cursor.fetchone() or ([], 0)
+    if not locked:
         return []
-    known: list[str] = row[0]
-    held = _unqueued(cursor, _HELD, of) if known else []
+    waiting = _unqueued(cursor, _HELD, of) if known else []
+    if held:
+        waiting += _hold_again(cursor, of, held)
+        known = sorted({*known, *held.values()})
     some = _found(cursor, of)
     suspects = {each.channel for each in some if each.sure}.union(known)
     suspects.update(name for name, _ in Counter(each.channel for each in some).most_common(1))
     if not suspects:
-        return held
+        return waiting
     found = _found(cursor, of | {"among": list(suspects), "looks": None})
     _demand_no_repetition(channel, some)
     _demand_no_repetition(channel, found)
     twins = {each.order_id: each for each in sorted(found, reverse=True) if each.sure}
-    if not twins:
-        return held
-    _unqueued(cursor, _NAMED, of | {"order_ids": sorted(twins)})
-    cursor.execute(_REMEMBER, of | {"others": list({each.channel for each in twins.values()})})
-    reasons = [(each.order_id, each.version, [_reason(each.channel, each.order_id)]) for each in twins.values()]
-    refuse(cursor, channel, reasons, who="load", why="another channel delivers it")
-    return [*held, *twins]
+    if twins:
+        _unqueued(cursor, _NAMED, of | {"order_ids": sorted(twins)})
+        _quarantine(cursor, of, [(each.order_id, each.version, each.channel) for each in twins.values()])
+        waiting += twins
+    if holding and waiting:
+        cursor.execute(_OTHERS, of | {"order_ids": waiting})
+        holding(dict(cursor.fetchall()))
+    return waiting
+
+
+def _hold_again(cursor: Cursor, of: dict[str, object], held: Mapping[str, str]) -> list[str]:
+    cursor.execute(_LOST, of | {"order_ids": list(held)})
+    again = [(order_id, version, held[order_id]) for order_id, version in cursor.fetchall()]
+    if again:
+        _quarantine(cursor, of, again)
+    return [order_id for order_id, _, _ in again]
+
+
+def _quarantine(cursor: Cursor, of: dict[str, object], found: Sequence[tuple[str, int, str]]) -> None:
+    """Have these orders (id, version, who delivers it) wait for a person."""
+    cursor.execute(_REMEMBER, of | {"others": list({other for _, _, other in found})})
+    reasons = [(order_id, version, [_reason(other, order_id)]) for order_id, version, other in found]
+    refuse(cursor, str(of["channel"]), reasons, who="load", why="another channel delivers it")
 
 
 def _found(cursor: Cursor, of: dict[str, object]) -> list[_Twin]:
@@ -121,17 +149,20 @@ def _has(table: str, channel: str) -> str:
 ) IS NOT NULL"""  # noqa: S608 - names of this module
 
 
-# Two channels that load the same orders at the same moment do not see each other, unless one of them waits. So a
-# channel of which the OMS has nothing yet, or that brought another one's orders before, looks while no other one of its
-# target does, and until it has committed.
+# Two channels that load an order at the same moment do not see each other's, unless one of them waits until the other
+# has looked and committed. So what is queued is looked at under locks of its ids: 64 for a target, which all take in
+# the same order. Loads that bring a few orders each hardly ever meet.
 _ALONE = """
-SELECT twins, CASE WHEN twins <> '{}' OR (
-        SELECT channel FROM orderflow.receipts WHERE channel = %(channel)s ORDER BY channel LIMIT 1
-    ) IS NULL THEN pg_advisory_xact_lock(hashtext('orderflow.twins'), hashtext(coalesce(target, '')))
-    ELSE pg_advisory_xact_lock_shared(hashtext('orderflow.twins'), hashtext(coalesce(target, ''))) END
-FROM orderflow.loads WHERE channel = %(channel)s AND (
-    SELECT order_id FROM orderflow.outbox WHERE channel = %(channel)s AND behind = %(behind)s AND enqueued_at = now()
-    ORDER BY channel, behind, enqueued_at LIMIT 1) IS NOT NULL
+SELECT twins, (
+    SELECT count(pg_advisory_xact_lock(hashtext('orderflow.twins ' || coalesce(target, '')), lock)) FROM (
+        SELECT DISTINCT lock FROM (
+            SELECT hashtext(order_id) & 63 AS lock FROM orderflow.outbox
+            WHERE channel = %(channel)s AND behind = %(behind)s AND enqueued_at = now()
+            ORDER BY channel, behind, enqueued_at
+        ) AS each ORDER BY lock
+    ) AS own
+) AS queued
+FROM orderflow.loads WHERE channel = %(channel)s
 """
 
 # Every lookup is one by a key, whatever the planner knows (`session.BY_KEY`).
@@ -192,6 +223,26 @@ DELETE FROM orderflow.outbox WHERE ctid = ANY(ARRAY(
     ) AS q
     WHERE q.reasons @> '{ELSEWHERE}' AND (q.state, q.source) <> ('released', 'oms')
 )) RETURNING order_id
+"""  # noqa: S608 - as above
+
+# What a person has released since has gone to the OMS, or waits for it from an earlier moment.
+_LOST = f"""
+DELETE FROM orderflow.outbox WHERE ctid = ANY(ARRAY(
+    SELECT q.ctid FROM (
+        SELECT ctid, order_id FROM orderflow.outbox
+        WHERE channel = %(channel)s AND behind = %(behind)s AND enqueued_at = now()
+        ORDER BY channel, behind, enqueued_at
+    ) AS q
+    WHERE order_id = ANY(%(order_ids)s) AND NOT {_has("receipts", "%(channel)s")}
+)) RETURNING order_id, version
+"""  # noqa: S608 - as above
+
+_OTHERS = f"""
+SELECT q.subject, r ->> 'value' FROM unnest(%(order_ids)s) AS a(order_id)
+CROSS JOIN LATERAL (
+    SELECT * FROM orderflow.quarantine
+    WHERE channel = %(channel)s AND subject BETWEEN a.order_id AND a.order_id ORDER BY subject LIMIT 1
+) AS q CROSS JOIN jsonb_array_elements(q.reasons) AS r WHERE r ->> 'code' = '{DELIVERED_ELSEWHERE}'
 """  # noqa: S608 - as above
 
 _REMEMBER = """
