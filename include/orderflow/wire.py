@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import ssl
 import time
 from pathlib import Path
@@ -28,6 +29,9 @@ MOST_BYTES = 256 * 1024 * 1024
 _PACKINGS = frozenset({"gzip", "deflate", "br", "zstd"})
 """What servers pack bodies with; any other word in the header packs nothing, such as `none` or `UTF-8`."""
 _OF_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+
+_UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED\]( certificate verify failed:)? *(?P<why>[^(]*[^(. ])")
+"""What OpenSSL says of a certificate: `self-signed certificate`, `certificate has expired`, `Hostname mismatch`."""
 
 _LOGIN_WANTED = "407"
 """What a proxy answers to whom it does not know."""
@@ -67,6 +71,17 @@ def trusted() -> ssl.SSLContext:
 @functools.lru_cache(maxsize=2)
 def _read(place: str, changed: int) -> ssl.SSLContext:  # noqa: ARG001 - what the key of the cache is made of
     return httpx.create_ssl_context()
+
+
+def untrusted(where: str, error: httpx.RequestError) -> str | None:
+    """What is wrong with the server's certificate, and the cures; None where nothing is."""
+    if (found := _UNTRUSTED.search(str(error))) is None:
+        return None
+    return (
+        f"{where}: its certificate is not trusted ({found['why']}); ask who runs the server for a valid one; where an "
+        "authority of their own signed it, name a PEM file with that in the connection's extra field verify; where it "
+        "is of another name, write that name into the connection's address"
+    )
 
 
 def proxy_fault(where: str, error: httpx.ProxyError) -> OrderflowError:

@@ -1,20 +1,10 @@
 """Whom an order of Amazon names, in both versions of the Orders API: addresses, companies, tax numbers, and masks."""
 
-import pytest
 from amazon_orders import mapped, new_order, old_order
 
 
-@pytest.fixture
-def old():
-    return old_order()
-
-
-@pytest.fixture
-def new():
-    return new_order()
-
-
-def test_an_order_without_name_and_street_says_that_people_were_hidden(old, new):
+def test_an_order_without_name_and_street_says_that_people_were_hidden():
+    old, new = old_order(), new_order()
     assert mapped(old).masking == "plain"
     old["order"]["ShippingAddress"] = {"City": "Española", "CountryCode": "US"}
     old["order"].pop("BuyerInfo")
@@ -23,7 +13,8 @@ def test_an_order_without_name_and_street_says_that_people_were_hidden(old, new)
     assert (mapped(new).masking, mapped(new).contacts) == ("masked", [])
 
 
-def test_an_address_holds_company_and_district_and_no_town_twice(old, new):
+def test_an_address_holds_company_and_district_and_no_town_twice():
+    old, new = old_order(), new_order()
     place = {"CompanyName": "Größe GmbH", "District": "Bebek", "Municipality": "Española"}
     old["order"]["ShippingAddress"] |= place
     new["recipient"] = {
@@ -40,13 +31,15 @@ def test_an_address_holds_company_and_district_and_no_town_twice(old, new):
         assert (to.company, to.address, to.city) == ("Größe GmbH", ["88 Peña Street", "Bebek"], "Española")
 
 
-def test_a_street_that_is_called_as_its_town_is_kept(old, new):
+def test_a_street_that_is_called_as_its_town_is_kept():
+    old, new = old_order(), new_order()
     old["order"]["ShippingAddress"] |= {"AddressLine1": "Española"}
     new["recipient"] = {"deliveryAddress": {"addressLine1": "Española", "city": "Española"}}
     assert [mapped(each).contacts[0].address[0] for each in (old, new)] == ["Española", "Española"]
 
 
-def test_a_business_buyer_has_a_tax_number(old, new):
+def test_a_business_buyer_has_a_tax_number():
+    old, new = old_order(), new_order()
     old["order"]["BuyerTaxInformation"] = {"BuyerTaxRegistrationId": "DE1", "BuyerLegalCompanyName": "Größe GmbH"}
     assert [(each.role, each.company, each.tax_id) for each in mapped(old).contacts][2:] == [
         ("bill_to", "Größe GmbH", "DE1")

@@ -39,14 +39,15 @@ def test_a_code_of_trouble_is_believed_though_the_file_names_no_code_of_success(
 def test_a_platform_that_quotes_the_key_that_it_refuses_does_not_get_it_into_the_message(auth, status):
     def reply(asked: Asked) -> Reply:
         if asked.path == "/token":
-            return as_json({"t": "s3-same"})
-        return as_json({"code": 7, "said": "s3-same (anna) ist ungueltig"}, status=status)
+            return as_json({"t": "b7-t"})
+        return as_json({"code": 7, "said": "s3-same, b7-t (anna) ist ungueltig"}, status=status)
 
     told = described({}, auth=auth, success={"at": "code", "denied": [7], "message": "said"})
     with pytest.raises(DeniedError) as refused:
         asking(told, reply, listed, login="anna", password=Secret("s3-same"))
     assert "ist ungueltig" in str(refused.value)
     assert "s3-same" not in str(refused.value)
+    assert auth["kind"] != "token" or "b7-t" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(401, DeniedError), (200, DriftError)])

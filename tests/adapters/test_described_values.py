@@ -224,3 +224,10 @@ def test_an_element_is_found_by_what_another_place_says():
     assert [line.title for line in order.lines] == ["12", "25", None]
     assert ([each.city for each in order.contacts], order.buyer_id) == (["Malmö"], "1")
     assert [each.reason for each in order.refunds] == ["7A"]
+
+
+@pytest.mark.parametrize("place", ["meta[key=color].value", "meta[key={/wanted}].value"])
+@pytest.mark.parametrize("odd", [{"name": "color"}, ["color"], None, True])
+def test_an_element_whose_key_holds_no_single_value_is_another_one_and_stops_nothing(place, odd):
+    raw = {"id": 1, "wanted": "color", "meta": [{"key": odd, "value": "no"}, {"key": "color", "value": "red"}]}
+    assert mapped(raw, order_number=place).order_number == "red"

@@ -150,3 +150,11 @@ def test_a_single_record_that_does_not_fit_is_drift():
 
     with pytest.raises(DriftError, match="a single record"):
         fitting(8, question)
+
+
+@pytest.mark.parametrize("cost", ["many", {"points": 1}, "NaN", "1e999"])
+def test_a_cost_that_is_no_number_is_told_as_none(cost: object):
+    extensions = {"code": "MAX_COST_EXCEEDED", "cost": cost, "maxCost": 1000}
+    with pytest.raises(TooManyError) as refused:
+        ask({"errors": [{"message": "too much", "extensions": extensions}]})
+    assert (refused.value.found, refused.value.ceiling) == (0, 1000)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import traceback
 from datetime import timedelta
 
 import httpx
 import pytest
 from http_server import Asked, Reply, Time, account, serve
 
-from orderflow.adapters.http import Bearer, Header, Token, basic, client, judge, login
+from orderflow.adapters.http import Bearer, Header, Token, basic, client, judge, login, words
 from orderflow.domain.errors import ConfigError, DeniedError, TransientError
 from orderflow.domain.source import Limits, Secret
 
@@ -169,3 +170,43 @@ def test_no_auth_object_shows_its_secret(auth: httpx.Auth):
 def test_a_connection_without_credentials_is_refused(missing: dict):
     with pytest.raises(ConfigError, match="connection loopback: login and password"):
         login(account("https://x.test", **missing))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_tokens_that_a_platform_repeats_are_masked_wherever_in_the_request_they_stood(ended: bool):
+    """Some go into a signature, or under a name that tells nothing."""
+    time = Time()
+
+    def renewal(_: Token | None) -> httpx.Request:
+        return httpx.Request("POST", f"{url}/token", json={"r": "r5-y"})
+
+    def reading(response: httpx.Response) -> Token:
+        raise DeniedError(words(response.text, response))
+
+    def sign(request: httpx.Request, token: Token) -> None:
+        request.url = request.url.copy_set_param("t", token.value.reveal())
+
+    token = Token(Secret("t5-x"), time.clock() if ended else None, Secret("r5-y"))
+    with serve(lambda _: Reply(401, b"t5-x, r5-y and r5-yes are unknown")) as (url, _):
+        auth = Bearer(token, renewal=renewal, reading=reading, clock=time.clock, sign=sign)
+        with pytest.raises(DeniedError) as refused:
+            client(account(url), time.runtime(), Limits(), auth=auth).get("/orders")
+    assert str(refused.value) == "***, *** and r5-yes are unknown"
+
+
+@pytest.mark.parametrize("seconds", [9223372036854775807, 10**12, 10**30])
+def test_a_token_that_is_good_for_ever_in_the_words_of_a_program_never_ends(seconds: int):
+    assert Token.end(Time().now, seconds) is None
+    assert Token.end(Time().now, 60) == Time().now + timedelta(minutes=1)
+
+
+def test_a_sign_that_no_header_has_is_told_without_the_secret_around_it():
+    def sign(request: httpx.Request, token: Token) -> None:
+        request.headers["x-token"] = token.value.reveal().encode("ascii").decode()
+
+    time, token = Time(), Token(Secret("t0-ken\u200b"))
+    auth = Bearer(token, renewal=lambda _: httpx.Request("POST", "/"), reading=print, clock=time.clock, sign=sign)
+    with serve(lambda _: Reply()) as (url, seen), pytest.raises(ConfigError, match="invisible") as refused:
+        client(account(url), time.runtime(), Limits(), auth=auth).get("/orders")
+    assert seen == []
+    assert "t0-ken" not in "".join(traceback.format_exception(refused.value))

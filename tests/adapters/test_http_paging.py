@@ -49,6 +49,13 @@ def test_an_empty_list_has_no_page_behind_its_probe():
     assert len(list(walk({}, lambda _: 0, last_page_first("page", lambda a: a)))) == 1
 
 
+def test_a_total_that_no_list_can_have_is_told_and_not_read_from_its_end():
+    walked = walk({}, lambda _: 100_001, last_page_first("page", lambda a: a))
+    assert next(walked) == ({}, 100_001)
+    with pytest.raises(DriftError, match="counts 100001 pages, more than 100,000"):
+        next(walked)
+
+
 class Moving:
     """A window of modified time that lies in the past: an order that changes while one reads leaves it."""
 

@@ -58,6 +58,13 @@ def test_a_private_authority_is_trusted_where_the_connection_names_it(shop, tmp_
     assert asked(shop, verify=str(tmp_path / "shop.pem")) == "nobody"
 
 
+def test_what_is_wrong_with_a_certificate_is_said(shop, tmp_path):
+    with pytest.raises(DeniedError, match=r"not trusted \(self.signed certificate\)"):
+        asked(shop)
+    with pytest.raises(DeniedError, match=r"not trusted \(.*mismatch.*'127.0.0.1'.*\).*write that name into"):
+        asked(shop.replace("localhost", "127.0.0.1"), verify=str(tmp_path / "shop.pem"))
+
+
 def test_a_server_that_asks_who_comes_sees_our_certificate(shop, tmp_path):
     assert asked(shop, verify=str(tmp_path / "shop.pem"), cert=str(tmp_path / "ours.pem")) == "orderflow"
 

@@ -29,6 +29,7 @@ class Shop:
         self.made: list[dict[str, Any]] = []
         self.answers, self.actions = answers, actions
         self.closed: list[dict[str, Any]] = []
+        self.refusal = ""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         said = json.loads(request.content)
@@ -39,6 +40,9 @@ class Shop:
             return httpx.Response(200, json={"data": {"order": order}})
         if self.answers == 0:
             return httpx.Response(502)
+        if self.refusal:
+            refused = {"fulfillment": None, "userErrors": [{"message": self.refusal}]}
+            return httpx.Response(200, json={"data": {"fulfillmentCreate": refused}})
         self.answers -= 1
         wanted = said["variables"]["fulfillment"]
         for group in wanted["lineItemsByFulfillmentOrder"]:
@@ -85,7 +89,7 @@ class Shop:
     def tell(self, content: Any) -> Any:
         runtime = Time().runtime(transport=httpx.MockTransport(self))
         source = ADAPTER.open(
-            Options(), account("https://zoe.myshopify.com", login=None, password=Secret("t")), runtime
+            Options(), account("https://zoe.myshopify.com", login=None, password=Secret("t7-k")), runtime
         )
         at = datetime(2026, 3, 1, tzinfo=UTC)
         return source.fulfil(
@@ -155,3 +159,10 @@ def test_what_cannot_be_told_is_the_notices_fault(content, code):
     with pytest.raises(RecordError) as raised:
         Shop().tell(content)
     assert raised.value.code == code
+
+
+def test_what_shopify_says_of_a_parcel_is_told_without_the_token_that_it_repeats():
+    shop = Shop()
+    shop.refusal = "the token t7-k may not fulfil"
+    with pytest.raises(RecordError, match=r"refused the parcel: the token \*\*\* may not fulfil"):
+        shop.tell(parcel())

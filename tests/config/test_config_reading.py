@@ -167,6 +167,13 @@ def test_a_target_is_read_as_strictly_as_a_channel_and_stops_none(channels, foun
             oms.find("erp", target.parent)
 
 
+def test_a_target_that_is_not_there_is_told_with_its_place_and_the_page_that_says_how(channels):
+    write(channels, "a", GOOD.replace("target: demo", "target: warehouse"))
+    (problem,) = config.read(channels).problems
+    place = channels.parent / "targets" / "warehouse.yml"
+    assert f"unknown OMS target 'warehouse'; known are demo, erp; add {place} as docs/new-oms.md says" in str(problem)
+
+
 def test_a_target_that_nobody_names_is_not_read(channels):
     write(channels)
     (channels.parent / "targets" / "other.yml").write_text("nonsense")

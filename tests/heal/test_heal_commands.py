@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,8 +25,8 @@ SHOP = "demo_shopify"
 
 
 @pytest.fixture
-def orderflow(migrated, tmp_path):
-    environ = {
+def environ(migrated, tmp_path):
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_CONN_")},
         "PYTHONPATH": str(PROJECT / "include"),
         "ORDERFLOW_HOME": str(tmp_path),
@@ -32,6 +35,9 @@ def orderflow(migrated, tmp_path):
         "COLUMNS": "200",
     }
 
+
+@pytest.fixture
+def orderflow(environ):
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "orderflow", *words], env=environ, capture_output=True, text=True, cwd=PROJECT
@@ -100,6 +106,37 @@ def test_a_span_that_cannot_be_is_refused(orderflow, span, code, message):
     said = orderflow("backfill", SHOP, span)
     assert said.returncode == code
     assert message in " ".join(said.stderr.split())
+
+
+def test_a_run_that_is_stopped_by_hand_leaves_a_gap_that_a_backfill_may_fill(environ, orderflow, ask):
+    asked, answer = threading.Event(), threading.Event()
+
+    class Silent(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.set()
+            answer.wait()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Silent)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    shop = {"conn_type": "http", "host": f"http://127.0.0.1:{server.server_port}", "password": "s"}
+    environ |= {"AIRFLOW_CONN_DEMO_SHOPIFY": json.dumps(shop), "AIRFLOW_CONN_DEMO_OMS": json.dumps(shop)}
+    window = Window(DAY, DAY + HOUR)
+    words = [sys.executable, "-m", "orderflow", "run", SHOP, "--window", str(window)]
+    with subprocess.Popen(words, env=environ, cwd=PROJECT, stderr=subprocess.DEVNULL) as running:
+        assert asked.wait(60)
+        running.send_signal(signal.SIGINT)
+    answer.set()
+    server.shutdown()
+    server.server_close()
+    assert ask("SELECT state, error FROM orderflow.windows") == [("failed", "the run was stopped by hand")]
+    plan = json.loads(orderflow("backfill", SHOP, str(window), "--dry-run", "--json").stdout)
+    assert (plan["windows"], plan["left_out"]) == ([str(window)], [])
+
+
+def test_a_backfill_that_finds_a_span_in_progress_says_what_to_do_where_nothing_works_on_it(orderflow, story):
+    told = orderflow("backfill", SHOP, str(story(8, 9)), "--dry-run").stdout
+    assert "in progress since" in told
+    assert f"though its process is gone: orderflow run {SHOP} --window A/B pulls it" in told
 
 
 def test_a_sweep_can_be_counted_first(orderflow, story):

@@ -1,5 +1,6 @@
 """Target files: read with every problem at once, each with its line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def test_every_target_file_of_the_project_can_be_read(name):
     assert (file.name, file.kind in oms.KINDS) == (name, True)
 
 
+@pytest.mark.parametrize("number", range(2))
+def test_the_targets_of_the_documentation_can_be_read(tmp_path, number):
+    page = TARGETS.parents[1] / "docs" / "new-oms.md"
+    write(tmp_path, re.findall(r"```yaml\n(title.+?)```", page.read_text(encoding="utf-8"), re.DOTALL)[number])
+    assert oms.find("lager", tmp_path).title
+
+
 def test_the_demo_target_is_among_them():
     assert "demo" in oms.known(TARGETS)
 
@@ -50,6 +58,7 @@ def test_all_problems_are_told_at_once_with_their_lines(tmp_path):
     assert "line 5  atuh  unknown key; did you mean 'auth'?" in message
     assert "line 6  timeout" in message
     assert "write it with its unit" in message
+    assert [line.split()[1] for line in message.splitlines()[1:]] == ["4", "5", "6"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +68,13 @@ def test_all_problems_are_told_at_once_with_their_lines(tmp_path):
         (GOOD.replace("kind: http", "kind: fax"), "line 3  kind"),
         (GOOD.replace("single", "singel"), "unknown key; did you mean 'single'"),
         (GOOD.replace('single: {path: "/orders/{order_id}"}', ""), "nothing says how to send an order"),
-        (GOOD.replace("path: /find", "path: find"), "line 8  look_up.path"),
+        (GOOD.replace("path: /find", "path: find"), "line 8  look_up.path  write it with a slash in front"),
+        (
+            GOOD.replace("path: /find", "path: /find, orderid: id"),
+            "look_up.orderid  unknown key; did you mean 'order_id'",
+        ),
+        (GOOD + "answer: {foo: x}\n", "answer.foo  unknown key; known are results, key, outcome"),
+        (GOOD.replace("1m30s", "90"), "timeout  90 is not a duration"),
         (GOOD + "auth_header: X\n", "auth_header belong together"),
         ("- a\n- b\n", "holds no block of keys"),
         ("a: [", "is not YAML"),

@@ -2,17 +2,14 @@
 
 The first use installs packages (half a minute or so, with network) and builds one database with a company, accounts, a
 20 % tax that no order may get, and products; every later use copies that database and starts the server (seconds).
-`python tests/oms/tryton_server.py` does the first use and prints the seconds.
+`PYTHONPATH=include:tests python tests/oms/tryton_server.py` does the first use and prints the seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,10 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-import psycopg2
-
-from orderflow.sandbox.postgres import Postgres, start
+from loopback import free_port
+from orderflow.sandbox.postgres import Postgres
+from real_server import administer, answers, copied, end, shared
 
 FOLDER = Path(__file__).parents[2] / ".orderflow" / "tryton"
 PACKAGES = ["trytond==7.0.*", "trytond-sale==7.0.*", "trytond-web-shop==7.0.*", "proteus==7.0.*", "psycopg2-binary",
@@ -50,58 +46,37 @@ class Server:
 
 @contextlib.contextmanager
 def running(settings: str = "") -> Iterator[Server]:
-    """Start trytond on a fresh copy of the built database; `settings` is appended to trytond.conf.
+    """Start trytond on a fresh copy of the built database; `settings` is appended to trytond.conf."""
+    with (
+        shared(FOLDER, _fill) as postgres,
+        _serving(postgres, f"shop_{os.getpid()}_{next(_names)}", settings) as server,
+    ):
+        yield server
 
-    Several runs may use the folder at once: the first builds, the last one stops PostgreSQL, and nobody comes or goes
-    meanwhile.
-    """
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "door").open("w") as door, (FOLDER / "used").open("w") as used:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        fcntl.flock(used, fcntl.LOCK_SH)
-        postgres = start(FOLDER / "pg", durable=False)
-        _install()
-        if not _READY.exists():
-            _build(postgres)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        try:
-            with _serving(postgres, f"shop_{os.getpid()}_{next(_names)}", settings) as server:
-                yield server
-        finally:
-            fcntl.flock(door, fcntl.LOCK_EX)
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(used, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                postgres.stop()
+
+def _fill(postgres: Postgres) -> None:
+    _install()
+    if not _READY.exists():
+        _build(postgres)
 
 
 @contextlib.contextmanager
 def _serving(postgres: Postgres, database: str, settings: str) -> Iterator[Server]:
-    _administer(postgres, f"create database {database} template base")
     config = _config(postgres, f"{database}.conf", settings)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     environment = {**os.environ, "TRYTOND_CONFIG": str(config), "TRYTOND_DATABASE_NAMES": database, "PYTHONPATH": ""}
     command = [FOLDER / "venv/bin/gunicorn", "-b", address, "-w", "2", "--threads", "3", "trytond.application:app"]
     log = FOLDER / f"{database}.log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(command, env=environment, stdout=sink, stderr=sink, start_new_session=True)
-    try:
-        _await(f"http://{address}", process, log)
-        yield Server(f"http://{address}", database, postgres.dsn(database))
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
-        _administer(postgres, f"drop database {database} with (force)")
-        config.unlink()
+    with copied(postgres, database) as dsn:
+        with log.open("wb") as sink:
+            process = subprocess.Popen(command, env=environment, stdout=sink, stderr=sink, start_new_session=True)
+        try:
+            answers(f"http://{address}", process, log, status=None)
+            yield Server(f"http://{address}", database, dsn)
+        finally:
+            end(process)
+            config.unlink()
     log.unlink()
-
-
-def _administer(postgres: Postgres, statement: str) -> None:
-    with contextlib.closing(psycopg2.connect(postgres.dsn())) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(statement)
 
 
 def _install() -> None:
@@ -123,7 +98,7 @@ def _config(postgres: Postgres, name: str, settings: str = "") -> Path:
 
 
 def _build(postgres: Postgres) -> None:
-    _administer(postgres, "drop database if exists base")
+    administer(postgres, "drop database if exists base")
     postgres.create("base")
     config = _config(postgres, "build.conf")
     secret = FOLDER / "admin-password"
@@ -141,18 +116,6 @@ def _build(postgres: Postgres) -> None:
         if done.returncode:
             raise RuntimeError(f"{command}: {done.stdout[-2000:]} {done.stderr[-4000:]}")
     _READY.touch()
-
-
-def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"trytond ended with {process.returncode}; read {log}")
-        with contextlib.suppress(httpx.TransportError):
-            httpx.get(url, timeout=5)
-            return
-        time.sleep(0.2)
-    raise RuntimeError(f"trytond does not answer at {url}; read {log}")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,14 @@ def test_an_oms_that_fails_for_a_while_gets_the_rest_later(store, ask, oms, shop
     settled(oms, shop, 60)
 
 
+def test_an_oms_that_fails_over_one_order_in_three_gets_all_of_them_in_one_sync(store, oms, shop):
+    stage(store, shop)
+    for skip in range(2, 23, 3):
+        oms.fail("500-after", f"/orders/{shop.name}/*", count=1, skip=skip)
+    assert deliver(store, shop, oms, batch=None).accepted == 25
+    settled(oms, shop, 25)
+
+
 def test_wrong_credentials_call_the_operator_at_once(store, ask, oms, shop):
     stage(store, shop, 200)
     with pytest.raises(DeniedError, match="check the secret"):

@@ -2,18 +2,15 @@
 
 The first use installs packages (a minute or two, with network) and fills one database with goods; every later use
 copies that database and starts the server (seconds). Orders are made through the shop's own API, as buyers make them.
-`python tests/real/vendure_shop.py` does the first use and prints the seconds.
+`PYTHONPATH=include:tests python tests/real/vendure_shop.py` does the first use and prints the seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,7 +22,9 @@ from typing import Any
 import httpx
 import psycopg2
 
-from orderflow.sandbox.postgres import Postgres, start
+from loopback import free_port
+from orderflow.sandbox.postgres import Postgres
+from real_server import administer, answers, copied, end, shared
 
 FOLDER = Path(__file__).parents[2] / ".orderflow" / "vendure"
 OWN = Path(__file__).with_name("vendure")
@@ -186,19 +185,15 @@ def told(shop: Shop) -> dict[str, tuple[str, int, Decimal]]:
 
 @contextlib.contextmanager
 def running() -> Iterator[Shop]:
-    """Start the shop on a fresh copy of the filled database. Several runs may use the folder one after the other."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        postgres = start(FOLDER / "pg", durable=False)
-        try:
-            _install()
-            if not _READY.exists():
-                _fill(postgres)
-            with _serving(postgres, f"shop_{os.getpid()}_{next(_names)}") as shop:
-                yield shop
-        finally:
-            postgres.stop()
+    """Start the shop on a fresh copy of the filled database."""
+    with shared(FOLDER, _prepare) as postgres, _serving(postgres, f"shop_{os.getpid()}_{next(_names)}") as shop:
+        yield shop
+
+
+def _prepare(postgres: Postgres) -> None:
+    _install()
+    if not _READY.exists():
+        _fill(postgres)
 
 
 def _install() -> None:
@@ -222,66 +217,39 @@ def _environment(postgres: Postgres, database: str, port: int) -> dict[str, str]
     }
 
 
-def _administer(postgres: Postgres, statement: str) -> None:
-    with contextlib.closing(psycopg2.connect(postgres.dsn())) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(statement)
-
-
 def _fill(postgres: Postgres) -> None:
-    _administer(postgres, "drop database if exists base")
-    _administer(postgres, "create database base")
+    administer(postgres, "drop database if exists base")
+    administer(postgres, "create database base")
     command = ["node", "shop.js", "fill"]
-    environment = _environment(postgres, "base", _free_port())
+    environment = _environment(postgres, "base", free_port())
     done = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise RuntimeError(f"the shop was not filled: {done.stdout[-2000:]} {done.stderr[-4000:]}")
     _READY.touch()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def _serving(postgres: Postgres, database: str) -> Iterator[Shop]:
-    _administer(postgres, f"create database {database} template base")
-    port, log = _free_port(), FOLDER / f"{database}.log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            ["node", "shop.js"],
-            cwd=FOLDER,
-            env=_environment(postgres, database, port),
-            stdout=sink,
-            stderr=sink,
-            start_new_session=True,
-        )
-    try:
-        shop = Shop(f"http://127.0.0.1:{port}", postgres.dsn(database))
-        _await(shop.url, process, log)
-        found = shop.admin("{ productVariants(options: {take: 100}) { items { id sku } } }")["productVariants"]["items"]
-        shop.variants = {each["sku"]: each["id"] for each in found}
-        yield shop
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
-        _administer(postgres, f"drop database {database} with (force)")
+    port, log = free_port(), FOLDER / f"{database}.log"
+    with copied(postgres, database) as dsn:
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                ["node", "shop.js"],
+                cwd=FOLDER,
+                env=_environment(postgres, database, port),
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+            )
+        try:
+            shop = Shop(f"http://127.0.0.1:{port}", dsn)
+            answers(f"{shop.url}/health", process, log)
+            goods = shop.admin("{ productVariants(options: {take: 100}) { items { id sku } } }")
+            shop.variants = {each["sku"]: each["id"] for each in goods["productVariants"]["items"]}
+            yield shop
+        finally:
+            end(process)
     log.unlink()
-
-
-def _await(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"Vendure ended with {process.returncode}; read {log}")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/health", timeout=5).status_code == 200:
-                return
-        time.sleep(0.3)
-    raise RuntimeError(f"Vendure does not answer at {url}; read {log}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from orderflow.pipeline.clean import clean
 from orderflow.pipeline.load import load
 from orderflow.pipeline.trial import try_cures
 from orderflow.pipeline.validate import validate
+from orderflow.quality import pages as page_templates
 from orderflow.quality.pages import words
 from orderflow.quality.report import charts, pages, tables, writing
 from orderflow.quality.report.clusters import Cluster, Trial
@@ -116,6 +117,14 @@ def test_every_page_reads_well_without_colours_or_eyes(written):
         assert '<th scope="row">' in page
         levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
         assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_every_table_that_may_scroll_takes_the_keyboards_focus_and_has_a_name():
+    templates = sorted((Path(page_templates.__file__).parent / "templates").glob("*.html"))
+    tables = {each.name: re.findall(r'<div class="table"[^>]*>', each.read_text()) for each in templates}
+    assert tables["certificate.html"]
+    named = 'class="table" tabindex="0" role="region" aria-label'
+    assert [tag for tags in tables.values() for tag in tags if named not in tag] == []
 
 
 def test_a_channel_without_a_single_order_has_a_page_that_says_so(tmp_path, store):
@@ -216,6 +225,9 @@ def test_charts_can_be_drawn_of_any_numbers(values):
     assert charts.shares({"accepted": sum(values)}, title="x").startswith("<svg")
 
 
+OUT_OF_THE_KEYBOARDS_REACH = """[...document.querySelectorAll('.table')]
+    .filter(each => each.scrollWidth > each.clientWidth && each.tabIndex < 0).map(each => each.textContent.trim())"""
+
 CHROMIUM = os.environ.get("ORDERFLOW_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -224,7 +236,7 @@ def test_a_browser_shows_the_pages_without_an_error_and_asks_nobody(written):
     from playwright.sync_api import sync_playwright
 
     folder, _ = written
-    said, asked, wide = [], [], {}
+    said, asked, wide, stuck = [], [], {}, []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for scheme, width in (("light", 1200), ("dark", 390)):
@@ -235,6 +247,7 @@ def test_a_browser_shows_the_pages_without_an_error_and_asks_nobody(written):
             for path in sorted(folder.glob("*.html")):
                 page.goto(path.as_uri())
                 wide[width, path.name] = page.evaluate("document.documentElement.scrollWidth")
+                stuck += page.evaluate(OUT_OF_THE_KEYBOARDS_REACH)
                 assert page.locator("h1").is_visible()
             page.goto((folder / "shop_tw.html").as_uri())
             assert page.locator("svg.chart rect.waiting").count() == 1
@@ -242,6 +255,7 @@ def test_a_browser_shows_the_pages_without_an_error_and_asks_nobody(written):
             assert (ground == "rgb(255, 255, 255)") is (scheme == "light")
         browser.close()
     assert said == []
+    assert stuck == []
     assert {Path(url).parent for url in (each.removeprefix("file://") for each in asked)} == {folder}
     assert all(found <= width for (width, _), found in wide.items()), wide
 

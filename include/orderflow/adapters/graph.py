@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Required, TypedDict, TypeVar, Unpack
 
 import httpx
 import msgspec
@@ -102,6 +102,15 @@ class Budget:
             self._level, self._at = cost.throttle_status, self._clock()
 
 
+class How(TypedDict, total=False):
+    """What else belongs to a question."""
+
+    wanted: Required[str]
+    """What is asked for, in messages."""
+    once: bool
+    """It is not asked again when no good answer comes: it may have had its effect."""
+
+
 class Graph:
     """One GraphQL address of one account. Data beside errors that are all `bearable` is an answer."""
 
@@ -119,36 +128,23 @@ class Graph:
         self._budget = Budget(runtime.clock, runtime.sleep)
 
     def ask(
-        self,
-        query: str,
-        variables: Mapping[str, JsonValue],
-        decoder: msgspec.json.Decoder[T],
-        *,
-        wanted: str,
-        once: bool = False,
+        self, query: str, variables: Mapping[str, JsonValue], decoder: msgspec.json.Decoder[T], **how: Unpack[How]
     ) -> T:
-        """The decoded `data` of an answer without errors; `wanted` names it in messages.
-
-        What is asked `once` is not asked again when no good answer comes: it may have had its effect.
+        """The decoded `data` of an answer without errors.
 
         Raises `DeniedError`, `DriftError`, `TransientError` by what the errors say, and `TooManyError` (in points) when
         the query costs more than one query may: ask for less at once.
         """
-        return self.answered(query, variables, decoder, wanted=wanted, once=once)[0]
+        return self.answered(query, variables, decoder, **how)[0]
 
     def answered(
-        self,
-        query: str,
-        variables: Mapping[str, JsonValue],
-        decoder: msgspec.json.Decoder[T],
-        *,
-        wanted: str,
-        once: bool = False,
+        self, query: str, variables: Mapping[str, JsonValue], decoder: msgspec.json.Decoder[T], **how: Unpack[How]
     ) -> tuple[T, httpx.Response]:
         """As `ask`, with the answer itself, for who quotes something of it."""
+        wanted = how["wanted"]
         for _ in range(ATTEMPTS):
             waited = self._budget.wait(query)
-            extensions = {"attempts": 1} if once else {}
+            extensions = {"attempts": 1} if how.get("once") else {}
             response = self._client.post(
                 self._path, json={"query": query, "variables": variables}, extensions=extensions
             )
@@ -215,7 +211,7 @@ def _data(response: httpx.Response, answer: Answer, decoder: msgspec.json.Decode
 
 def _failure(response: httpx.Response, faults: list[Fault], wanted: str) -> SourceError:
     first = faults[0]
-    told = "; ".join(f"{words(f'{fault.code or str()}: {fault.message}', response)}" for fault in faults[:3])
+    told = "; ".join(words(f"{fault.code or 'no code'}: {fault.message}", response) for fault in faults[:3])
     where = f"{named(response.request)}: status {response.status_code} with {len(faults)} errors instead of {wanted}"
     codes = {fault.code for fault in faults}
     if codes & DENIED:
@@ -224,9 +220,17 @@ def _failure(response: httpx.Response, faults: list[Fault], wanted: str) -> Sour
         extra = first.extensions or {}
         return TooManyError(
             f"{where} ({told}); ask for fewer records at once",
-            found=int(float(extra.get("cost") or 0)),
-            ceiling=int(float(extra.get("maxCost") or 0)),
+            found=_points(extra.get("cost")),
+            ceiling=_points(extra.get("maxCost")),
         )
     if codes & AGAIN:
         return TransientError(f"{where} ({told}); the run tries again by itself")
     return DriftError(f"{where} ({told}); compare the query with the platform's schema")
+
+
+def _points(told: Any) -> int:
+    """A number of points; 0 where none is told."""
+    try:
+        return int(float(told or 0))
+    except (TypeError, ValueError, OverflowError):
+        return 0

@@ -118,6 +118,12 @@ def _print(channel: Channel, span: Window, plan: Plan) -> None:
         console.print(table, highlight=False)
     for told in plan.left_out:
         console.print(f"  left out: {told}", highlight=False, markup=False, soft_wrap=True)
+    if any(" in progress" in told for told in plan.left_out):
+        console.print(
+            f"  what is in progress though its process is gone: orderflow run {channel.name} --window A/B pulls it",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _budget(plan: Plan) -> str:

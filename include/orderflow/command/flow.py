@@ -52,12 +52,19 @@ def run_window(
             raise ConfigError(f"{channel.name}: window {window} is out of reach: {why}; choose a later window")
         try:
             batch = stage_window(channel, window, store, healing=healing, progress=progress)
-        except (OrderflowError, OSError) as error:  # the second one is a disk's
+        except BaseException as error:  # Ctrl-C, too: else the span would look for good as if a run worked on it
             with suppress(TransientError):  # a database that is gone takes no record either
-                said = f"{type(error).__name__}: {error}"
-                ledger.failed(store.connection, channel.name, window, run_id, said)
+                ledger.failed(store.connection, channel.name, window, run_id, _told(error))
             raise
         return batch, None if target is None else sync(channel, store, target, behind=healing, progress=progress)
+
+
+def _told(error: BaseException) -> str:
+    """An error for the ledger; what is none of ours may quote the order, so only its kind is told."""
+    if isinstance(error, KeyboardInterrupt):
+        return "the run was stopped by hand"
+    ours = isinstance(error, OrderflowError | OSError)  # the second one is a disk's
+    return f"{type(error).__name__}: {error if ours else 'a fault of Orderflow; its traceback was printed'}"
 
 
 def stage_window(

@@ -247,5 +247,6 @@ def _target(name: object, folder: Path) -> Iterator[Fault]:
     known = [path.stem for path in folder.glob("*.yml")]
     if not isinstance(name, str) or name in known:
         return
-    cure = nearest(name, known) or f"add {folder / name}.yml"
+    add = f"add {folder / name}.yml as docs/new-oms.md says"
+    cure = nearest(name, known) if closest(name, known) else "; ".join(filter(None, (nearest(name, known), add)))
     yield Fault(("oms", "target"), f"unknown OMS target {name!r}", cure)

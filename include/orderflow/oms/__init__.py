@@ -18,7 +18,7 @@ import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +30,8 @@ from orderflow.domain.target import Target
 KINDS = ("http", "odoo", "postgres", "tryton")
 
 _NAME = "^[a-z0-9_]+$"
+_FORMS = {_NAME: "use small letters, digits and underscores", "^/": "write it with a slash in front, like /orders"}
+"""What the patterns of target files want, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,14 @@ def find(name: str, folder: Path) -> TargetFile:
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
         raise ConfigError(f"{path} holds no block of keys; write title, kind and connection")
-    problems: list[str] = []
+    problems: list[tuple[int, str]] = []
     head = _checked(_Head, value, lines, problems)
     options: Any = None
     if (kind := value.get("kind")) in KINDS:
         rest = {key: each for key, each in value.items() if key not in _Head.model_fields}
         options = _checked(_module(kind).OPTIONS, rest, lines, problems)
     if head is None or options is None:
-        raise ConfigError(f"{path}:\n" + "\n".join(f"  {problem}" for problem in problems))
+        raise ConfigError(f"{path}:\n" + "\n".join(f"  line {line}  {said}" for line, said in sorted(problems)))
     return TargetFile(name, head.title, head.kind, head.connection, options)
 
 
@@ -101,7 +103,9 @@ def _module(kind: str) -> Any:
     return importlib.import_module(f"{__name__}.{kind}")
 
 
-def _checked(model: type[BaseModel], value: dict[str, Any], lines: dict[Any, int], problems: list[str]) -> Any:
+def _checked(
+    model: type[BaseModel], value: dict[str, Any], lines: dict[Any, int], problems: list[tuple[int, str]]
+) -> Any:
     """The model's instance, or None and what is wrong in `problems`."""
     try:
         return model.model_validate(value)
@@ -109,19 +113,34 @@ def _checked(model: type[BaseModel], value: dict[str, Any], lines: dict[Any, int
         for each in error.errors():
             place = each["loc"]
             line = next((lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in lines), 1)
-            problems.append(f"line {line}  {'.'.join(map(str, place))}  {_words(each, model)}")
+            problems.append((line, f"{'.'.join(map(str, place))}  {_words(each, model)}"))
         return None
 
 
 def _words(error: Any, model: type[BaseModel]) -> str:
     """What is wrong and what to do, without the value: it might be a secret in the wrong place."""
     if error["type"] == "extra_forbidden":
-        names = [*model.model_fields, *_Head.model_fields] if len(error["loc"]) == 1 else []
+        names = _keys(model, error["loc"][:-1])
         near = difflib.get_close_matches(str(error["loc"][-1]), names, n=1)
-        return "unknown key; " + (f"did you mean {near[0]!r}?" if near else "remove it")
+        known = f"known are {', '.join(names)}" if names else "remove it"
+        return "unknown key; " + (f"did you mean {near[0]!r}?" if near else known)
     if error["type"] == "missing":
         return "is missing; add it"
-    return str(error["msg"])
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] in _FORMS:
+        return _FORMS[error["ctx"]["pattern"]]
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The keys of the block at a place; none where names of the file's own lead there."""
+    block = model
+    for step in place:
+        told = block.model_fields[str(step)].annotation if str(step) in block.model_fields else None
+        blocks = [each for each in (told, *get_args(told)) if isinstance(each, type) and issubclass(each, BaseModel)]
+        if not blocks:
+            return []
+        block = blocks[0]
+    return [*block.model_fields] if place else [*_Head.model_fields, *block.model_fields]
 
 
 def _lines(node: yaml.Node | None, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], int]]:

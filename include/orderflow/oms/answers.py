@@ -70,11 +70,8 @@ class Network(httpx.BaseTransport):
 
 def barred(place: str, error: httpx.RequestError) -> OrderflowError | None:
     """The error for what no OMS has seen: its certificate is not trusted, or a proxy stopped it. None for the rest."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return ConfigError(
-            f"{place}: its certificate is not trusted (expired, of another name, or of an unknown authority); renew "
-            "it, or name a PEM file with its authority in the connection's extra field verify"
-        )
+    if fault := wire.untrusted(place, error):
+        return ConfigError(fault)
     if isinstance(error, httpx.ProxyError):
         return wire.proxy_fault(place, error)
     return None

@@ -23,7 +23,7 @@ from orderflow.pipeline.progress import Progress, silent
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
-"""How often one sync sends the same orders before it leaves them to the next."""
+"""How often in a row one sync sends the same orders, and settles none of them, before it leaves them to the next."""
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between attempts, doubling from the first; a longer wait that the OMS asks for is left to the next sync."""
@@ -207,11 +207,13 @@ class _Counted:
 def _deliver(target: Target, claim: Sequence[Submission], pause: Callable[[float], None]) -> _Answer:
     """Send one claim, in a thread of its own, until every order in it is settled or the attempts are used up.
 
-    What is sent again is marked as `earlier`: the target finds out first whether the OMS has it.
+    What is sent again is marked as `earlier`: the target finds out first whether the OMS has it. An attempt that
+    settles something uses up none: an OMS that takes one order a request, and fails over one in twenty, gets them all.
     """
     receipts: dict[str, Receipt] = {}
-    waiting, error = list(claim), None
-    for attempt in range(ATTEMPTS):
+    waiting, error, attempt = list(claim), None, 0
+    while attempt < ATTEMPTS:
+        known = len(receipts)
         try:
             for receipt in target.submit(waiting):
                 receipts[receipt.key] = receipt
@@ -223,8 +225,9 @@ def _deliver(target: Target, claim: Sequence[Submission], pause: Callable[[float
         waiting = _again([each for each in claim if each.key not in receipts])
         if not waiting:
             break
+        attempt = 0 if len(receipts) > known else attempt + 1
         wait = FIRST_WAIT * 2**attempt if error is None or error.retry_after is None else error.retry_after
-        if attempt + 1 == ATTEMPTS or wait > LONGEST_WAIT:
+        if attempt == ATTEMPTS or wait > LONGEST_WAIT:
             break
         pause(wait)
     if waiting and error is None:

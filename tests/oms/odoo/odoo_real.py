@@ -3,19 +3,17 @@
 Debian has it in its unstable distribution. Only that package is fetched and unpacked (1.2 GB), nothing is installed,
 and its libraries come from PyPI. The first use builds one database with Sales, Inventory and Loyalty, a 15 % tax that
 no order may get, products, pricelists, and a user who may sell and no more (a minute or more, with network); every
-later use copies that database and starts the server (seconds). `python tests/oms/odoo/odoo_real.py` does the first use
-and prints the seconds.
+later use copies that database and starts the server (seconds). `PYTHONPATH=include:tests python
+tests/oms/odoo/odoo_real.py` does the first use and prints the seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,11 +23,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
-import psycopg2
 from odoo_tables import LOGIN, SKUS
 
-from orderflow.sandbox.postgres import Postgres, start
+from loopback import free_port
+from orderflow.sandbox.postgres import Postgres
+from real_server import administer, answers, copied, end, shared
 
 FOLDER = Path(__file__).parents[3] / ".orderflow" / "odoo"
 PACKAGE = "odoo-19"
@@ -68,8 +66,7 @@ class Running:
 
     def kill(self) -> None:
         """End every process of the server at once, as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(20)
+        end(self.process, signal.SIGKILL)
 
     def start(self) -> None:
         """Start it again at the same address."""
@@ -78,50 +75,31 @@ class Running:
 
 @contextlib.contextmanager
 def running() -> Iterator[Running]:
-    """Start Odoo on a fresh copy of the built database.
+    """Start Odoo on a fresh copy of the built database."""
+    with shared(FOLDER, _fill) as postgres, _serving(postgres, f"shop_{os.getpid()}_{next(_names)}") as server:
+        yield server
 
-    Several runs may use the folder at once: the first builds, the last one stops PostgreSQL, and nobody comes or goes
-    meanwhile.
-    """
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "door").open("w") as door, (FOLDER / "used").open("w") as used:
-        fcntl.flock(door, fcntl.LOCK_EX)
-        fcntl.flock(used, fcntl.LOCK_SH)
-        postgres = start(FOLDER / "pg", durable=False)
-        if not _READY.exists():
-            _fetch()
-            _install()
-            _build(postgres)
-        fcntl.flock(door, fcntl.LOCK_UN)
-        try:
-            with _serving(postgres, f"shop_{os.getpid()}_{next(_names)}") as server:
-                yield server
-        finally:
-            fcntl.flock(door, fcntl.LOCK_EX)
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(used, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                postgres.stop()
+
+def _fill(postgres: Postgres) -> None:
+    if not _READY.exists():
+        _fetch()
+        _install()
+        _build(postgres)
 
 
 @contextlib.contextmanager
 def _serving(postgres: Postgres, database: str) -> Iterator[Running]:
-    _administer(postgres, f"create database {database} template base")
-    with socket.socket() as probe, socket.socket() as second:
-        for each in (probe, second):
-            each.bind(("127.0.0.1", 0))
-        port, evented = (each.getsockname()[1] for each in (probe, second))
+    port, evented = free_port(), free_port()
     command = [*_odoo(postgres), "-d", database, "--http-interface", "127.0.0.1", "--http-port", str(port),
                "--gevent-port", str(evented), "--workers", "3", "--max-cron-threads", "0"]  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     key, admin = _READY.read_text().split()
-    server = Running(url, database, postgres.dsn(database), key, admin, command, _started(command, url, database))
-    try:
-        yield server
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.process.pid, signal.SIGKILL)
-        server.process.wait(20)
-        _administer(postgres, f"drop database {database} with (force)")
+    with copied(postgres, database) as dsn:
+        server = Running(url, database, dsn, key, admin, command, _started(command, url, database))
+        try:
+            yield server
+        finally:
+            end(server.process, signal.SIGKILL)
     (FOLDER / f"{database}.log").unlink()
 
 
@@ -131,21 +109,8 @@ def _started(command: list[Any], url: str, database: str) -> subprocess.Popen[by
         process = subprocess.Popen(
             command, env=_environment(), cwd=FOLDER, stdout=sink, stderr=sink, start_new_session=True
         )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"Odoo ended with {process.returncode}; read {log}")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/web/health", timeout=30).status_code == 200:
-                return process
-        time.sleep(0.2)
-    raise RuntimeError(f"Odoo does not answer at {url}; read {log}")
-
-
-def _administer(postgres: Postgres, statement: str) -> None:
-    with contextlib.closing(psycopg2.connect(postgres.dsn())) as connection:
-        connection.autocommit = True
-        connection.cursor().execute(statement)
+    answers(f"{url}/web/health", process, log)
+    return process
 
 
 def _fetch() -> None:
@@ -178,10 +143,10 @@ def _install() -> None:
 
 
 def _build(postgres: Postgres) -> None:
-    _administer(postgres, "drop database if exists base")
-    _administer(postgres, f"drop role if exists {_ROLE}")
-    _administer(postgres, f"create role {_ROLE} superuser login")
-    _administer(postgres, f"create database base template template0 owner {_ROLE}")
+    administer(postgres, "drop database if exists base")
+    administer(postgres, f"drop role if exists {_ROLE}")
+    administer(postgres, f"create role {_ROLE} superuser login")
+    administer(postgres, f"create database base template template0 owner {_ROLE}")
     odoo = [*_odoo(postgres), "-d", "base"]
     setup = Path(__file__).with_name("odoo_setup.py").read_text()
     apps = ["-i", "sale_management,sale_stock,sale_loyalty", "--without-demo", "all", "--stop-after-init"]

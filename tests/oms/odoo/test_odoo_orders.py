@@ -95,6 +95,27 @@ def test_a_quantity_that_odoo_rounds_is_refused_before_it_is_confirmed_although_
     assert states(server, 25, 26) == ["draft", "sale"]
 
 
+def test_what_odoo_rounded_is_not_confirmed_when_it_is_sent_again_and_written_anew_once_odoo_keeps_it(
+    server: Server, target: Target
+) -> None:
+    if server.admin:
+        pytest.skip("the places of quantities are the simulated one's to change here")
+
+    def weighed(version: int, **more: str) -> Submission:
+        return submission(28, version, lines=[line(quantity="0.335", total="0.1")], grand_total="4.6", **more)
+
+    first, again = settle(target, weighed(1), weighed(2))
+    settle(target, weighed(3, order_status="cancelled"))
+    (revived,) = settle(target, weighed(4))
+    rows(server, "alter table sale_order_line alter product_uom_qty type numeric(20,3)")
+    (cured,) = settle(target, weighed(5))
+
+    assert [(each.reason or "").partition(":")[0] for each in (first, again, revived)] == ["OMS_QUANTITY_DIFFERS"] * 3
+    assert (cured.reason, states(server, 28)) == (None, ["sale"])
+    kept = rows(server, "select product_uom_qty::text from sale_order_line where order_id = %s", cured.oms_id)
+    assert ("0.335",) in kept
+
+
 def test_nothing_mails_the_buyer_although_quotation_template_and_coupons_would(server: Server, target: Target) -> None:
     before = rows(server, "select id from mail_mail")
 
@@ -121,6 +142,21 @@ def test_a_currency_without_a_pricelist_is_refused(server: Server, target: Targe
 
     assert (receipt.reason or "").startswith("OMS_CURRENCY_DIFFERS")
     assert states(server, 8) == ["draft"]
+
+
+def test_an_order_that_was_refused_for_its_currency_is_taken_once_odoo_has_the_pricelist(
+    server: Server, target: Target
+) -> None:
+    if server.admin:
+        pytest.skip("the real one's pricelist would stay for the other tests")
+    (refused,) = settle(target, submission(29, currency="THB"))
+    rows(server, "insert into product_pricelist (name, currency_id) values ('Baht', 4)")
+    (taken,) = settle(opened(server), submission(29, 2, currency="THB"))
+    currency = target.look_up(CHANNEL, ["24-00029"])["24-00029"].currency
+    rows(server, "delete from product_pricelist where name = 'Baht'")
+
+    assert (refused.reason or "").startswith("OMS_CURRENCY_DIFFERS")
+    assert (taken.reason, states(server, 29), currency) == (None, ["sale"], "THB")
 
 
 def test_a_refusal_in_odoos_words_names_no_buyer(server: Server, target: Target) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
-from datetime import UTC, timedelta
+from datetime import UTC
 
 import httpx
 import msgspec
@@ -92,7 +92,7 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
         judge(response, wanted=wanted, now=runtime.clock())
         grant = read(response, _GRANT, wanted=wanted)
         refresh = grant.refresh_token or kept
-        ends = runtime.clock() + timedelta(seconds=grant.expires_in)
+        ends = Token.end(runtime.clock(), grant.expires_in)
         return Token(Secret(grant.access_token), ends, Secret(refresh) if refresh else None)
 
     return bearer(
@@ -172,7 +172,7 @@ class Restricted(httpx.Auth):
             raise error
         judge(response, wanted=wanted, now=now)
         grant = read(response, _RESTRICTED, wanted=wanted)
-        return Token(Secret(grant.restricted_data_token), now + timedelta(seconds=grant.expires_in))
+        return Token(Secret(grant.restricted_data_token), Token.end(now, grant.expires_in))
 
 
 def _answered(auth: httpx.Auth, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, httpx.Response]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
+from orderflow.adapters.described.headers import wrong_headers
 from orderflow.adapters.described.mapping import Block, Mapped, MistakesError
 from orderflow.adapters.described.sheet import Sheet
 from orderflow.adapters.described.values import PathText, within
@@ -258,8 +259,8 @@ class Described(source.Options):
     auth: Auth
     headers: dict[str, HeaderText] = Field(default_factory=dict)
     """Fixed headers of every request; no secrets."""
-    keys: dict[HeaderText, str] = Field(default_factory=dict)
-    """Headers with a secret beside what `auth` sends: which extra field of the connection holds it, or `login`."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """Headers with a secret beside what `auth` sends, and what holds each: `login`, `password`, or an extra field."""
     limits: Sheet = Sheet()
     orders: Listing
     created: Between | None = None
@@ -303,6 +304,7 @@ class Described(source.Options):
 
 def _impossible(told: Described) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Requests that could only be wrong, by the keys that lead there."""
+    yield from wrong_headers(told)
     page = told.orders.page
     size = None if isinstance(page, Whole) else page.size
     names = [page.name] if isinstance(page, Numbered | Cursor) else []

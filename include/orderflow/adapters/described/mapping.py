@@ -8,10 +8,21 @@ from functools import cached_property
 from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from orderflow.adapters.described.sums import computed, rounded_off, totals
-from orderflow.adapters.described.values import PathText, Place, Places, Reader, Scope, Value, parse, plain, reader
+from orderflow.adapters.described.sums import as_told, computed, rounded_off, says_something, totals
+from orderflow.adapters.described.values import (
+    Marks,
+    PathText,
+    Place,
+    Places,
+    Reader,
+    Scope,
+    Value,
+    parse,
+    plain,
+    reader,
+)
 from orderflow.domain import order as ours
 from orderflow.domain.errors import RecordError
 from orderflow.domain.order import Order, Part
@@ -97,6 +108,10 @@ Contacts: TypeAlias = dict[Literal["ship_to", "bill_to", "sold_to"], dict[str, P
 class Mapped(Block):
     """Which value of a record is which field of our order."""
 
+    decimal: Literal[".", ","] = "."
+    """The decimal mark of amounts that stand as text."""
+    grouping: Annotated[str, Field(max_length=1)] = ""
+    """What groups their thousands: `.` in 1.234,50."""
     order: dict[str, Places]
     lines: Blocks = []
     charges: Blocks = []
@@ -182,24 +197,18 @@ def _compiled(told: Mapped) -> Callable[[Raw], Order]:
 def _unrounded(told: Mapped) -> Mapped | None:
     """The mapping with amounts as they are told; None where none is rounded, or the file says what rounding is."""
     whole = told.model_dump(exclude_unset=True)
-    exact = _without_digits(whole)
+    exact = as_told(whole)
     return None if exact == whole or "rounding" in told.order else Mapped.model_validate(exact)
 
 
-def _without_digits(told: Any) -> Any:
-    if isinstance(told, list):
-        return [_without_digits(each) for each in told]
-    if not isinstance(told, dict):
-        return told
-    rounds = told.get("unit") != "minor" and (isinstance(told.get("digits"), int) or told.get("digits") == "currency")
-    return {key: _without_digits(each) for key, each in told.items() if not (rounds and key == "digits")}
-
-
 def _mapping(told: Mapped) -> Callable[[Raw], Order]:
-    fill = _filler("order", told.order)
+    marks = Marks(told.decimal, told.grouping)
+    fill = _filler("order", told.order, marks)
     currency_of = reader("currency", "code", told.order["currency"]) if "currency" in told.order else None  # type: ignore[arg-type] # `_mistakes` refused lists
-    makers = {name: [_maker(name, block) for block in getattr(told, name)] for name in ours.PARTS if name != "contacts"}
-    contacts = [(role, _filler("contacts", fields)) for role, fields in told.contacts.items()]
+    makers = {
+        name: [_maker(name, block, marks) for block in getattr(told, name)] for name in ours.PARTS if name != "contacts"
+    }
+    contacts = [(role, _filler("contacts", fields, marks)) for role, fields in told.contacts.items()]
     raw_status = [(field, told.order[field]) for field in STATUSES if field in told.order]
     statuses = [(field, reader(field, "code", _bare(place))) for field, place in raw_status]
     extras = [(name, parse(path)) for name, path in told.ext.items()]
@@ -237,7 +246,7 @@ def _shown(value: Any) -> str | None:
         return msgspec.json.encode(value).decode()
 
 
-def _filler(part: str, fields: Mapping[str, Places]) -> Fill:
+def _filler(part: str, fields: Mapping[str, Places], marks: Marks) -> Fill:
     """Reads the fields of one part; those that hold nothing are left out."""
     known, several, words = FIELDS[part], LISTS.get(part, ()), WORDS.get(part, {})
     single: list[tuple[str, str, Reader]] = []
@@ -247,7 +256,7 @@ def _filler(part: str, fields: Mapping[str, Places]) -> Fill:
             places = place if isinstance(place, list) else [place]
             lists.append((name, [_each_text(name, each) for each in places]))
         else:
-            single.append((name, known[name], reader(name, known[name], place)))  # type: ignore[arg-type] # as above
+            single.append((name, known[name], reader(name, known[name], place, marks)))  # type: ignore[arg-type] # as above
 
     def fill(scope: Scope, currency: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -297,13 +306,13 @@ def _flag(field: str, text: str) -> bool:
         raise RecordError("FLAG_MALFORMED", field, text, f"a flag is one of {', '.join(FLAGS)}") from None
 
 
-def _maker(part: str, block: Elements) -> Callable[[Scope, str], list[Any]]:
+def _maker(part: str, block: Elements, marks: Marks) -> Callable[[Scope, str], list[Any]]:
     """Makes the elements of one part, out of each place that the block leads to."""
     kind: type[Part] = ours.PARTS[part]
     each = parse(block.each) if block.each is not None else None
-    fill = _filler(part, block.fields)
+    fill = _filler(part, block.fields, marks)
     wanted = [(parse(path), {words} if isinstance(words, str) else set(words)) for path, words in block.where.items()]
-    pairs = _pairs(block.lines) if block.lines else None
+    pairs = _pairs(block.lines, marks) if block.lines else None
     constants = all(isinstance(place, Value) and place.constant is not None for place in block.fields.values())
 
     def make(scope: Scope, currency: str) -> list[Any]:
@@ -314,7 +323,7 @@ def _maker(part: str, block: Elements) -> Callable[[Scope, str], list[Any]]:
             fields = fill(element, currency)
             if pairs:
                 fields["lines"] = pairs(element)
-            if each is None and (constants or not _says_something(part, fields)):
+            if each is None and (constants or not says_something(part, fields, FIELDS[part])):
                 continue
             if part == "lines":
                 fields["number"] = 0
@@ -324,15 +333,7 @@ def _maker(part: str, block: Elements) -> Callable[[Scope, str], list[Any]]:
     return make
 
 
-def _says_something(part: str, fields: Mapping[str, Any]) -> bool:
-    """Whether an element out of the record itself is there: an amount that is not zero, or any text."""
-    amounts = [fields[name] for name, kind in FIELDS[part].items() if kind == "amount" and name in fields]
-    if part in {"charges", "discounts", "taxes", "refunds", "payments"}:
-        return any(amount.strip("0.+- ") for amount in amounts)
-    return bool(fields)
-
-
-def _pairs(told: Quantities) -> Callable[[Scope], list[tuple[str, str]]]:
+def _pairs(told: Quantities, marks: Marks) -> Callable[[Scope], list[tuple[str, str]]]:
     each, line_id, quantity = parse(told.each), parse(told.line_id), parse(told.quantity)
 
     def pairs(scope: Scope) -> list[tuple[str, str]]:
@@ -340,7 +341,7 @@ def _pairs(told: Quantities) -> Callable[[Scope], list[tuple[str, str]]]:
         for element in each.elements(scope):
             ids, counts = (list(filter(None, map(_shown, path.of(element)))) for path in (line_id, quantity))
             if ids and counts:
-                found.append((ids[0], counts[0]))
+                found.append((ids[0], marks.read("lines", counts[0], counts[0])))
         return found
 
     return pairs

@@ -54,12 +54,14 @@ def signing(
 
 def _keys(told: Described, account: Account) -> dict[str, Secret]:
     """The secret of each header; raises `ConfigError` for those that the connection does not hold."""
-    held = {**account.extra, "login": account.login}
+    password = account.password.reveal() if account.password else None
+    held = {**account.extra, "login": account.login, "password": password}
     keys = {name: held.get(field) for name, field in told.keys.items()}
     if missing := [name for name, key in keys.items() if not isinstance(key, str) or not key]:
-        raise ConfigError(
-            f"connection {account.name}: it holds nothing for {', '.join(missing)}; put the secret into the extra "
-            "field that `keys` of the channel file names for it"
+        there = ", ".join(field for field, key in held.items() if key and isinstance(key, str)) or "nothing"
+        raise ConfigError(  # what `keys` names is not told: it may be the secret itself, in the wrong place
+            f"connection {account.name}: it holds no text for {', '.join(missing)}, but {there}; put the secret into "
+            "the extra field that `keys` of the channel file names for the header, or correct that name"
         )
     return {name: Secret(str(key)) for name, key in keys.items()}
 
@@ -142,7 +144,7 @@ def _end(auth: Login, body: Any, runtime: Runtime) -> Any:
             f"no number of seconds stands at {auth.expires_in} of the answer to the login; correct auth.expires_in in "
             "the channel file, or say auth.lifetime instead"
         ) from None
-    return None if life is None else runtime.clock() + life
+    return None if life is None else Token.end(runtime.clock(), life.total_seconds())
 
 
 def _refresh(auth: Login, body: Mapping[str, Any]) -> Secret | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -36,6 +37,19 @@ def totals(fields: dict[str, Any], parts: Mapping[str, list[Any]], stated: froze
             fields["tax_total"] = _sum(taxes)
     if "discount_total" not in stated and parts["discounts"]:
         fields["discount_total"] = _sum(each.amount for each in parts["discounts"])
+
+
+def negated(text: str) -> str:
+    """The amount with the other sign."""
+    return text[1:] if text.startswith("-") else f"-{text.removeprefix('+')}"
+
+
+def total(texts: Sequence[str]) -> str:
+    """The sum of several amounts; where one is none, that one, so that cleaning names it."""
+    try:
+        return f"{sum((Decimal(text) for text in texts), Decimal(0)):f}"
+    except InvalidOperation:
+        return next(text for text in texts if not re.fullmatch(r"[+-]?\d+(\.\d+)?", text))
 
 
 def _times(one: str, other: str) -> str | None:
@@ -85,3 +99,21 @@ def _residue(order: Order) -> Decimal:
 
 def _added(amounts: Iterable[str | None]) -> Decimal:
     return sum((Decimal(each) for each in amounts), Decimal(0))  # type: ignore[arg-type] # the caller takes the TypeError
+
+
+def as_told(told: Any) -> Any:
+    """What a channel file says of values, without what rounds them."""
+    if isinstance(told, list):
+        return [as_told(each) for each in told]
+    if not isinstance(told, dict):
+        return told
+    rounds = told.get("unit") != "minor" and (isinstance(told.get("digits"), int) or told.get("digits") == "currency")
+    return {key: as_told(each) for key, each in told.items() if not (rounds and key == "digits")}
+
+
+def says_something(part: str, fields: Mapping[str, Any], kinds: Mapping[str, str]) -> bool:
+    """Whether an element out of the record itself is there: an amount that is not zero, or any text."""
+    amounts = [fields[name] for name, kind in kinds.items() if kind == "amount" and name in fields]
+    if part in {"charges", "discounts", "taxes", "refunds", "payments"}:
+        return any(amount.strip("0.+- ") for amount in amounts)
+    return bool(fields)

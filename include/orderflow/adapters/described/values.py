@@ -10,7 +10,7 @@ of these. A key that holds a dot or a bracket stands in double quotes. Inside a 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import cache
@@ -18,6 +18,8 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from orderflow.adapters.cells import amount
+from orderflow.adapters.described.sums import negated, total
 from orderflow.domain.errors import RecordError
 from orderflow.domain.money import WITHDRAWN, exponent
 
@@ -87,15 +89,20 @@ def _into(value: Any, step: Step, scope: Scope) -> Iterator[Any]:
         yield from elements[step.at : step.at + 1] if step.at >= 0 else elements[step.at :][:1]
     elif step.match:
         pairs = [
-            (key, set(map(plain, told.of(scope))) if isinstance(told, Path) else {told}) for key, told in step.match
+            (key, set(map(_scalar, told.of(scope))) if isinstance(told, Path) else {told}) for key, told in step.match
         ]
         yield from (
             each
             for each in elements
-            if isinstance(each, Mapping) and all((plain(each.get(key)) or ...) in wanted for key, wanted in pairs)
+            if isinstance(each, Mapping) and all((_scalar(each.get(key)) or ...) in wanted for key, wanted in pairs)
         )
     else:
         yield from elements
+
+
+def _scalar(value: Any) -> str | None:
+    """What a condition compares: an object, or a list, is no value that a file could name."""
+    return None if isinstance(value, Mapping | list) else plain(value)
 
 
 def parse(text: str) -> Path:
@@ -229,14 +236,28 @@ Place: TypeAlias = Annotated[_Path | _Value, Discriminator(_form)]
 Places: TypeAlias = Annotated[_Path | _Value | Annotated[list[Place], Tag("places")], Discriminator(_form)]
 """A place, or several: the lines of an address, the tags of an order."""
 
+
+class Marks(NamedTuple):
+    """How amounts are written where they stand as text."""
+
+    decimal: str
+    grouping: str
+
+    def read(self, field: str, text: str, value: Any) -> str:
+        """Decimal text with a point; raises `RecordError` where a mark cannot mean that."""
+        return text if self == POINT or not isinstance(value, str) else amount(field, text, **self._asdict())
+
+
+POINT = Marks(".", "")
+
 Reader: TypeAlias = Callable[[Scope, str], str | None]
 """Reads one field: `reader(scope, currency)`; None where there is nothing."""
 
 
-def reader(field: str, kind: str, place: Place) -> Reader:
+def reader(field: str, kind: str, place: Place, marks: Marks = POINT) -> Reader:
     """How to read a field of this kind (`amount`, `time`, `code`, `text` or `flag`)."""
     told = Value(path=place) if isinstance(place, str) else place
-    gather = _gatherer(field, kind, told)
+    gather = _gatherer(field, kind, told, marks if kind == "amount" else POINT)
     convert = _converter(field, kind, told)
 
     def read(scope: Scope, currency: str) -> str | None:
@@ -249,7 +270,7 @@ def reader(field: str, kind: str, place: Place) -> Reader:
     return read
 
 
-def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | None]:
+def _gatherer(field: str, kind: str, told: Value, marks: Marks) -> Callable[[Scope], str | None]:
     if told.constant is not None:
         constant = plain(told.constant)
         return lambda _: constant
@@ -261,7 +282,7 @@ def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | Non
     def texts(scope: Scope, path: Path, name: str) -> list[str]:
         try:
             found = (each for each in path.of(scope) if says_false or each is not False)
-            return [text for each in found if (text := plain(each)) is not None]
+            return [marks.read(field, text, each) for each in found if (text := plain(each)) is not None]
         except TypeError:
             raise RecordError("RAW_SHAPE", field, None, f"{name} holds a list or an object, not one value") from None
 
@@ -270,35 +291,21 @@ def _gatherer(field: str, kind: str, told: Value) -> Callable[[Scope], str | Non
         if told.join:
             return " ".join(text for some in found for text in some) or None
         if any(signs):  # without one of them, what is left is an amount that nobody told
-            signed = [
-                _negated(text) if sign else text for some, sign in zip(found, signs, strict=True) for text in some
-            ]
-            return _total(signed) if all(found) else None
+            signed = [negated(text) if sign else text for some, sign in zip(found, signs, strict=True) for text in some]
+            return total(signed) if all(found) else None
         some = [text for some in found for text in some] if told.sum else next(filter(None, found), [])
         if kind == "amount" and len(some) > 1:
-            return _total(some)
+            return total(some)
         return ", ".join(some) or None
 
     return gather
-
-
-def _negated(text: str) -> str:
-    return text[1:] if text.startswith("-") else f"-{text.removeprefix('+')}"
-
-
-def _total(texts: Sequence[str]) -> str:
-    """The sum of several amounts; where one is none, that one, so that cleaning names it."""
-    try:
-        return f"{sum((Decimal(text) for text in texts), Decimal(0)):f}"
-    except InvalidOperation:
-        return next(text for text in texts if not re.fullmatch(r"[+-]?\d+(\.\d+)?", text))
 
 
 def _converter(field: str, kind: str, told: Value) -> Callable[[str, str], str | None]:
     if kind == "amount" and (told.unit == "minor" or told.scale != 1 or told.digits is not None):
         minor = told.unit == "minor"
 
-        def amount(text: str, currency: str) -> str:
+        def scaled(text: str, currency: str) -> str:
             digits = _digits(currency) if told.digits == "currency" or (minor and told.digits is None) else told.digits
             try:
                 number = Decimal(text) * told.scale
@@ -309,7 +316,7 @@ def _converter(field: str, kind: str, told: Value) -> Callable[[str, str], str |
             except ArithmeticError:
                 return text
 
-        return amount
+        return scaled
     if kind == "time" and told.time:
         return lambda text, _: _moment(field, text, told.time or "")
     return lambda text, _: text

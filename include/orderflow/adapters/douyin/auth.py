@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -88,7 +87,7 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
             raise DeniedError(f"{error} (or let the seller authorise the app again)")
         judge(response, wanted=wanted, now=runtime.clock())
         grant = read(response, _ANSWER, wanted=wanted).data
-        ends = runtime.clock() + timedelta(seconds=grant.expires_in)
+        ends = Token.end(runtime.clock(), grant.expires_in)
         return Token(Secret(grant.access_token), ends, Secret(grant.refresh_token) if grant.refresh_token else None)
 
     def refused(response: httpx.Response) -> bool:

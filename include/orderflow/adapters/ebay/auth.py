@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import httpx
 import msgspec
 
@@ -49,12 +47,12 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
         wanted, answer = "an access token", said(response)
         if answer.error and response.status_code in {400, 401, 403}:
             raise DeniedError(
-                f"{named(response.request)}: {words(answer.text or '', response)} instead of {wanted}; correct client id and "
-                "secret in the connection, or let the seller authorise the application again"
+                f"{named(response.request)}: {words(answer.text or '', response)} instead of {wanted}; correct client "
+                "id and secret in the connection, or let the seller authorise the application again"
             )
         judge(response, wanted=wanted, now=runtime.clock(), said=answer.text)
         grant = read(response, _GRANT, wanted=wanted)
-        ends = runtime.clock() + timedelta(seconds=grant.expires_in)
+        ends = Token.end(runtime.clock(), grant.expires_in)
         kept = Secret(grant.refresh_token) if grant.refresh_token else _sent_refresh(response)
         return Token(Secret(grant.access_token), ends, kept)
 

@@ -42,6 +42,8 @@ class Options(Described):
         for name in ("orders", "detail", "by_id"):
             if isinstance(call := made.get(name), dict):
                 made[name] = _post({**shared, **call})
+        if "query" in shared and isinstance(made.get("created"), dict):
+            made["created"] = _variables(made["created"])
         if isinstance(success := made.get("success", {}), dict):
             made["success"] = _SUCCESS | success
         return made
@@ -74,13 +76,18 @@ def _post(call: dict[str, Any]) -> dict[str, Any]:
     if "name" in made:
         made["name"] = f"variables.{made['name']}"
     if isinstance(window := made.get("window"), dict):
-        made["window"] = {end: _variable(moment) for end, moment in window.items()}
+        made["window"] = _variables(window)
     if isinstance(page := made.get("page"), dict):
         made["page"] = {
             key: _variable(value) if key == "size" else f"variables.{value}" if key == "name" else value
             for key, value in page.items()
         }
     return made
+
+
+def _variables(between: dict[str, Any]) -> dict[str, Any]:
+    """A filter on time whose names are those of variables."""
+    return {end: _variable(moment) for end, moment in between.items()}
 
 
 def _variable(told: Any) -> Any:

@@ -190,7 +190,7 @@ def _damage(body: bytes) -> str:
 
 def _unreadable(response: httpx.Response, error: Exception, wanted: str) -> DriftError | TransientError:
     body = response.content.strip()
-    declared = response.headers.get("content-type", "no content type")
+    declared = words(response.headers.get("content-type", "no content type"), response)
     where = f"{told(response.request)}: status {response.status_code}, {len(body)} bytes declared as {declared}"
     if not body:
         return TransientError(f"{where}: an empty body instead of {wanted}; {_AGAIN}")

@@ -44,6 +44,14 @@ class Token:
             return None
         return cls(Secret(value), _moment(expires) if expires else None, Secret(refresh) if refresh else None)
 
+    @staticmethod
+    def end(now: datetime, seconds: float) -> datetime | None:
+        """When a token ends that is good for so long; None for what outlives the calendar: some write "for ever" so."""
+        try:
+            return now + timedelta(seconds=seconds)
+        except OverflowError:
+            return None
+
     def to_json(self) -> dict[str, JsonValue]:
         """What to keep in the connection's extra fields; holds the secrets in clear."""
         return {

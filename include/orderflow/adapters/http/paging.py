@@ -23,6 +23,10 @@ Q = TypeVar("Q")
 Question: TypeAlias = Mapping[str, JsonValue]
 
 
+MOST_PAGES = 100_000
+"""Of one question; each of them would be asked for, however wrong the total is that promises them."""
+
+
 def by_cursor(name: str, following: Callable[[A], JsonValue]) -> Callable[[Question, A], Question | None]:
     """Ask again with parameter `name` set to what `following` finds in the answer; a cursor of None ends the walk."""
 
@@ -54,6 +58,12 @@ def last_page_first(
     """
 
     def next_question(question: Question, answer: A) -> Question | None:
+        if name not in question and pages(answer) > MOST_PAGES:
+            raise DriftError(
+                f"the platform counts {pages(answer)} pages, more than {MOST_PAGES:,}: no list that can be read; what "
+                "it calls the total is another number, or it ignores the window; compare the request with its "
+                "documentation"
+            )
         page = question[name] - 1 if name in question else first + pages(answer) - 1
         return {**question, name: page} if page >= first else None
 

@@ -62,8 +62,8 @@ def told(request: httpx.Request) -> str:
 def words(text: str, answer: httpx.Response) -> str:
     """A platform's own message, cut short, without e-mail addresses and without anything that looks like a token.
 
-    Some quote the key that they refuse: nothing is told of what the connection of this `answer` holds, nor of what signed
-    its request, however it is written there.
+    Some quote the key that they refuse: nothing is told of what the connection of this `answer` holds, nor of what
+    signed its request, however it is written there.
     """
     for secret in sorted(_held(answer) | _sent(answer), key=len, reverse=True):
         for form in _forms(secret):

@@ -110,11 +110,8 @@ def _fault(request: httpx.Request, error: httpx.RequestError) -> OrderflowError:
         return DriftError(f"{where}: {error}")
     if isinstance(error, httpx.ProxyError):
         return wire.proxy_fault(where, error)
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return DeniedError(
-            f"{where}: its certificate is not trusted; ask the platform for a valid one, or name a PEM file with its "
-            "authority in the connection's extra field verify"
-        )
+    if fault := wire.untrusted(where, error):
+        return DeniedError(fault)
     if refused := _TLS.search(str(error)):
         return TransientError(
             f"{where}: no secure connection ({refused[1]}); the run tries again by itself; when it stays, look whether "
@@ -172,6 +169,11 @@ class Authorized(httpx.BaseTransport):
                     signed = flow.send(response)
                 except StopIteration:
                     return response
+        except UnicodeEncodeError:
+            raise ConfigError(
+                f"{told(request)}: a secret holds a sign that no header may have, mostly an invisible one that was "
+                "pasted along; enter it in the connection again"
+            ) from None  # the error itself holds the secret
         finally:
             flow.close()
 

@@ -87,11 +87,11 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
         judge(response, wanted=wanted, now=runtime.clock())
         if refusal := _refusal(response):
             raise DeniedError(
-                f"{RENEWAL}: {words(f'code {refusal.code} {refusal.msg}', response)} instead of {wanted}; JD renews a token in "
-                "its last 24 hours only, and so many times a month; let the merchant authorise the app again"
+                f"{RENEWAL}: {words(f'code {refusal.code} {refusal.msg}', response)} instead of {wanted}; JD renews a "
+                "token in its last 24 hours only, and so many times a month; let the merchant authorise the app again"
             )
         grant = read(response, _GRANT, wanted=wanted)
-        ends = runtime.clock() + timedelta(seconds=grant.expires_in)
+        ends = Token.end(runtime.clock(), grant.expires_in)
         return Token(Secret(grant.access_token), ends, Secret(grant.refresh_token))
 
     def refused(response: httpx.Response) -> bool:

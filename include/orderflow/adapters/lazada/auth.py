@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import timedelta
 
 import httpx
 import msgspec
@@ -74,7 +73,7 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
             raise error if isinstance(error, TransientError) else DeniedError(str(error))
         judge(response, wanted=wanted, now=runtime.clock())
         grant = read(response, _GRANT, wanted=wanted)
-        ends = runtime.clock() + timedelta(seconds=grant.expires_in)
+        ends = Token.end(runtime.clock(), grant.expires_in)
         return Token(Secret(grant.access_token), ends, Secret(grant.refresh_token))
 
     def refused(response: httpx.Response) -> bool:

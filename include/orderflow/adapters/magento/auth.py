@@ -128,7 +128,7 @@ def _ims(account: Account, runtime: Runtime) -> Bearer:
         wanted = "a token of Adobe's login"
         judge(response, wanted=wanted, now=runtime.clock())
         grant = read(response, _GRANT, wanted=wanted)
-        return Token(Secret(grant.access_token), runtime.clock() + timedelta(seconds=grant.expires_in))
+        return Token(Secret(grant.access_token), Token.end(runtime.clock(), grant.expires_in))
 
     def put(request: httpx.Request, token: Token) -> None:
         request.headers["authorization"] = f"Bearer {token.value.reveal()}"

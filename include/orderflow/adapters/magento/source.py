@@ -223,8 +223,8 @@ class Magento:
             if (message := said(response)) is None:
                 raise
             raise DriftError(
-                f"{told(response.request)}: status {response.status_code} and a refusal ({words(message, response)}) instead of "
-                f"{wanted}; a gateway or plugin hides the status: let it pass"
+                f"{told(response.request)}: status {response.status_code} and a refusal ({words(message, response)}) "
+                f"instead of {wanted}; a gateway or plugin hides the status: let it pass"
             ) from None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Mapping
-from datetime import timedelta
 
 import httpx
 import msgspec
@@ -118,7 +117,7 @@ def auth(account: Account, runtime: Runtime) -> Form:
             )
         judge(response, wanted=wanted, now=runtime.clock())
         grant = read(response, _GRANTED, wanted=wanted).pop_auth_token_refresh_response
-        ends = runtime.clock() + timedelta(seconds=grant.expires_in)
+        ends = Token.end(runtime.clock(), grant.expires_in)
         return Token(Secret(grant.access_token), ends, Secret(grant.refresh_token))
 
     def refused(response: httpx.Response) -> bool:

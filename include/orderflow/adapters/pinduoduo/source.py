@@ -16,7 +16,18 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from orderflow.adapters.http import Question, client, judge, last_page_first, legible, named, read, side_by_side, walk
+from orderflow.adapters.http import (
+    Question,
+    client,
+    judge,
+    last_page_first,
+    legible,
+    named,
+    read,
+    side_by_side,
+    walk,
+    words,
+)
 from orderflow.adapters.pinduoduo import LIMITS
 from orderflow.adapters.pinduoduo.answers import BUSINESS, failure, said
 from orderflow.adapters.pinduoduo.auth import ROUTER, auth
@@ -201,7 +212,8 @@ class Pinduoduo:
         response = self._client.post(ROUTER, params=_spelled(question))
         if answer := said(response):
             if question["type"] == DETAIL and answer.code == BUSINESS and not answer.busy:
-                log.warning("order not shown order=%s sub_code=%s", question["order_sn"], answer.sub_code)
+                sub_code = words(str(answer.sub_code), response)
+                log.warning("order not shown order=%s sub_code=%s", question["order_sn"], sub_code)
                 raise _NotShownError
             raise failure(response, answer, wanted=wanted)
         judge(response, wanted=wanted, now=self._runtime.clock())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import timedelta
 
 import httpx
 import msgspec
@@ -76,7 +75,7 @@ def auth(shop_id: int, account: Account, runtime: Runtime) -> Bearer:
             raise DeniedError(str(error))
         judge(response, wanted=wanted, now=runtime.clock())
         grant = read(response, _GRANT, wanted=wanted)
-        ends = runtime.clock() + timedelta(seconds=grant.expire_in)
+        ends = Token.end(runtime.clock(), grant.expire_in)
         return Token(Secret(grant.access_token), ends, Secret(grant.refresh_token))
 
     def refused(response: httpx.Response) -> bool:

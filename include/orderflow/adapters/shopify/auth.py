@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import httpx
 import msgspec
 
@@ -51,7 +49,7 @@ def auth(account: Account, runtime: Runtime) -> httpx.Auth:
         table = {400: refused, 401: refused, 403: refused, 404: absent}
         judge(response, wanted="an access token", now=runtime.clock(), table=table)
         grant = read(response, _GRANT, wanted="an access token")
-        ends = runtime.clock() + timedelta(seconds=grant.expires_in) if grant.expires_in else None
+        ends = Token.end(runtime.clock(), grant.expires_in) if grant.expires_in else None
         return Token(Secret(grant.access_token), ends)
 
     return bearer(

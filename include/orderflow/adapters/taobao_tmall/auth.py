@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import timedelta
 from urllib.parse import parse_qsl
 
 import httpx
@@ -97,7 +96,7 @@ def auth(account: Account, runtime: Runtime) -> Bearer:
         judge(response, wanted=wanted, now=runtime.clock())
         result = read(response, _RENEWED, wanted=wanted).top_auth_token_refresh_response.token_result
         grant = read(httpx.Response(200, content=result.encode(), request=response.request), _GRANT, wanted=wanted)
-        ends = runtime.clock() + timedelta(seconds=grant.expires_in)
+        ends = Token.end(runtime.clock(), grant.expires_in)
         return Token(Secret(grant.access_token), ends, Secret(grant.refresh_token) if grant.refresh_token else None)
 
     def refused(response: httpx.Response) -> bool:

@@ -61,7 +61,8 @@ or make again, so such an order is not edited, where the user is shown that: "Pu
 `OMS_PARTY_UNKNOWN`, `OMS_PROCESSING_STARTED` (an edit, a hold or a cancellation came after something was delivered or
 invoiced, or an edit after something was bought or made for it), `OMS_LOCKED`, `OMS_CANCELLED_THERE`,
 `OMS_STATE_UNCHANGED`, `OMS_DOCUMENT_UNREADABLE`, and `OMS_REFUSED` with Odoo's own words. A refusal after the claim
-leaves a draft without effects; the next attempt continues with it.
+leaves a draft without effects; the next attempt continues with it, and writes it anew where it holds something else
+than the channel wants.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ class OdooTarget:
             raise RecordError(
                 "OMS_CANCELLED_THERE", sale.name, None, "somebody cancelled it in Odoo; the channel still wants it"
             )
-        moved = before is None or before.content != marker.content
+        moved = before is None or before.content != marker.content or not self._fits(sale, document, made)
         readdressed = before is not None and marker.address is not None and before.address != marker.address
         if before is None or (marker.wish != "cancelled" and (moved or readdressed)):
             sale = self._rewrite(sale, document, made, known, parties, marker)
@@ -142,7 +142,7 @@ class OdooTarget:
             return self._cancel(sale)
         if marker.wish == "held":
             return self._reopen(sale, document)
-        return self._confirm(sale, document)
+        return self._confirm(sale)
 
     def _rewrite(
         self,
@@ -177,11 +177,32 @@ class OdooTarget:
                 raise ConflictError(f"{sale.name} was confirmed or cancelled while it was written") from None
             raise
         sale = self._written(sale, marker)
+        if marker.wish != "cancelled":
+            self._check(sale, document, made)
+        return sale
+
+    def _fits(self, sale: Sale, document: Document, made: list[Position]) -> bool:
+        """Whether what may still be confirmed holds what its marker says: what Odoo made of it was perhaps refused."""
+        if sale.confirmed or wish(document) == "cancelled":
+            return True
+        try:
+            self._check(sale, document, made)
+        except RecordError:
+            return False
+        return True
+
+    def _check(self, sale: Sale, document: Document, made: list[Position]) -> None:
+        """Refuse when Odoo's quantities, total or currency are not the channel's."""
         if any(each.quantity % 1 for each in made):
             sales.check_quantities(self._client, sale, made)
-        if marker.wish != "cancelled":
-            _check(sale, document)
-        return sale
+        check_total(document, sale.total, sale.name)
+        if sale.currency != document.currency:
+            raise RecordError(
+                "OMS_CURRENCY_DIFFERS",
+                "currency",
+                document.currency,
+                f"{sale.name} is in {sale.currency}; Odoo takes another currency by a pricelist in it: make one",
+            )
 
     def _remark(self, sale: Sale, document: Document, marker: Marker) -> Sale:
         """Note a version without touching what the sales order holds."""
@@ -189,12 +210,10 @@ class OdooTarget:
         self._client.call("sale.order", "write", [sale.id], vals={"origin": note})
         return self._written(sale, marker)
 
-    def _confirm(self, sale: Sale, document: Document) -> Sale:
+    def _confirm(self, sale: Sale) -> Sale:
         """Confirm; the order's state counts, not what the call returns."""
         if sale.state == "cancel":
             sale = self._press("action_draft", sale)
-        if sale.open:
-            _check(sale, document)
         if self._options.until == "draft" or sale.confirmed:
             return sale
         try:
@@ -296,18 +315,6 @@ class OdooTarget:
         with self._lock:
             self._shape = self._shape or Shape.of(self._client)
             return self._shape
-
-
-def _check(sale: Sale, document: Document) -> None:
-    """Refuse when Odoo's total or currency is not the channel's."""
-    check_total(document, sale.total, sale.name)
-    if sale.currency != document.currency:
-        raise RecordError(
-            "OMS_CURRENCY_DIFFERS",
-            "currency",
-            document.currency,
-            f"{sale.name} is in {sale.currency}; Odoo takes another currency by a pricelist in it: make one",
-        )
 
 
 def _unmoved(sale: Sale, wanted: str) -> RecordError:

@@ -137,7 +137,7 @@ def _start(demo: Demo) -> None:
     processes.start("oms", oms)
     processes.start("airflow", ["orderflow.orchestration.serve"])
     with working("starting the sandbox and the reference OMS"):
-        answers = {"sandbox": f"{layout.sandbox_url}/_sandbox", "oms": f"{layout.oms_url}/_effects"}
+        answers = {"sandbox": f"{layout.sandbox_url}/_sandbox", "oms": f"{layout.oms_url}/_sandbox/rules"}
         for name, url in answers.items():
             processes.wait_until(partial(_answers, url), what=f"the {name}", log=name, seconds=60)
     with working("starting Airflow (about 20 s)"):
