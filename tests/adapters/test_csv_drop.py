@@ -136,6 +136,13 @@ def test_whatever_is_not_as_declared_names_its_line_and_its_cure(content: str, l
     assert ";" in caught.value.message
 
 
+def test_a_long_file_whose_headings_are_utf_8_says_so_and_names_no_column():
+    content = "id,Straße,Größe\n" + "O-1,A,1\n" * 200
+    told = options(encoding="cp1252", line={"sku": "Straße", "quantity": "Größe"})
+    with pytest.raises(FileError, match="is written in UTF-8, and not in cp1252"):
+        list(rows(io.BytesIO(content.encode()), told, vouched=False))
+
+
 def test_empty_lines_and_a_missing_last_line_feed_that_is_vouched_for_are_no_fault():
     content = io.BytesIO(b"id,sku,qty\n\nO-1,A,1\n\n\nO-2,B,2")
     assert [number for number, _ in rows(content, options(), vouched=True)] == [3, 6]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import unicodedata
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, TypeAlias
 
@@ -89,6 +90,7 @@ def _records(lines: Iterator[str], options: Options) -> Iterator[Row]:
                     names = _header(begins, _spelled(values, needed))
                     headings.update(filter(None, values))  # every row has what columns without a name hold
                 elif len(above) == HEADER_WITHIN:
+                    deque(lines, maxlen=0)  # read to its end, it may tell that it is in another encoding
                     raise _no_header(above, needed)
             elif not headings.isdisjoint(values) and needed.keys() <= set(again := _spelled(values, needed)):
                 _demand_same(begins, again, names)
