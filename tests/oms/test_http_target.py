@@ -110,6 +110,17 @@ def test_what_may_have_arrived_is_looked_up_and_only_the_rest_is_sent():
     assert oms.paths == ["POST /api/lookup", "POST /api/batch"]
 
 
+def test_what_stood_behind_an_order_that_failed_was_never_sent_and_is_not_looked_up():
+    oms = Oms(api=[accepted(0), httpx.Response(500), {"orders": []}, accepted(1), accepted(2)])
+    target = oms.target(single={"path": "/orders/{order_id}"}, look_up=LOOK_UP)
+    with pytest.raises(TransientError):
+        list(target.submit([submission(n) for n in range(3)]))
+    assert len(list(target.submit([submission(n, earlier=True) for n in (1, 2)]))) == 2
+    puts = [f"PUT /api/orders/A-{n}" for n in range(3)]
+    assert oms.paths == [*puts[:2], "POST /api/lookup", *puts[1:]]
+    assert json.loads(oms.asked[2].content)["order_ids"] == ["A-1"]
+
+
 @pytest.mark.parametrize(
     ("held", "is_it"),
     [

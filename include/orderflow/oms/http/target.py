@@ -47,9 +47,12 @@ class HttpTarget:
         self._client = client
         self._works = False
         """Whether the OMS took any order yet: then what it does not take is the order's fault, not ours."""
+        self._unsent: set[str] = set()
+        """Keys that were to be sent for the first time, and were not: those behind an order over which it failed."""
 
     def submit(self, submissions: Sequence[Submission]) -> Iterator[Receipt]:
-        found = self._found([each for each in submissions if each.earlier])
+        self._unsent.update(each.key for each in submissions if not each.earlier)
+        found = self._found([each for each in submissions if each.earlier and each.key not in self._unsent])
         yield from found.values()
         suspects: list[_Suspect] = []
         for result in self._send([each for each in submissions if each.key not in found]):
@@ -124,6 +127,7 @@ class HttpTarget:
         entry = b'{"%b":%%b,"%b":%%b}' % (batch.key.encode(), batch.document.encode())
         entries = b",".join(entry % (msgspec.json.encode(each.key), each.document) for each in submissions)
         content = b'{"%b":[%b]}' % (batch.orders.encode(), entries)
+        self._unsent.difference_update(each.key for each in submissions)
         reply = self._client.ask("submit batch", batch.method, batch.path, content)
         results = at(reply.body, self._options.answer.results)
         if reply.status < 300 and isinstance(results, list):
@@ -171,6 +175,7 @@ class HttpTarget:
             key=_segment(submission.key),
         )
         headers = {self._options.idempotency_header: submission.key}
+        self._unsent.discard(submission.key)
         return self._judge(submission, self._client.ask("submit", single.method, path, submission.document, headers))
 
     def _judge(self, submission: Submission, reply: Reply) -> Receipt | _Suspect:
