@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from croniter import CroniterBadDateError, CroniterError, croniter
 
 from orderflow.config.expected import expected
+from orderflow.config.form import NAME
 from orderflow.config.problem import Fault, Location, closest, nearest, shown
 from orderflow.domain.channel import known_zone, parse_duration
 from orderflow.domain.order import (
@@ -247,6 +248,7 @@ def _target(name: object, folder: Path) -> Iterator[Fault]:
     known = [path.stem for path in folder.glob("*.yml")]
     if not isinstance(name, str) or name in known:
         return
-    add = f"add {folder / name}.yml as docs/new-oms.md says"
-    cure = nearest(name, known) if closest(name, known) else "; ".join(filter(None, (nearest(name, known), add)))
-    yield Fault(("oms", "target"), f"unknown OMS target {name!r}", cure)
+    cures = [nearest(name, known)]
+    if not closest(name, known) and re.fullmatch(NAME, name):
+        cures.append(f"add {folder / name}.yml as docs/new-oms.md says")
+    yield Fault(("oms", "target"), f"unknown OMS target {name!r}", "; ".join(filter(None, cures)))
