@@ -38,10 +38,10 @@ def test_a_channel_file_says_it_once_for_all_amounts_of_an_order():
     raw = {
         "id": "1.234,5", "no": "7,7", "sum": "2.469,00", "cur": "EUR",
         "rows": [{"sku": "A-1,5", "n": "2", "price": "1.234,50"}],
-        "parcels": [{"id": "p", "rows": [{"line": "1", "n": "1,5"}]}],
+        "parcels": [{"id": "p", "rows": [{"line": "1", "n": "1,5"}, {"line": "2", "n": 0.5}]}],
     }  # fmt: skip
     order = told.compiled(raw)
     assert (order.order_id, order.order_number, order.grand_total) == ("1.234,5", "7,7", "2469.00")
     (line,) = order.lines
     assert (line.sku, line.quantity, line.unit_price, line.total) == ("A-1,5", "2", "1234.50", "2469.00")
-    assert order.shipments[0].lines == [("1", "1.5")]
+    assert order.shipments[0].lines == [("1", "1.5"), ("2", "0.5")]

@@ -83,14 +83,20 @@ def test_a_released_order_is_delivered_and_not_looked_at_again(store, ask):
     assert ask("SELECT state FROM orderflow.quarantine") == [("released",)]
 
 
-@pytest.mark.parametrize("decided", [None, actions.park, actions.discard], ids=["open", "parked", "discarded"])
-def test_until_it_is_released_it_goes_nowhere_whatever_changes(store, ask, decided):
+def held(store, ask, decided):
+    """Row and state of an order that another channel delivers, once a person has decided about it."""
     load(store, order("№ 1"))
     load(store, order("№ 1"), channel="another")
     ((row, state),) = ask("SELECT id, state FROM orderflow.quarantine")
     if decided:
         decided(store.connection, [row], **PERSON)
         ((state,),) = ask("SELECT state FROM orderflow.quarantine")
+    return row, state
+
+
+@pytest.mark.parametrize("decided", [None, actions.park, actions.discard], ids=["open", "parked", "discarded"])
+def test_until_it_is_released_it_goes_nowhere_whatever_changes(store, ask, decided):
+    _, state = held(store, ask, decided)
     changed = order("№ 1", 5, grand_total="1", order_status="completed")
     assert load(store, changed, channel="another", fetched=1).counts.updated == 1
     assert (queued(ask, "another"), ask("SELECT state FROM orderflow.quarantine")) == ([], [(state,)])
@@ -106,12 +112,7 @@ def spoilt(store, minute=5):
 
 @pytest.mark.parametrize("decided", [None, actions.park, actions.discard], ids=["open", "parked", "discarded"])
 def test_that_it_breaks_a_rule_in_between_lets_it_go_nowhere_either(store, ask, decided):
-    load(store, order("№ 1"))
-    load(store, order("№ 1"), channel="another")
-    ((row, state),) = ask("SELECT id, state FROM orderflow.quarantine")
-    if decided:
-        decided(store.connection, [row], **PERSON)
-        ((state,),) = ask("SELECT state FROM orderflow.quarantine")
+    row, state = held(store, ask, decided)
     spoilt(store)
     assert ask("SELECT source, codes FROM orderflow.quarantine") == [("validate", ["BAD", "DELIVERED_ELSEWHERE"])]
     load(store, order("№ 1", 4, grand_total="2"), channel="another", fetched=4)

@@ -170,26 +170,23 @@ def stopped():
         process.resume()
 
 
-def test_a_page_does_not_wait_for_ever_for_a_server_that_hangs(dsn, staging, stopped):
-    def looked():
-        with Database(lambda: dsn, longest=timedelta(milliseconds=50)).reading() as connection:
+@pytest.mark.parametrize(
+    ("way", "milliseconds", "said"),
+    [
+        (Database.reading, 50, "nothing was written"),
+        (Database.writing, 5, "look here later whether it was stored"),
+    ],
+    ids=["page", "decision"],
+)
+def test_nobody_waits_for_ever_for_a_server_that_hangs(dsn, staging, stopped, way, milliseconds, said):
+    def asked():
+        with way(Database(lambda: dsn, longest=timedelta(milliseconds=milliseconds))) as connection:
             stopped(connection)
             with transaction(connection) as cursor:
                 cursor.execute("SELECT 1")
 
-    with pytest.raises(TransientError, match="nothing was written"):
-        looked()
-
-
-def test_a_decision_does_not_wait_for_ever_for_a_server_that_hangs(dsn, staging, stopped):
-    def decided():
-        with Database(lambda: dsn, longest=timedelta(milliseconds=5)).writing() as connection:
-            stopped(connection)
-            with transaction(connection) as cursor:
-                cursor.execute("SELECT 1")
-
-    with pytest.raises(TransientError, match="look here later whether it was stored"):
-        decided()
+    with pytest.raises(TransientError, match=said):
+        asked()
 
 
 def test_a_kept_connection_whose_server_hangs_is_told_and_not_asked_again(dsn, staging, stopped):

@@ -339,9 +339,10 @@ def _pairs(told: Quantities, marks: Marks) -> Callable[[Scope], list[tuple[str, 
     def pairs(scope: Scope) -> list[tuple[str, str]]:
         found = []
         for element in each.elements(scope):
-            ids, counts = (list(filter(None, map(_shown, path.of(element)))) for path in (line_id, quantity))
+            ids = list(filter(None, map(_shown, line_id.of(element))))
+            counts = [marks.read("lines", text, each) for each in quantity.of(element) if (text := _shown(each))]
             if ids and counts:
-                found.append((ids[0], marks.read("lines", counts[0], counts[0])))
+                found.append((ids[0], counts[0]))
         return found
 
     return pairs

@@ -1,4 +1,4 @@
-"""Amounts that follow from others: for what a platform does not state, and the channel file names no place for."""
+"""Amounts: sums of what is told, and those that follow from others where a platform states none."""
 
 from __future__ import annotations
 
